@@ -1,0 +1,58 @@
+// Bookmark: the text that names one commit of one object, and Point: a bookmark or a time.
+//
+//   0000002a-00000000-0000c0de-8f14e45fceea167a5a36dedd4bea2543
+//   epoch    LSN (64 bits)     object tag      state hash
+//
+// Four lower-case hex groups of 8, 8, 8 and 32 digits. Within one object bookmarks sort as text in
+// the order of commits, and without a commit in between the same bookmark comes again. The tag is
+// the first half of the object id's base; the state hash is the commit's, so that a bookmark can
+// prove that what is restored is what it named.
+
+#ifndef TIDEMARK_ENGINE_BOOKMARK_H_
+#define TIDEMARK_ENGINE_BOOKMARK_H_
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "engine/clock.h"
+#include "engine/lsn.h"
+#include "engine/object_id.h"
+#include "engine/result.h"
+
+namespace tidemark {
+
+struct Bookmark {
+  uint32_t epoch = 0;       // the owner epoch that committed it
+  Lsn lsn;                  // of the commit, or of the restore that made this state current
+  uint64_t object_tag = 0;  // ObjectTag() of the object
+  uint64_t state_hash = 0;  // of the whole database at that commit
+
+  auto operator<=>(const Bookmark&) const = default;
+
+  std::string ToString() const;  // 59 characters
+  // Upper-case digits are accepted. Errors: kMalformed, with what was expected.
+  static Result<Bookmark> Parse(std::string_view text);
+};
+
+// The part of an object's id that its bookmarks carry.
+uint64_t ObjectTag(const ObjectId& id);
+
+// A point in time, as a user gives one: a bookmark, or a time that means "the last commit at or
+// before it".
+using Point = std::variant<Bookmark, Timestamp>;
+
+// Parses what a person types for a point: a bookmark; an RFC 3339 time, "T" or a space between
+// date and time, without a zone taken as local time, the time or its seconds optional; unix
+// seconds, with a fraction if wanted; "now"; or words such as "5 minutes ago", "yesterday".
+// `now` is what words are relative to. Errors: kMalformed, listing the forms.
+Result<Point> ParsePoint(std::string_view text, Timestamp now);
+
+// RFC 3339 in UTC with microseconds: "2026-11-21T04:05:06.789012Z".
+std::string FormatTime(Timestamp time);
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_BOOKMARK_H_

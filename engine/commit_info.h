@@ -1,0 +1,37 @@
+// CommitInfo: what the log knows about one commit of one object.
+
+#ifndef TIDEMARK_ENGINE_COMMIT_INFO_H_
+#define TIDEMARK_ENGINE_COMMIT_INFO_H_
+
+#include <cstdint>
+
+#include "engine/clock.h"
+#include "engine/lsn.h"
+
+namespace tidemark {
+
+enum class CommitKind : uint8_t {
+  kNone,     // the object has no commit yet
+  kCommit,   // a transaction
+  kRestore,  // the object was pointed back at an earlier commit
+};
+
+struct CommitInfo {
+  Lsn lsn;
+  TimelineId timeline;
+  uint32_t epoch = 0;
+  CommitKind kind = CommitKind::kNone;
+  Timestamp time;
+  uint32_t page_size = 0;      // bytes; 0 while the database is empty and nothing was chosen
+  uint32_t page_count = 0;     // size of the database after the commit
+  uint64_t state_hash = 0;     // of the whole database after the commit
+  uint32_t pages_changed = 0;  // page versions the commit wrote
+  uint64_t log_bytes = 0;      // what it took in the log, batches included, group header excluded
+  Lsn restored_from;           // kRestore: the commit whose state came back
+
+  bool operator==(const CommitInfo&) const = default;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_COMMIT_INFO_H_

@@ -1,0 +1,222 @@
+// The index: where the log's records are found. LMDB behind typed tables; the log is the truth.
+//
+// What stands here is a function of the log up to checkpoint(), brought forward by the checkpointer
+// in large batches, each one LMDB transaction with its own fsync. Nothing else writes it.
+//
+//   table            key                          value
+//   meta             name                         CheckpointRow, StoreRow
+//   namespaces       name                         NamespaceRow
+//   objects          namespace id, object id      ObjectRow
+//   timelines        timeline id                  TimelineRow
+//   object_timelines object id                    timeline ids, sorted duplicates
+//   pages            timeline id, page number     PageVersion rows, duplicates sorted by LSN
+//   commits          timeline id                  CommitRow rows, duplicates sorted by LSN
+//   times            time                         LSN: the first record at or after that time; sparse
+//   epochs           epoch                        EpochRow
+//   segments         segment number               SegmentRow
+//   restores         object id, LSN               RestoreRow
+//   damage           timeline id                  DamageRow
+//
+// Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
+// for the LSN that begins a duplicate.
+//
+// Threads: any thread may read at any time, each read is a short LMDB read transaction of its own
+// (pooled), never held after the call returns. Update() is called by one thread at a time.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_INDEX_H_
+#define TIDEMARK_ENGINE_INTERNAL_INDEX_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/clock.h"
+#include "engine/lsn.h"
+#include "engine/object_id.h"
+#include "engine/result.h"
+
+namespace tidemark::internal {
+
+// A place in the log: a byte offset in a segment.
+struct Location {
+  uint32_t segment = 0;  // numbered from 1; 0 is "none"
+  uint32_t offset = 0;
+  auto operator<=>(const Location&) const = default;
+};
+
+// One version of one page, as the index and the recent-versions table know it.
+struct PageVersion {
+  Lsn lsn;
+  Location location;         // of the page version's own bytes, not of its frame
+  uint32_t length = 0;       // bytes there; below 2^17
+  uint8_t depth = 0;         // links to follow to a full image: 0 is one itself; below 2^7
+  uint8_t chain_units = 0;   // bytes of the whole chain in units of 256, saturating
+  uint64_t hash = 0;         // of page number and decoded page
+  bool operator==(const PageVersion&) const = default;
+};
+
+struct CommitRow {
+  Lsn lsn;
+  Location location;  // of the frame
+  bool operator==(const CommitRow&) const = default;
+};
+
+struct CheckpointRow {
+  Lsn lsn;            // every record up to here is in the index
+  Location position;  // where the group after it begins: recovery scans from here
+  Timestamp time;     // of the last record indexed
+  bool operator==(const CheckpointRow&) const = default;
+};
+
+struct NamespaceRow {
+  uint64_t id = 0;  // the LSN of its record
+  std::string name;
+};
+
+struct ObjectRow {
+  ObjectId id;
+  uint64_t namespace_id = 0;
+  TimelineId timeline;        // the current one
+  Lsn created;
+  uint64_t commit_count = 0;  // commits and restores, over all timelines
+  std::string name;           // empty if it has none
+};
+
+enum class TimelineKind : uint8_t {
+  kCreate = 1,   // the object's first
+  kRestore = 2,  // starts at parent_lsn of the parent
+  kRewrite = 3,  // follows its parent but inherits no pages (another page size)
+};
+
+struct TimelineRow {
+  TimelineId id;              // the LSN of the record that created it
+  TimelineKind kind = TimelineKind::kCreate;
+  ObjectId object;
+  TimelineId parent;          // whose pages up to parent_lsn it inherits; none if it inherits none
+  Lsn parent_lsn;
+  Location location;          // of the record that created it
+  bool operator==(const TimelineRow&) const = default;
+};
+
+struct EpochRow {
+  uint32_t epoch = 0;
+  Lsn first_lsn;      // its open record
+  Lsn previous_end;   // the last record of the log before it: LSNs between the two were lost
+  bool operator==(const EpochRow&) const = default;
+};
+
+struct SegmentRow {
+  uint32_t number = 0;
+  Lsn first_lsn;
+  uint32_t end = 0;  // where its log ends; 0 while active
+  bool operator==(const SegmentRow&) const = default;
+};
+
+struct RestoreRow {
+  ObjectId object;
+  Lsn lsn;                      // of the restore
+  Timestamp time;
+  std::string from_bookmark;    // the undo bookmark
+  std::string to_bookmark;
+  bool operator==(const RestoreRow&) const = default;
+};
+
+struct DamageRow {
+  TimelineId timeline;
+  Lsn lsn;            // commits from here on cannot be trusted
+  Location location;  // of the damage
+  bool operator==(const DamageRow&) const = default;
+};
+
+// The tables as one batch may change them. Valid only inside Update's callback. Every Put replaces
+// what has the same key (and, for duplicates, the same LSN). An error ends the callback: return it.
+class IndexWriter {
+ public:
+  virtual ~IndexWriter() = default;
+  virtual Status PutCheckpoint(const CheckpointRow& row) = 0;
+  virtual Status PutNamespace(const NamespaceRow& row) = 0;
+  virtual Status PutObject(const ObjectRow& row) = 0;
+  virtual Status PutTimeline(const TimelineRow& row) = 0;  // and its row in object_timelines
+  // Versions of one page, in LSN order. Fastest when called in order of (timeline, page).
+  virtual Status PutPageVersions(TimelineId timeline, PageNo page,
+                                 std::span<const PageVersion> versions) = 0;
+  virtual Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) = 0;
+  virtual Status PutTime(Timestamp time, Lsn lsn) = 0;
+  virtual Status PutEpoch(const EpochRow& row) = 0;
+  virtual Status PutSegment(const SegmentRow& row) = 0;
+  virtual Status PutRestore(const RestoreRow& row) = 0;
+  virtual Status PutDamage(const DamageRow& row) = 0;
+};
+
+struct IndexOptions {
+  uint64_t initial_map_bytes = 64u << 20;
+  uint64_t max_map_bytes = uint64_t{1} << 40;
+};
+
+class Index {
+ public:
+  // Opens (or creates, with its directory) the LMDB environment in `directory`.
+  // Errors: kCorruption if LMDB finds it damaged, kFull, kReadOnly, kIoError.
+  static Result<std::unique_ptr<Index>> Open(const std::string& directory,
+                                             const IndexOptions& options);
+  ~Index();
+
+  // Runs `change` in one write transaction and commits it durably. When the map is full, at a put
+  // or at the commit, it grows and `change` runs again, so `change` must be repeatable. Nothing of
+  // a failed Update stays. Errors: change's own; kFull at max_map_bytes or on a full disk; kIoError.
+  Status Update(const std::function<Status(IndexWriter&)>& change);
+
+  // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).
+  Result<std::optional<CheckpointRow>> Checkpoint() const;
+  Result<std::optional<NamespaceRow>> FindNamespace(std::string_view name) const;
+  Result<std::vector<NamespaceRow>> ListNamespaces() const;  // in order of names
+  Result<std::optional<ObjectRow>> FindObject(uint64_t namespace_id, const ObjectId& id) const;
+  // Objects of one namespace in order of ids, at most `limit`, after `after` if given.
+  Result<std::vector<ObjectRow>> ListObjects(uint64_t namespace_id,
+                                             const std::optional<ObjectId>& after,
+                                             size_t limit) const;
+  Result<std::optional<TimelineRow>> FindTimeline(TimelineId id) const;
+  // The object's timeline with the largest id <= lsn: the one that was current at lsn.
+  Result<std::optional<TimelineId>> FindTimelineAt(const ObjectId& object, Lsn lsn) const;
+
+  // The latest version of a page at or before `lsn` on this timeline itself, not its ancestors.
+  Result<std::optional<PageVersion>> FindPageVersion(TimelineId timeline, PageNo page,
+                                                     Lsn lsn) const;
+  // The same for `count` pages from `first` on, in one transaction; out[i] is empty if there is
+  // none. For read-ahead. out.size() is the count.
+  Status FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
+                          std::span<std::optional<PageVersion>> out) const;
+
+  // The latest commit at or before `lsn` on this timeline.
+  Result<std::optional<CommitRow>> FindCommit(TimelineId timeline, Lsn lsn) const;
+  // Up to `limit` commits at or before `lsn`, newest first.
+  Result<std::vector<CommitRow>> ListCommits(TimelineId timeline, Lsn lsn, size_t limit) const;
+
+  // The LSN of the first indexed row with a time > `time`; empty if there is none.
+  Result<std::optional<Lsn>> FirstLsnAfter(Timestamp time) const;
+  Result<std::optional<EpochRow>> FindEpoch(uint32_t epoch) const;
+  // The epoch in which `lsn` was, or would have been, written: the largest with first_lsn <= lsn.
+  Result<std::optional<EpochRow>> FindEpochOf(Lsn lsn) const;
+  Result<std::vector<SegmentRow>> ListSegments() const;
+  Result<std::vector<RestoreRow>> ListRestores(const ObjectId& object) const;  // oldest first
+  Result<std::vector<DamageRow>> ListDamage() const;
+
+  uint64_t ObjectCount() const;
+  uint64_t NamespaceCount() const;
+  uint64_t UsedBytes() const;   // pages in use
+  uint64_t FileBytes() const;
+
+ private:
+  class Impl;
+  explicit Index(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_INDEX_H_

@@ -1,0 +1,43 @@
+// The page codec: full images and patches to and from bytes. Pure functions, no state.
+//
+// A byte-range patch is a list of (skip, length, bytes): `skip` bytes of the base are kept, then
+// `length` bytes replaced. See engine/format.h for the encoding.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_PAGE_CODEC_H_
+#define TIDEMARK_ENGINE_INTERNAL_PAGE_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/lsn.h"
+
+namespace tidemark::internal {
+
+using ConstBytes = std::span<const std::byte>;
+using Bytes = std::span<std::byte>;
+using Buffer = std::vector<std::byte>;
+
+// XXH3 of the page's bytes, seeded with its number: the same page elsewhere has another hash.
+uint64_t PageHash(PageNo page_no, ConstBytes page);
+// PageHash of a page of zeros (cached for the common sizes it is not: plain computation).
+uint64_t ZeroPageHash(PageNo page_no, size_t page_size);
+
+// Appends the patch that turns `base` into `page` (same size) to `out` and returns true; false, and
+// `out` as it was, if the patch would be longer than `max_bytes`. Equal pages give an empty patch.
+bool EncodePatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out);
+
+// Applies a patch in place. False if the patch is malformed or reaches beyond the page; `page` is
+// then unspecified. Never reads or writes out of bounds, whatever the bytes.
+bool ApplyPatch(ConstBytes patch, Bytes page);
+
+// Appends a zstd frame of `page` to `out` and returns true; false, and `out` as it was, if it does
+// not save at least an eighth. Reuses a context per thread.
+bool CompressPage(ConstBytes page, Buffer& out);
+// False if `data` is not a zstd frame of exactly page.size() bytes.
+bool DecompressPage(ConstBytes data, Bytes page);
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_PAGE_CODEC_H_

@@ -1,0 +1,60 @@
+// StoreOptions: what an embedder can choose when opening a store.
+
+#ifndef TIDEMARK_ENGINE_OPTIONS_H_
+#define TIDEMARK_ENGINE_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "engine/clock.h"
+#include "engine/file_system.h"
+
+namespace tidemark {
+
+enum class BackgroundWork {
+  kThreads,  // flushing, checkpoints and segment preparation run on threads of the store
+  kManual,   // nothing runs by itself: a test calls Flush(), Checkpoint() and PrepareSegment()
+};
+
+struct StoreOptions {
+  // Create the store when the directory does not exist or is empty. Open() only.
+  bool create_if_missing = false;
+
+  // Size of a full-grown segment. The first segments are smaller (see engine/README.md), so that
+  // a small store stays small. 1 MiB to 1 GiB, a power of two.
+  uint32_t segment_size_bytes = 64u << 20;
+
+  // How long a commit that nobody waits for may stay in memory before it is written.
+  std::chrono::microseconds flush_delay{2000};
+
+  // The index is brought up to date after this much log. Bounds the work of recovery and the
+  // memory of the recent-versions table (about 100 bytes a page version).
+  uint64_t checkpoint_log_bytes = 32u << 20;
+
+  // Staged pages a transaction holds in memory before it writes them out as batches.
+  uint64_t transaction_memory_bytes = 4u << 20;
+
+  // The longest chain of patches a read may have to follow.
+  uint32_t max_chain_length = 64;
+
+  // The index may not outgrow this; a checkpoint that needs more fails with kFull.
+  uint64_t max_index_bytes = uint64_t{1} << 40;
+
+  // Bookmarks older than this have expired.
+  std::chrono::seconds retention{std::chrono::hours{24 * 30}};
+
+  BackgroundWork background_work = BackgroundWork::kThreads;
+
+  // Not owned; must outlive the store.
+  FileSystem* file_system = FileSystem::Posix();
+  const Clock* clock = Clock::System();
+
+  // Where LMDB keeps its file; empty means STORE/index. For a `file_system` that is not the real
+  // one: LMDB goes around it.
+  std::string index_directory;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_OPTIONS_H_

@@ -1,0 +1,64 @@
+// Snapshot: a read-only view of one object at one commit. The read path begins here.
+
+#ifndef TIDEMARK_ENGINE_SNAPSHOT_H_
+#define TIDEMARK_ENGINE_SNAPSHOT_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "engine/commit_info.h"
+#include "engine/lsn.h"
+#include "engine/status.h"
+
+namespace tidemark {
+
+namespace internal {
+class StoreImpl;
+class Timeline;
+struct ReadAhead;
+}  // namespace internal
+
+// Cheap to make and to move; holds no lock, no transaction of the index and no page. The store
+// must outlive it. Used by one thread at a time; several snapshots may be used in parallel.
+class Snapshot {
+ public:
+  Snapshot();  // an empty database
+  Snapshot(Snapshot&&) noexcept;
+  Snapshot& operator=(Snapshot&&) noexcept;
+  ~Snapshot();
+
+  // The commit it shows. kind is kNone for an object without commits.
+  const CommitInfo& commit() const { return commit_; }
+  Lsn lsn() const { return commit_.lsn; }
+  uint32_t page_size() const { return commit_.page_size; }
+  uint32_t page_count() const { return commit_.page_count; }
+
+  // Copies page `page_no`, as it was at lsn(), into `out`, which must be exactly page_size() bytes;
+  // on error its contents are unspecified. A page that was never written reads as zeros. Takes no
+  // lock that a commit holds across I/O. Cost: one index lookup and one disk read a link of the
+  // page's patch chain.
+  //
+  // Errors: kOutOfRange if page_no is 0 or above page_count(); kInvalidArgument if out has another
+  // size; kCorruption if the bytes fail their hash; kIoError; kBroken.
+  Status ReadPage(PageNo page_no, std::span<std::byte> out) const;
+
+  // Reads every page and proves by the state hash that they are exactly what was committed.
+  // Errors: kCorruption, naming the first page that is wrong.
+  Status Verify() const;
+
+ private:
+  friend class Object;
+  friend class Transaction;
+  Snapshot(internal::StoreImpl* store, std::shared_ptr<internal::Timeline> timeline,
+           const CommitInfo& commit);
+
+  internal::StoreImpl* store_ = nullptr;
+  std::shared_ptr<internal::Timeline> timeline_;
+  CommitInfo commit_;
+  mutable std::unique_ptr<internal::ReadAhead> read_ahead_;  // made at the first sequential read
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_SNAPSHOT_H_

@@ -1,0 +1,163 @@
+// Store: one directory, one process, millions of objects.
+//
+//   auto store = tidemark::Store::Open("data", {.create_if_missing = true});
+//   auto object = (*store)->OpenObject("rooms", "lobby", tidemark::IfMissing::kCreate);
+//
+// The layers above (vfs, api) put SQLite on top; the engine knows pages and commits only.
+
+#ifndef TIDEMARK_ENGINE_STORE_H_
+#define TIDEMARK_ENGINE_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/lsn.h"
+#include "engine/object.h"
+#include "engine/object_id.h"
+#include "engine/options.h"
+#include "engine/result.h"
+
+namespace tidemark {
+
+namespace internal {
+class StoreImpl;
+}
+
+enum class IfMissing {
+  kFail,    // kNotFound
+  kCreate,  // a handle to an object that comes to exist with its first commit
+};
+
+// One object, as listings show it.
+struct ObjectSummary {
+  ObjectId id;
+  std::string namespace_name;
+  std::string name;
+  CommitInfo head;
+  uint64_t commit_count = 0;  // commits and restores, over all timelines
+};
+
+// One restore, from the restore journal.
+struct RestoreEntry {
+  Timestamp time;
+  Lsn lsn;        // of the restore
+  Bookmark from;  // what was current before: the undo bookmark
+  Bookmark to;    // what came back
+};
+
+struct StoreStats {
+  std::string store_id;           // 16 hex digits, random, for ever
+  uint32_t format_version = 0;
+  uint32_t epoch = 0;             // grows by one at every open for writing
+  Lsn last_lsn;                   // of the latest record, confirmed or not
+  Lsn durable_lsn;                // confirmed up to here
+  Lsn checkpoint_lsn;             // indexed up to here
+  uint64_t namespace_count = 0;
+  uint64_t object_count = 0;
+  uint64_t segment_count = 0;     // with spares
+  uint64_t spare_segment_count = 0;
+  uint64_t log_bytes = 0;         // records and headers in the log
+  uint64_t log_file_bytes = 0;    // files, unused room included
+  uint64_t index_bytes = 0;       // LMDB pages in use
+  uint64_t index_file_bytes = 0;
+  uint64_t recent_version_count = 0;  // page versions not yet in LMDB
+  Timestamp horizon;              // bookmarks reach back to here
+  uint64_t damaged_object_count = 0;
+  // Since this open:
+  uint64_t commits = 0;
+  uint64_t groups_written = 0;    // each is one write and one sync
+  uint64_t checkpoints = 0;
+};
+
+// A damaged place that Verify found.
+struct Damage {
+  std::string object;      // "rooms/lobby"; empty if it cannot be blamed on one
+  uint32_t segment = 0;
+  uint64_t offset = 0;     // of the damaged record or group in the segment
+  std::string message;     // what is wrong, in a sentence
+};
+
+struct VerifyReport {
+  uint64_t segments = 0;
+  uint64_t groups = 0;
+  uint64_t records = 0;
+  uint64_t page_versions = 0;
+  uint64_t objects = 0;
+  uint64_t bytes = 0;
+  std::vector<Damage> damage;
+};
+
+// How far a long call has come, in bytes or in things; called from the calling thread, now and then.
+using Progress = std::function<void(uint64_t done, uint64_t total)>;
+
+// Any thread may call any method, except that Close() and the destructor must come last.
+class Store {
+ public:
+  // Makes an empty store in `directory`, which must be missing or empty.
+  // Errors: kExists (a store, or a directory with something in it), kReadOnly, kFull, kIoError.
+  static Status Create(const std::string& directory, const StoreOptions& options);
+
+  // Opens a store and recovers it: reads the log from the checkpoint on, never more.
+  // Errors: kNotFound (no store there), kInUse (names the owner's pid), kUnsupportedVersion,
+  // kReadOnly, kCorruption (damage that cannot be blamed on objects), kFull, kIoError,
+  // kInvalidArgument (options out of range).
+  static Result<std::unique_ptr<Store>> Open(const std::string& directory,
+                                             const StoreOptions& options);
+
+  // Without Close(): what is confirmed stays, the rest may be lost, as in a crash.
+  ~Store();
+
+  // Writes and indexes everything, marks the log as cleanly closed and releases the directory.
+  // Idempotent. Errors: kBroken and those of writing; the directory is released all the same.
+  Status Close();
+
+  const std::string& directory() const;
+  const StoreOptions& options() const;
+
+  // The handle of an object. Errors: kInvalidArgument (names: see ValidateName), kNotFound.
+  Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, std::string_view name,
+                                             IfMissing if_missing);
+  // By id, in a namespace that exists. Errors: kNotFound; kInvalidArgument if the id's second half
+  // does not fit the namespace.
+  Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, const ObjectId& id,
+                                             IfMissing if_missing);
+
+  // In order of their names.
+  Result<std::vector<std::string>> ListNamespaces() const;
+  // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false.
+  // Errors: kNotFound if the namespace does not exist.
+  Status ListObjects(std::string_view namespace_name,
+                     const std::function<bool(const ObjectSummary&)>& visit) const;
+  // Restores of one object, oldest first.
+  Result<std::vector<RestoreEntry>> ListRestores(const Object& object) const;
+
+  // Blocks until the record `lsn` is durable. The thread may do the write and sync itself.
+  // Errors: kBroken, with the failure that broke the store.
+  Status WaitDurable(Lsn lsn);
+  // Everything committed so far.
+  Status Sync();
+  Lsn durable_lsn() const;
+
+  // Brings the index up to the durable LSN. Errors: kFull (max_index_bytes), kIoError, kBroken.
+  Status Checkpoint();
+  // Makes the next segment ready, if it is not. For BackgroundWork::kManual.
+  Status PrepareSegment();
+
+  StoreStats Stats() const;
+
+  // Reads the whole log and index and checks every hash, and that each object's pages give its
+  // state hash. Commits go on meanwhile; what came after the start is not looked at.
+  Result<VerifyReport> Verify(const Progress& progress = nullptr);
+
+ private:
+  explicit Store(std::unique_ptr<internal::StoreImpl> impl);
+  std::unique_ptr<internal::StoreImpl> impl_;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_STORE_H_

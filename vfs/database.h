@@ -1,0 +1,68 @@
+// Database: a SQLite connection to one object of a store.
+
+#ifndef TIDEMARK_VFS_DATABASE_H_
+#define TIDEMARK_VFS_DATABASE_H_
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/bookmark.h"
+#include "engine/object.h"
+#include "engine/result.h"
+#include "engine/store.h"
+
+namespace tidemark {
+
+enum class Locking {
+  kNormal,     // several connections of this process may take turns
+  kExclusive,  // this connection keeps the write lock: fastest, and readers still read snapshots
+};
+
+enum class Synchronous {
+  kOff,     // as kNormal
+  kNormal,  // a commit returns when it is visible; Store::WaitDurable or Sync confirm it
+  kFull,    // a commit returns when it is durable
+};
+
+struct DatabaseOptions {
+  IfMissing if_missing = IfMissing::kCreate;
+  bool read_only = false;
+  std::optional<Point> at;  // a read-only view of the past
+  Locking locking = Locking::kNormal;
+  Synchronous synchronous = Synchronous::kFull;
+};
+
+// Owns the sqlite3*. Used by one thread at a time, as SQLite's connections are. The store must
+// outlive it; it attaches the store to the VFS by itself (see vfs.h) while it is open.
+class Database {
+ public:
+  // Errors: as Store::OpenObject and Object::Resolve; kInvalidArgument from SQLite.
+  static Result<Database> Open(Store& store, std::string_view namespace_name,
+                               std::string_view name, const DatabaseOptions& options = {});
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();  // sqlite3_close_v2
+
+  sqlite3* handle() const { return handle_; }
+  Object& object() const { return *object_; }
+
+  // Runs statements for their effect. Errors: see ErrorStatus().
+  Status Exec(const char* sql);
+
+  // The Status of the last failed call on this connection: the engine's own (with object, LSN,
+  // segment and offset) if it was the cause, else SQLite's message, offset and code.
+  Status ErrorStatus() const;
+
+ private:
+  Database(sqlite3* handle, std::shared_ptr<Object> object);
+  sqlite3* handle_ = nullptr;
+  std::shared_ptr<Object> object_;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_VFS_DATABASE_H_
