@@ -1,0 +1,48 @@
+// The benchmarks, one function a file, and the speeds that must be reached.
+
+#ifndef TIDEMARK_BENCH_REGISTRY_H_
+#define TIDEMARK_BENCH_REGISTRY_H_
+
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "bench/workload.h"
+
+namespace tidemark::bench {
+
+void RegisterCommitBenchmarks(const Settings& settings);    // commit_bench.cc
+void RegisterReadBenchmarks(const Settings& settings);      // read_bench.cc
+void RegisterObjectBenchmarks(const Settings& settings);    // object_bench.cc
+void RegisterRecoveryBenchmarks(const Settings& settings);  // recovery_bench.cc
+
+// The process that recovery_bench.cc kills: writes to the store in `directory` until `log_bytes` of
+// log stand behind the checkpoint, then ends itself by SIGKILL.
+[[noreturn]] void WriteAndDie(const std::string& directory, int64_t log_bytes, int64_t objects);
+
+// Registers `run` as "area/name", run for exactly `iterations`. A fixed count does the same work in
+// every run, and builds what the benchmark needs once and not again for each guess at a count.
+void Register(const std::string& name, int64_t iterations,
+              std::function<void(benchmark::State&)> run);
+
+// A speed that must be reached: `figure` (items a second, or a counter) of `subject`, as it is or
+// divided by that of `base`, must be at least, or at most, `bound`.
+struct Target {
+  enum class Sense { kAtLeast, kAtMost };
+
+  std::string_view text;
+  std::string_view subject;
+  std::string_view base;  // empty: the figure itself counts
+  std::string_view figure;
+  Sense sense = Sense::kAtLeast;
+  double bound = 0;
+};
+
+std::span<const Target> Targets();  // targets.cc
+
+}  // namespace tidemark::bench
+
+#endif  // TIDEMARK_BENCH_REGISTRY_H_

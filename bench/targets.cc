@@ -1,0 +1,43 @@
+// The speeds to reach, in one place. A name is that of a benchmark as Register() got it.
+
+#include "bench/registry.h"
+
+namespace tidemark::bench {
+namespace {
+
+constexpr std::string_view kRate = "items_per_second";
+constexpr auto kAtLeast = Target::Sense::kAtLeast;
+constexpr auto kAtMost = Target::Sense::kAtMost;
+
+constexpr Target kTargets[] = {
+    {"one object, waiting for each commit, to the raw write+sync", "commit/one/tidemark_full",
+     "commit/one/raw_floor", kRate, kAtLeast, 0.9},
+    {"one object, waiting for each commit, to WAL FULL", "commit/one/tidemark_full",
+     "commit/one/wal_full", kRate, kAtLeast, 1.0},
+    {"one object, pipelined, to WAL FULL", "commit/one/tidemark_normal", "commit/one/wal_full",
+     kRate, kAtLeast, 20},
+    {"1000 objects round robin, pipelined, to WAL FULL", "commit/many/tidemark_normal",
+     "commit/many/wal_full", kRate, kAtLeast, 15},
+    {"bulk insert in one transaction, to rollback FULL", "read/bulk_insert/tidemark_full",
+     "read/bulk_insert/rollback_full", kRate, kAtLeast, 1.0},
+    {"full scan, to a file", "read/full_scan/tidemark_full", "read/full_scan/rollback_full", kRate,
+     kAtLeast, 1.0},
+    {"hot point reads, to a file", "read/hot_point/tidemark_full", "read/hot_point/rollback_full",
+     kRate, kAtLeast, 1.0},
+    {"objects created a second, one table each", "object/create/tidemark_normal", "", kRate,
+     kAtLeast, 5000},
+    {"open an object and read a row: median, us", "object/open_and_read/tidemark_full", "",
+     "p50_us", kAtMost, 100},
+    {"reopen after a kill, 64 MB of one object's log: s", "recovery/after_kill/one_object", "",
+     "open_s", kAtMost, 1.0},
+    {"reopen after a kill, 64 MB of 1000 objects' log: s", "recovery/after_kill/1000_objects", "",
+     "open_s", kAtMost, 1.0},
+    {"open a clean store of 100,000 objects: s", "recovery/clean_open/100000_objects", "", "open_s",
+     kAtMost, 1.0},
+};
+
+}  // namespace
+
+std::span<const Target> Targets() { return kTargets; }
+
+}  // namespace tidemark::bench
