@@ -157,6 +157,9 @@ void RoundRobin(benchmark::State& state, const Settings& settings, Mode mode, in
   }
 }
 
+constexpr char kRandomRow[] = "update t set v=randomblob(100) where k=abs(random()) % 1000";
+constexpr char kCounter[] = "update counter set n=n+1";
+
 // What the history of a one-row change takes: random bytes, which no codec can shrink, and a
 // counter. The twin is what stock SQLite writes for the same change: whole pages to its WAL.
 void History(benchmark::State& state, const Settings& settings, Mode mode, const char* change,
@@ -175,7 +178,6 @@ void History(benchmark::State& state, const Settings& settings, Mode mode, const
       for (int64_t i = 0; i < commits; ++i) connection.Exec(change);
       bed.Sync();
     }
-    state.SetItemsProcessed(state.iterations() * commits);
     meter.Report(state);
     if (!IsTidemark(mode)) {
       const auto bytes = std::filesystem::file_size(bed.directory() + "/one-wal");
@@ -218,8 +220,6 @@ void RegisterCommitBenchmarks(const Settings& settings) {
     Register(std::string("commit/history_") + family + "/" + ModeName(mode), 1,
              [=](benchmark::State& s) { History(s, settings, mode, change, commits); });
   };
-  constexpr char kRandomRow[] = "update t set v=randomblob(100) where k=abs(random()) % 1000";
-  constexpr char kCounter[] = "update counter set n=n+1";
   history("random_row", Mode::kTidemarkNormal, kRandomRow);
   history("random_row", Mode::kWalNormal, kRandomRow);
   history("counter", Mode::kTidemarkNormal, kCounter);
