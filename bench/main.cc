@@ -111,6 +111,7 @@ int Run(int argc, char** argv) {
   RaiseFileLimit();
   PrintConditions(settings);
 
+  RegisterWaitingBenchmarks(settings);
   RegisterCommitBenchmarks(settings);
   RegisterReadBenchmarks(settings);
   RegisterObjectBenchmarks(settings);

@@ -10,10 +10,10 @@ constexpr auto kAtLeast = Target::Sense::kAtLeast;
 constexpr auto kAtMost = Target::Sense::kAtMost;
 
 constexpr Target kTargets[] = {
-    {"one object, waiting for each commit, to the raw write+sync", "commit/one/tidemark_full",
-     "commit/one/raw_floor", kRate, kAtLeast, 0.9},
-    {"one object, waiting for each commit, to WAL FULL", "commit/one/tidemark_full",
-     "commit/one/wal_full", kRate, kAtLeast, 1.0},
+    {"one object, waiting for each commit, to the raw write+sync", "commit/waiting/interleaved", "",
+     "to_floor", kAtLeast, 0.9},
+    {"one object, waiting for each commit, to WAL FULL", "commit/waiting/interleaved", "",
+     "to_wal_full", kAtLeast, 1.0},
     {"one object, pipelined, to WAL FULL", "commit/one/tidemark_normal", "commit/one/wal_full",
      kRate, kAtLeast, 20},
     {"1000 objects round robin, pipelined, to WAL FULL", "commit/many/tidemark_normal",
