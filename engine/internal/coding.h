@@ -51,15 +51,15 @@ inline void AppendBytes(std::vector<std::byte>& out, std::span<const std::byte> 
 
 inline void AppendVarint(std::vector<std::byte>& out, uint64_t value) {
   std::byte bytes[kMaxVarintBytes];
-  const std::byte* end = StoreVarint(bytes, value);
+  std::byte* end = StoreVarint(bytes, value);
   out.insert(out.end(), bytes, end);
 }
 
 template <typename T>
 void AppendFixed(std::vector<std::byte>& out, T value) {
-  std::byte bytes[sizeof(T)];
-  StoreFixed(bytes, value);
-  out.insert(out.end(), bytes, bytes + sizeof(T));
+  const size_t size = out.size();
+  out.resize(size + sizeof(T));  // insert() makes g++ 12 warn of overflows that are not there
+  StoreFixed(out.data() + size, value);
 }
 
 // Length as a varint, then the bytes.

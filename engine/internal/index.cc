@@ -1,0 +1,375 @@
+#include "engine/internal/index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "engine/internal/coding.h"
+#include "engine/internal/index_rows.h"
+#include "engine/internal/lmdb_env.h"
+
+namespace tidemark::internal {
+namespace {
+
+class Writer final : public IndexWriter {
+ public:
+  explicit Writer(LmdbWriteTransaction& transaction) : transaction_(transaction) {}
+
+  Status PutCheckpoint(const CheckpointRow& row) override {
+    return transaction_.Put(kMetaTable, TextKey(kCheckpointKey), EncodeCheckpointRow(row));
+  }
+
+  Status PutNamespace(const NamespaceRow& row) override {
+    const auto value = EncodeNamespaceRow(row);
+    return transaction_.PutDuplicates(kNamespacesTable, TextKey(row.name), value, value.size(), 1);
+  }
+
+  Status PutObject(const ObjectRow& row) override {
+    return transaction_.Put(kObjectsTable, ObjectKey(row.namespace_id, row.id),
+                            EncodeObjectRow(row));
+  }
+
+  Status PutTimeline(const TimelineRow& row) override {
+    const Key8 id = NumberKey(row.id.value);
+    TIDEMARK_RETURN_IF_ERROR(transaction_.Put(kTimelinesTable, id, EncodeTimelineRow(row)));
+    return transaction_.PutDuplicates(kObjectTimelinesTable, row.object.bytes, id, id.size(),
+                                      id.size());
+  }
+
+  Status PutPageVersions(TimelineId timeline, PageNo page,
+                         std::span<const PageVersion> versions) override {
+    rows_.clear();
+    for (const PageVersion& version : versions) AppendPageVersion(version, rows_);
+    return transaction_.PutDuplicates(kPagesTable, PageKey(timeline, page), rows_,
+                                      kPageVersionBytes, kLsnBytes);
+  }
+
+  Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) override {
+    rows_.clear();
+    for (const CommitRow& row : rows) AppendCommitRow(row, rows_);
+    return transaction_.PutDuplicates(kCommitsTable, NumberKey(timeline.value), rows_,
+                                      kCommitRowBytes, kLsnBytes);
+  }
+
+  Status PutTime(Timestamp time, Lsn lsn) override {
+    rows_.clear();
+    AppendFixed(rows_, lsn.value);
+    return transaction_.Put(kTimesTable, TimeKey(time), rows_);
+  }
+
+  Status PutEpoch(const EpochRow& row) override {
+    return transaction_.Put(kEpochsTable, NumberKey(row.epoch), EncodeEpochRow(row));
+  }
+
+  Status PutSegment(const SegmentRow& row) override {
+    return transaction_.Put(kSegmentsTable, NumberKey(row.number), EncodeSegmentRow(row));
+  }
+
+  Status PutRestore(const RestoreRow& row) override {
+    return transaction_.Put(kRestoresTable, RestoreKey(row.object, row.lsn), EncodeRestoreRow(row));
+  }
+
+  Status PutDamage(const DamageRow& row) override {
+    return transaction_.Put(kDamageTable, NumberKey(row.timeline.value), EncodeDamageRow(row));
+  }
+
+ private:
+  LmdbWriteTransaction& transaction_;
+  std::vector<std::byte> rows_;
+};
+
+bool BeginsWith(ConstBytes bytes, ConstBytes prefix) {
+  return bytes.size() >= prefix.size() && std::ranges::equal(bytes.first(prefix.size()), prefix);
+}
+
+// The latest duplicate at or before `lsn`, in tables whose duplicates begin with an LSN.
+bool SeekLatest(LmdbCursor& cursor, ConstBytes key, Lsn lsn) {
+  return cursor.SeekDuplicateAtOrBefore(key, NumberKey(lsn.value));
+}
+
+std::optional<Lsn> DecodeLsn(ConstBytes value) {
+  if (value.size() != kLsnBytes) return std::nullopt;
+  return Lsn(LoadFixed<uint64_t>(value.data()));
+}
+
+}  // namespace
+
+class Index::Impl {
+ public:
+  Impl(std::string directory, std::unique_ptr<LmdbEnv> env)
+      : directory_(std::move(directory)), env_(std::move(env)) {}
+
+  LmdbEnv& env() const { return *env_; }
+
+  // The row that `seek` puts the table's cursor on; empty if it finds none. `decode` makes it from
+  // key and value, or nothing if they are damaged.
+  template <typename Seek, typename Decode>
+  auto Find(IndexTable table, Seek seek, Decode decode) const
+      -> Result<decltype(decode(ConstBytes(), ConstBytes()))> {
+    LmdbReadTransaction read(*env_);
+    LmdbCursor& cursor = read.cursor(table);
+    decltype(decode(ConstBytes(), ConstBytes())) row;
+    if (!seek(cursor)) {
+      TIDEMARK_RETURN_IF_ERROR(read.status());
+      return row;
+    }
+    row = decode(cursor.key(), cursor.value());
+    if (!row) return Damaged(table);
+    return row;
+  }
+
+  // The rows from where `seek` puts the cursor on, moving by `next`, up to `limit`.
+  template <typename Row, typename Seek, typename Next, typename Decode>
+  Result<std::vector<Row>> List(IndexTable table, Seek seek, Next next, Decode decode,
+                                size_t limit = SIZE_MAX) const {
+    std::vector<Row> rows;
+    LmdbReadTransaction read(*env_);
+    LmdbCursor& cursor = read.cursor(table);
+    for (bool there = limit > 0 && seek(cursor); there; there = next(cursor)) {
+      std::optional<Row> row = decode(cursor.key(), cursor.value());
+      if (!row) return Damaged(table);
+      rows.push_back(std::move(*row));
+      if (rows.size() == limit) break;
+    }
+    TIDEMARK_RETURN_IF_ERROR(read.status());
+    return rows;
+  }
+
+  // The rows whose keys begin with `prefix`.
+  template <typename Row, typename Decode>
+  Result<std::vector<Row>> ListPrefix(IndexTable table, ConstBytes prefix, Decode decode) const {
+    const auto there = [prefix](LmdbCursor& cursor) { return BeginsWith(cursor.key(), prefix); };
+    const std::byte first[1] = {};  // LMDB has no empty keys
+    return List<Row>(
+        table,
+        [&](LmdbCursor& cursor) {
+          return cursor.SeekAtOrAfter(prefix.empty() ? ConstBytes(first) : prefix) && there(cursor);
+        },
+        [&](LmdbCursor& cursor) { return cursor.Next() && there(cursor); }, decode);
+  }
+
+  uint64_t Count(IndexTable table) const {
+    LmdbReadTransaction read(*env_);
+    return read.CountValues(table);
+  }
+
+  Status Damaged(IndexTable table) const {
+    return Status(StatusCode::kCorruption,
+                  "index " + directory_ + " is damaged (a row of table " +
+                      kIndexTables[table].name +
+                      " is malformed); no data is lost: the index can be rebuilt from the log");
+  }
+
+  // Marks a new index with its version, refuses one it cannot read.
+  Status CheckVersion() {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const std::optional<uint32_t> version,
+        Find(
+            kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kVersionKey)); },
+            [](ConstBytes, ConstBytes value) -> std::optional<uint32_t> {
+              if (value.size() != sizeof(uint32_t)) return std::nullopt;
+              return LoadFixed<uint32_t>(value.data());
+            }));
+    if (version == kIndexVersion) return OkStatus();
+    if (version.has_value()) {
+      return Status(StatusCode::kUnsupportedVersion,
+                    "index " + directory_ + " has format version " + std::to_string(*version) +
+                        "; this library reads version " + std::to_string(kIndexVersion));
+    }
+    return env_->Write([](LmdbWriteTransaction& transaction) {
+      std::vector<std::byte> value;
+      AppendFixed(value, kIndexVersion);
+      return transaction.Put(kMetaTable, TextKey(kVersionKey), value);
+    });
+  }
+
+ private:
+  const std::string directory_;
+  const std::unique_ptr<LmdbEnv> env_;
+};
+
+Index::Index(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Index::~Index() = default;
+
+Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
+                                           const IndexOptions& options) {
+  TIDEMARK_ASSIGN_OR_RETURN(auto env, LmdbEnv::Open(directory, kIndexTables,
+                                                    {.initial_map_bytes = options.initial_map_bytes,
+                                                     .max_map_bytes = options.max_map_bytes}));
+  auto impl = std::make_unique<Impl>(directory, std::move(env));
+  TIDEMARK_RETURN_IF_ERROR(impl->CheckVersion());
+  return std::unique_ptr<Index>(new Index(std::move(impl)));
+}
+
+Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
+  return impl_->env().Write([&change](LmdbWriteTransaction& transaction) {
+    Writer writer(transaction);
+    return change(writer);
+  });
+}
+
+Result<std::optional<CheckpointRow>> Index::Checkpoint() const {
+  return impl_->Find(
+      kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kCheckpointKey)); },
+      [](ConstBytes, ConstBytes value) { return DecodeCheckpointRow(value); });
+}
+
+Result<std::optional<NamespaceRow>> Index::FindNamespace(std::string_view name) const {
+  if (name.empty() || name.size() > kMaxKeyBytes + 1) return std::optional<NamespaceRow>();
+  const std::byte rest[1] = {name.size() > kMaxKeyBytes ? static_cast<std::byte>(name.back())
+                                                        : std::byte{0}};
+  return impl_->Find(
+      kNamespacesTable,
+      [&](LmdbCursor& cursor) {
+        return cursor.SeekDuplicateAtOrAfter(TextKey(name), rest) &&
+               BeginsWith(cursor.value(), rest);
+      },
+      [name](ConstBytes, ConstBytes value) { return DecodeNamespaceRow(TextKey(name), value); });
+}
+
+Result<std::vector<NamespaceRow>> Index::ListNamespaces() const {
+  return impl_->ListPrefix<NamespaceRow>(kNamespacesTable, {}, DecodeNamespaceRow);
+}
+
+Result<std::optional<ObjectRow>> Index::FindObject(uint64_t namespace_id,
+                                                   const ObjectId& id) const {
+  return impl_->Find(
+      kObjectsTable, [&](LmdbCursor& cursor) { return cursor.Seek(ObjectKey(namespace_id, id)); },
+      DecodeObjectRow);
+}
+
+Result<std::vector<ObjectRow>> Index::ListObjects(uint64_t namespace_id,
+                                                  const std::optional<ObjectId>& after,
+                                                  size_t limit) const {
+  const Key8 prefix = NumberKey(namespace_id);
+  const Key40 from = ObjectKey(namespace_id, after.value_or(ObjectId()));
+  const auto there = [&prefix](LmdbCursor& cursor) { return BeginsWith(cursor.key(), prefix); };
+  const auto next = [&](LmdbCursor& cursor) { return cursor.Next() && there(cursor); };
+  const auto seek = [&](LmdbCursor& cursor) {
+    if (!cursor.SeekAtOrAfter(from) || !there(cursor)) return false;
+    return after && std::ranges::equal(cursor.key(), from) ? next(cursor) : true;
+  };
+  return impl_->List<ObjectRow>(kObjectsTable, seek, next, DecodeObjectRow, limit);
+}
+
+Result<std::optional<TimelineRow>> Index::FindTimeline(TimelineId id) const {
+  return impl_->Find(
+      kTimelinesTable, [id](LmdbCursor& cursor) { return cursor.Seek(NumberKey(id.value)); },
+      DecodeTimelineRow);
+}
+
+Result<std::optional<TimelineId>> Index::FindTimelineAt(const ObjectId& object, Lsn lsn) const {
+  return impl_->Find(
+      kObjectTimelinesTable,
+      [&](LmdbCursor& cursor) { return SeekLatest(cursor, object.bytes, lsn); },
+      [](ConstBytes, ConstBytes value) -> std::optional<TimelineId> {
+        if (value.size() != sizeof(Key8)) return std::nullopt;
+        return TimelineId(LoadNumberKey8(value));
+      });
+}
+
+Result<std::optional<PageVersion>> Index::FindPageVersion(TimelineId timeline, PageNo page,
+                                                          Lsn lsn) const {
+  return impl_->Find(
+      kPagesTable,
+      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
+      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
+Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
+                               std::span<std::optional<PageVersion>> out) const {
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& cursor = read.cursor(kPagesTable);
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i].reset();
+    const PageNo page(first.value + static_cast<uint32_t>(i));
+    if (!SeekLatest(cursor, PageKey(timeline, page), lsn)) continue;
+    out[i] = DecodePageVersion(cursor.value());
+    if (!out[i]) return impl_->Damaged(kPagesTable);
+  }
+  return read.status();
+}
+
+Result<std::optional<CommitRow>> Index::FindCommit(TimelineId timeline, Lsn lsn) const {
+  return impl_->Find(
+      kCommitsTable,
+      [&](LmdbCursor& cursor) { return SeekLatest(cursor, NumberKey(timeline.value), lsn); },
+      [](ConstBytes, ConstBytes value) { return DecodeCommitRow(value); });
+}
+
+Result<std::vector<CommitRow>> Index::ListCommits(TimelineId timeline, Lsn lsn,
+                                                  size_t limit) const {
+  // The key outlives the loop: the cursor steps back among its duplicates.
+  const Key8 key = NumberKey(timeline.value);
+  return impl_->List<CommitRow>(
+      kCommitsTable, [&](LmdbCursor& cursor) { return SeekLatest(cursor, key, lsn); },
+      [](LmdbCursor& cursor) { return cursor.PreviousDuplicate(); },
+      [](ConstBytes, ConstBytes value) { return DecodeCommitRow(value); }, limit);
+}
+
+Result<std::optional<Lsn>> Index::FirstLsnAfter(Timestamp time) const {
+  if (time == Timestamp::max()) return std::optional<Lsn>();
+  return impl_->Find(
+      kTimesTable,
+      [time](LmdbCursor& cursor) {
+        return cursor.SeekAtOrAfter(TimeKey(time + std::chrono::microseconds(1)));
+      },
+      [](ConstBytes, ConstBytes value) { return DecodeLsn(value); });
+}
+
+Result<std::optional<EpochRow>> Index::FindEpoch(uint32_t epoch) const {
+  return impl_->Find(
+      kEpochsTable, [epoch](LmdbCursor& cursor) { return cursor.Seek(NumberKey(epoch)); },
+      DecodeEpochRow);
+}
+
+Result<std::optional<EpochRow>> Index::FindEpochOf(Lsn lsn) const {
+  // Epochs and their first LSNs grow together: a binary search over the epochs' numbers. `low` is
+  // at or before the one wanted, `high` after it.
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& cursor = read.cursor(kEpochsTable);
+  std::optional<EpochRow> found;
+  uint64_t low = 0;
+  uint64_t high = uint64_t{UINT32_MAX} + 1;
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    std::optional<EpochRow> row;
+    if (cursor.SeekAtOrAfter(NumberKey(static_cast<uint32_t>(middle)))) {
+      row = DecodeEpochRow(cursor.key(), cursor.value());
+      if (!row) return impl_->Damaged(kEpochsTable);
+    }
+    if (row && row->first_lsn <= lsn) {
+      low = row->epoch;
+      found = row;
+    } else {
+      high = middle;
+    }
+  }
+  TIDEMARK_RETURN_IF_ERROR(read.status());
+  return found;
+}
+
+Result<std::vector<SegmentRow>> Index::ListSegments() const {
+  return impl_->ListPrefix<SegmentRow>(kSegmentsTable, {}, DecodeSegmentRow);
+}
+
+Result<std::vector<RestoreRow>> Index::ListRestores(const ObjectId& object) const {
+  return impl_->ListPrefix<RestoreRow>(kRestoresTable, object.bytes, DecodeRestoreRow);
+}
+
+Result<std::vector<DamageRow>> Index::ListDamage() const {
+  return impl_->ListPrefix<DamageRow>(kDamageTable, {}, DecodeDamageRow);
+}
+
+uint64_t Index::ObjectCount() const { return impl_->Count(kObjectsTable); }
+uint64_t Index::NamespaceCount() const { return impl_->Count(kNamespacesTable); }
+
+uint64_t Index::UsedBytes() const {
+  LmdbReadTransaction read(impl_->env());
+  return read.UsedBytes();
+}
+
+uint64_t Index::FileBytes() const { return impl_->env().FileBytes(); }
+
+}  // namespace tidemark::internal

@@ -1,0 +1,333 @@
+#include "engine/internal/index_rows.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/check.h"
+#include "engine/internal/coding.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr uint32_t kLengthBits = 17;
+constexpr uint32_t kDepthBits = 7;
+constexpr uint64_t kSignBit = uint64_t{1} << 63;
+
+template <typename T>
+void StoreBigEndian(std::byte* to, T value) {
+  for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8)) {
+    to[i] = static_cast<std::byte>(value);
+  }
+}
+
+template <typename T>
+T LoadBigEndian(const std::byte* from) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    value = static_cast<T>(value << 8) | static_cast<T>(from[i]);
+  }
+  return value;
+}
+
+template <typename T>
+void AppendBigEndian(std::vector<std::byte>& out, T value) {
+  const size_t size = out.size();
+  out.resize(size + sizeof(T));
+  StoreBigEndian(out.data() + size, value);
+}
+
+void AppendLocation(std::vector<std::byte>& out, Location location) {
+  AppendFixed(out, location.segment);
+  AppendFixed(out, location.offset);
+}
+
+Location ReadLocation(Reader& reader) {
+  Location location;
+  location.segment = reader.Fixed<uint32_t>();
+  location.offset = reader.Fixed<uint32_t>();
+  return location;
+}
+
+void AppendTime(std::vector<std::byte>& out, Timestamp time) {
+  AppendFixed(out, time.time_since_epoch().count());
+}
+
+Timestamp ReadTime(Reader& reader) {
+  return Timestamp(std::chrono::microseconds(reader.Fixed<int64_t>()));
+}
+
+ObjectId ReadObjectId(Reader& reader) {
+  ObjectId id;
+  const ConstBytes bytes = reader.Span(id.bytes.size());
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());  // none if there are too few
+  return id;
+}
+
+}  // namespace
+
+const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
+    {"meta", LmdbTableKind::kPlain},
+    {"namespaces", LmdbTableKind::kDuplicates},
+    {"objects", LmdbTableKind::kPlain},
+    {"timelines", LmdbTableKind::kPlain},
+    {"object_timelines", LmdbTableKind::kDuplicates},
+    {"pages", LmdbTableKind::kDuplicates},
+    {"commits", LmdbTableKind::kDuplicates},
+    {"times", LmdbTableKind::kPlain},
+    {"epochs", LmdbTableKind::kPlain},
+    {"segments", LmdbTableKind::kPlain},
+    {"restores", LmdbTableKind::kPlain},
+    {"damage", LmdbTableKind::kPlain},
+}};
+
+Key4 NumberKey(uint32_t number) {
+  Key4 key;
+  StoreBigEndian(key.data(), number);
+  return key;
+}
+
+Key8 NumberKey(uint64_t number) {
+  Key8 key;
+  StoreBigEndian(key.data(), number);
+  return key;
+}
+
+Key8 TimeKey(Timestamp time) {
+  // Times before 1970 are negative: with the sign bit flipped they sort before the others.
+  return NumberKey(static_cast<uint64_t>(time.time_since_epoch().count()) ^ kSignBit);
+}
+
+Key12 PageKey(TimelineId timeline, PageNo page) {
+  Key12 key;
+  StoreBigEndian(key.data(), timeline.value);
+  StoreBigEndian(key.data() + 8, page.value);
+  return key;
+}
+
+Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id) {
+  Key40 key;
+  StoreBigEndian(key.data(), namespace_id);
+  std::copy(id.bytes.begin(), id.bytes.end(), key.begin() + 8);
+  return key;
+}
+
+Key40 RestoreKey(const ObjectId& object, Lsn lsn) {
+  Key40 key;
+  std::copy(object.bytes.begin(), object.bytes.end(), key.begin());
+  StoreBigEndian(key.data() + 32, lsn.value);
+  return key;
+}
+
+ConstBytes TextKey(std::string_view text) {
+  return std::as_bytes(std::span(text)).first(std::min(text.size(), kMaxKeyBytes));
+}
+
+uint32_t LoadNumberKey4(ConstBytes key) { return LoadBigEndian<uint32_t>(key.data()); }
+uint64_t LoadNumberKey8(ConstBytes key) { return LoadBigEndian<uint64_t>(key.data()); }
+
+void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out) {
+  CHECK(version.length < 1u << kLengthBits);
+  CHECK(version.depth < 1u << kDepthBits);
+  const uint32_t shape = version.length | uint32_t{version.depth} << kLengthBits |
+                         uint32_t{version.chain_units} << (kLengthBits + kDepthBits);
+  AppendBigEndian(out, version.lsn.value);
+  AppendFixed(out, shape);
+  AppendFixed(out, version.hash);
+  AppendLocation(out, version.location);
+}
+
+std::optional<PageVersion> DecodePageVersion(ConstBytes value) {
+  if (value.size() != kPageVersionBytes) return std::nullopt;
+  const auto shape = LoadFixed<uint32_t>(value.data() + 8);
+  PageVersion version;
+  version.lsn = Lsn(LoadBigEndian<uint64_t>(value.data()));
+  version.length = shape & ((1u << kLengthBits) - 1);
+  version.depth = static_cast<uint8_t>(shape >> kLengthBits & ((1u << kDepthBits) - 1));
+  version.chain_units = static_cast<uint8_t>(shape >> (kLengthBits + kDepthBits));
+  version.hash = LoadFixed<uint64_t>(value.data() + 12);
+  version.location.segment = LoadFixed<uint32_t>(value.data() + 20);
+  version.location.offset = LoadFixed<uint32_t>(value.data() + 24);
+  return version;
+}
+
+void AppendCommitRow(const CommitRow& row, std::vector<std::byte>& out) {
+  AppendBigEndian(out, row.lsn.value);
+  AppendLocation(out, row.location);
+}
+
+std::optional<CommitRow> DecodeCommitRow(ConstBytes value) {
+  if (value.size() != kCommitRowBytes) return std::nullopt;
+  Reader reader(value.subspan(kLsnBytes));
+  CommitRow row;
+  row.lsn = Lsn(LoadBigEndian<uint64_t>(value.data()));
+  row.location = ReadLocation(reader);
+  return row;
+}
+
+std::array<std::byte, kNamespaceRowBytes> EncodeNamespaceRow(const NamespaceRow& row) {
+  CHECK(row.name.size() <= kMaxKeyBytes + 1);
+  std::array<std::byte, kNamespaceRowBytes> value{};
+  if (row.name.size() > kMaxKeyBytes) value[0] = static_cast<std::byte>(row.name.back());
+  StoreFixed(value.data() + 1, row.id);
+  return value;
+}
+
+std::optional<NamespaceRow> DecodeNamespaceRow(ConstBytes key, ConstBytes value) {
+  if (value.size() != kNamespaceRowBytes) return std::nullopt;
+  NamespaceRow row;
+  row.name.assign(reinterpret_cast<const char*>(key.data()), key.size());
+  if (value[0] != std::byte{0}) {
+    if (key.size() != kMaxKeyBytes) return std::nullopt;
+    row.name.push_back(static_cast<char>(value[0]));
+  }
+  row.id = LoadFixed<uint64_t>(value.data() + 1);
+  return row;
+}
+
+std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.lsn.value);
+  AppendLocation(out, row.position);
+  AppendTime(out, row.time);
+  return out;
+}
+
+std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value) {
+  Reader reader(value);
+  CheckpointRow row;
+  row.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.position = ReadLocation(reader);
+  row.time = ReadTime(reader);
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeObjectRow(const ObjectRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.timeline.value);
+  AppendFixed(out, row.created.value);
+  AppendFixed(out, row.commit_count);
+  AppendString(out, row.name);
+  return out;
+}
+
+std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key40)) return std::nullopt;
+  Reader key_reader(key.subspan(8));
+  Reader reader(value);
+  ObjectRow row;
+  row.namespace_id = LoadBigEndian<uint64_t>(key.data());
+  row.id = ReadObjectId(key_reader);
+  row.timeline = TimelineId(reader.Fixed<uint64_t>());
+  row.created = Lsn(reader.Fixed<uint64_t>());
+  row.commit_count = reader.Fixed<uint64_t>();
+  row.name = reader.String();
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row) {
+  std::vector<std::byte> out;
+  out.reserve(80);
+  AppendFixed(out, static_cast<uint8_t>(row.kind));
+  AppendFixed(out, row.namespace_id);
+  AppendBytes(out, row.object.bytes);
+  AppendFixed(out, row.parent.value);
+  AppendFixed(out, row.parent_lsn.value);
+  AppendLocation(out, row.location);
+  return out;
+}
+
+std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key8)) return std::nullopt;
+  Reader reader(value);
+  TimelineRow row;
+  row.id = TimelineId(LoadBigEndian<uint64_t>(key.data()));
+  row.kind = static_cast<TimelineKind>(reader.Fixed<uint8_t>());
+  row.namespace_id = reader.Fixed<uint64_t>();
+  row.object = ReadObjectId(reader);
+  row.parent = TimelineId(reader.Fixed<uint64_t>());
+  row.parent_lsn = Lsn(reader.Fixed<uint64_t>());
+  row.location = ReadLocation(reader);
+  if (!reader.AtEnd()) return std::nullopt;
+  if (row.kind < TimelineKind::kCreate || row.kind > TimelineKind::kRewrite) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeEpochRow(const EpochRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.first_lsn.value);
+  AppendFixed(out, row.previous_end.value);
+  return out;
+}
+
+std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key4)) return std::nullopt;
+  Reader reader(value);
+  EpochRow row;
+  row.epoch = LoadNumberKey4(key);
+  row.first_lsn = Lsn(reader.Fixed<uint64_t>());
+  row.previous_end = Lsn(reader.Fixed<uint64_t>());
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeSegmentRow(const SegmentRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.first_lsn.value);
+  AppendFixed(out, row.end);
+  return out;
+}
+
+std::optional<SegmentRow> DecodeSegmentRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key4)) return std::nullopt;
+  Reader reader(value);
+  SegmentRow row;
+  row.number = LoadNumberKey4(key);
+  row.first_lsn = Lsn(reader.Fixed<uint64_t>());
+  row.end = reader.Fixed<uint32_t>();
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row) {
+  std::vector<std::byte> out;
+  AppendTime(out, row.time);
+  AppendString(out, row.from_bookmark);
+  AppendString(out, row.to_bookmark);
+  return out;
+}
+
+std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key40)) return std::nullopt;
+  Reader key_reader(key);
+  Reader reader(value);
+  RestoreRow row;
+  row.object = ReadObjectId(key_reader);
+  row.lsn = Lsn(LoadBigEndian<uint64_t>(key.data() + 32));
+  row.time = ReadTime(reader);
+  row.from_bookmark = reader.String();
+  row.to_bookmark = reader.String();
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeDamageRow(const DamageRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.lsn.value);
+  AppendLocation(out, row.location);
+  return out;
+}
+
+std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key8)) return std::nullopt;
+  Reader reader(value);
+  DamageRow row;
+  row.timeline = TimelineId(LoadBigEndian<uint64_t>(key.data()));
+  row.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.location = ReadLocation(reader);
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+}  // namespace tidemark::internal

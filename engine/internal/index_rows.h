@@ -1,0 +1,119 @@
+// The bytes of the index's keys and rows. Pure functions, no state.
+//
+//   big-endian:    all numbers in keys, and what a duplicate is sorted by
+//   little-endian: all other fixed numbers; strings are a varint length and bytes (coding.h)
+//
+//   table            key                               value
+//   meta             "version"                         u32 kIndexVersion
+//   meta             "checkpoint"                      LSN 8, segment 4, offset 4, time 8
+//   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
+//   objects          namespace id 8, object id 32      timeline 8, created 8, commits 8, name
+//   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
+//                                                      parent 8, parent LSN 8, segment 4, offset 4
+//   object_timelines object id 32                      timeline id 8 (duplicates)
+//   pages            timeline id 8, page number 4      page version 28 (duplicates)
+//   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
+//   times            time 8, sign bit flipped          LSN 8
+//   epochs           epoch 4                           first LSN 8, previous end 8
+//   segments         segment number 4                  first LSN 8, end 4
+//   restores         object id 32, LSN 8               time 8, from, to: strings
+//   damage           timeline id 8                     LSN 8, segment 4, offset 4
+//
+//   Page version   offset  size  field
+//                       0     8  lsn          big-endian: duplicates sort by it
+//                       8     4  shape        length (17 bits) | depth << 17 (7) | units << 24 (8)
+//                      12     8  hash
+//                      20     4  segment
+//                      24     4  offset
+//
+// A namespace's name may be one byte longer than an LMDB key; names hold no 0.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_INDEX_ROWS_H_
+#define TIDEMARK_ENGINE_INTERNAL_INDEX_ROWS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/internal/index.h"
+#include "engine/internal/lmdb_env.h"
+
+namespace tidemark::internal {
+
+inline constexpr uint32_t kIndexVersion = 1;
+
+// The tables' numbers in LmdbEnv, and their names.
+enum IndexTable : size_t {
+  kMetaTable,
+  kNamespacesTable,
+  kObjectsTable,
+  kTimelinesTable,
+  kObjectTimelinesTable,
+  kPagesTable,
+  kCommitsTable,
+  kTimesTable,
+  kEpochsTable,
+  kSegmentsTable,
+  kRestoresTable,
+  kDamageTable,
+  kIndexTableCount,
+};
+extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
+
+inline constexpr std::string_view kVersionKey = "version";
+inline constexpr std::string_view kCheckpointKey = "checkpoint";
+
+inline constexpr size_t kLsnBytes = 8;
+inline constexpr size_t kPageVersionBytes = 28;
+inline constexpr size_t kCommitRowBytes = 16;
+inline constexpr size_t kNamespaceRowBytes = 9;
+inline constexpr size_t kMaxKeyBytes = 511;  // LMDB's
+
+using Key4 = std::array<std::byte, 4>;
+using Key8 = std::array<std::byte, 8>;
+using Key12 = std::array<std::byte, 12>;
+using Key40 = std::array<std::byte, 40>;
+
+Key4 NumberKey(uint32_t number);
+Key8 NumberKey(uint64_t number);
+Key8 TimeKey(Timestamp time);
+Key12 PageKey(TimelineId timeline, PageNo page);
+Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id);
+Key40 RestoreKey(const ObjectId& object, Lsn lsn);
+ConstBytes TextKey(std::string_view text);
+
+uint32_t LoadNumberKey4(ConstBytes key);  // CHECKs nothing: the caller knows the size
+uint64_t LoadNumberKey8(ConstBytes key);
+
+// Encoders. The duplicates' append, so that rows of one key can stand side by side.
+void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out);
+void AppendCommitRow(const CommitRow& row, std::vector<std::byte>& out);
+std::array<std::byte, kNamespaceRowBytes> EncodeNamespaceRow(const NamespaceRow& row);
+std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row);
+std::vector<std::byte> EncodeObjectRow(const ObjectRow& row);
+std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row);
+std::vector<std::byte> EncodeEpochRow(const EpochRow& row);
+std::vector<std::byte> EncodeSegmentRow(const SegmentRow& row);
+std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
+std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
+
+// Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
+std::optional<PageVersion> DecodePageVersion(ConstBytes value);
+std::optional<CommitRow> DecodeCommitRow(ConstBytes value);
+std::optional<NamespaceRow> DecodeNamespaceRow(ConstBytes key, ConstBytes value);
+std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value);
+std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value);
+std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value);
+std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value);
+std::optional<SegmentRow> DecodeSegmentRow(ConstBytes key, ConstBytes value);
+std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
+std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_INDEX_ROWS_H_
