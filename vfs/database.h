@@ -19,7 +19,8 @@ namespace tidemark {
 
 enum class Locking {
   kNormal,     // several connections of this process may take turns
-  kExclusive,  // this connection keeps the write lock: fastest, and readers still read snapshots
+  kExclusive,  // this connection keeps the write lock from the start: fastest; others can still
+               // read. Without meaning for a read-only connection.
 };
 
 enum class Synchronous {
@@ -40,9 +41,10 @@ struct DatabaseOptions {
 // outlive it; it attaches the store to the VFS by itself (see vfs.h) while it is open.
 class Database {
  public:
-  // Errors: as Store::OpenObject and Object::Resolve; kInvalidArgument from SQLite.
-  static Result<Database> Open(Store& store, std::string_view namespace_name,
-                               std::string_view name, const DatabaseOptions& options = {});
+  // Errors: as Store::OpenObject and Object::Resolve; kBusy if the locking is kExclusive and
+  // another connection holds the write lock; kInvalidArgument from SQLite.
+  static Result<Database> Open(Store& store, std::string_view namespace_name, std::string_view name,
+                               const DatabaseOptions& options = {});
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();  // sqlite3_close_v2
@@ -58,9 +60,10 @@ class Database {
   Status ErrorStatus() const;
 
  private:
-  Database(sqlite3* handle, std::shared_ptr<Object> object);
+  Database(sqlite3* handle, std::shared_ptr<Object> object, Store* store);
   sqlite3* handle_ = nullptr;
   std::shared_ptr<Object> object_;
+  Store* store_ = nullptr;
 };
 
 }  // namespace tidemark

@@ -1,0 +1,104 @@
+// A SQLite connection to one object, see database.h.
+
+#include "vfs/database.h"
+
+#include <utility>
+
+#include "vfs/internal/database_name.h"
+#include "vfs/internal/main_file.h"
+#include "vfs/internal/sqlite_result.h"
+#include "vfs/internal/store_registry.h"
+#include "vfs/vfs.h"
+
+namespace tidemark {
+namespace {
+
+internal::MainFile* MainFileOf(sqlite3* handle) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return internal::MainFileOf(file);
+}
+
+// secure_delete is on in some builds of SQLite, and costs a write for each deleted row; the history
+// of the store keeps what was deleted anyway. A persistent journal is never reopened.
+std::string SetUp(const DatabaseOptions& options, bool writable) {
+  std::string sql = "PRAGMA secure_delete=OFF; PRAGMA journal_mode=PERSIST;";
+  if (options.synchronous == Synchronous::kOff) sql += "PRAGMA synchronous=OFF;";
+  if (options.synchronous == Synchronous::kNormal) sql += "PRAGMA synchronous=NORMAL;";
+  if (writable && options.locking == Locking::kExclusive) {
+    // Takes the write lock at once. A connection in this mode never leaves the snapshot it first
+    // read, so if another one wrote before its first write, it could never write at all.
+    sql += "PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;";
+  }
+  return sql;
+}
+
+}  // namespace
+
+Result<Database> Database::Open(Store& store, std::string_view namespace_name,
+                                std::string_view name, const DatabaseOptions& options) {
+  TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
+  const bool writable = !options.read_only && !options.at;
+  const bool create = writable && options.if_missing == IfMissing::kCreate;
+  TIDEMARK_ASSIGN_OR_RETURN(
+      std::shared_ptr<Object> object,
+      store.OpenObject(namespace_name, name, create ? IfMissing::kCreate : IfMissing::kFail));
+  internal::DatabaseName database_name{internal::NormalizedDirectory(store.directory()),
+                                       std::string(namespace_name), std::string(name), ""};
+  if (options.at) {
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(*options.at));
+    database_name.at = object->BookmarkOf(commit).ToString();
+  }
+  TIDEMARK_RETURN_IF_ERROR(internal::StoreRegistry::Get().AddUser(&store));
+
+  const int flags = SQLITE_OPEN_URI | (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                    (create ? SQLITE_OPEN_CREATE : 0);
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(database_name.Uri().c_str(), &handle, flags, nullptr);
+  Database database(handle, std::move(object), &store);
+  if (code != SQLITE_OK) {
+    // SQLite keeps no reason for a failed open: ask for it again.
+    const Status reason = database.object_->OpenSnapshot().status();
+    return reason.ok() ? database.ErrorStatus() : reason;
+  }
+  sqlite3_extended_result_codes(handle, 1);
+  TIDEMARK_RETURN_IF_ERROR(database.Exec(SetUp(options, writable).c_str()));
+  return database;
+}
+
+Database::Database(sqlite3* handle, std::shared_ptr<Object> object, Store* store)
+    : handle_(handle), object_(std::move(object)), store_(store) {}
+
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)),
+      object_(std::move(other.object_)),
+      store_(std::exchange(other.store_, nullptr)) {}
+
+Database& Database::operator=(Database&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  std::swap(object_, other.object_);
+  std::swap(store_, other.store_);
+  return *this;
+}
+
+Database::~Database() {
+  sqlite3_close_v2(handle_);
+  if (store_ != nullptr) internal::StoreRegistry::Get().RemoveUser(store_);
+}
+
+Status Database::Exec(const char* sql) {
+  if (internal::MainFile* file = MainFileOf(handle_)) file->errors().Clear();
+  const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? OkStatus() : ErrorStatus();
+}
+
+Status Database::ErrorStatus() const {
+  if (internal::MainFile* file = handle_ == nullptr ? nullptr : MainFileOf(handle_)) {
+    // FCNTL_FILE_POINTER leaves SQLite's error code as it is.
+    Status cause = file->errors().For(sqlite3_errcode(handle_));
+    if (!cause.ok()) return cause;
+  }
+  return internal::StatusFromSqlite(handle_);
+}
+
+}  // namespace tidemark

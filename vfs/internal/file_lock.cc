@@ -1,0 +1,70 @@
+// Lock levels, see file_lock.h.
+
+#include "vfs/internal/file_lock.h"
+
+#include <utility>
+
+#include "engine/check.h"
+
+namespace tidemark::internal {
+
+DatabaseLock::DatabaseLock(std::shared_ptr<Object> object)
+    : object_(std::move(object)), past_(false), transaction_(object_) {}
+
+DatabaseLock::DatabaseLock(std::shared_ptr<Object> object, Snapshot past)
+    : object_(std::move(object)),
+      past_(true),
+      opened_(true),
+      snapshot_(std::move(past)),
+      transaction_(object_) {}
+
+Result<ViewChange> DatabaseLock::Refresh() {
+  if (past_ || writing_) return ViewChange::kNone;
+  // The counter is read first: a commit in between makes the next refresh look again, for nothing.
+  const uint32_t counter = object_->change_counter();
+  if (opened_ && counter == seen_counter_) return ViewChange::kNone;
+  TIDEMARK_ASSIGN_OR_RETURN(Snapshot snapshot, object_->OpenSnapshot());
+  const CommitInfo before = snapshot_.commit();
+  snapshot_ = std::move(snapshot);
+  seen_counter_ = counter;
+  opened_ = true;
+  if (snapshot_.commit().timeline != before.timeline) return ViewChange::kNewTimeline;
+  return snapshot_.lsn() != before.lsn ? ViewChange::kNewCommit : ViewChange::kNone;
+}
+
+Status DatabaseLock::BeginWriting(bool* stale) {
+  *stale = false;
+  if (past_) {
+    return Status(StatusCode::kReadOnly,
+                  "a view of the past of " + object_->DisplayName() + " cannot be written");
+  }
+  if (writing_) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(transaction_.Begin());
+  if (transaction_.base().lsn != snapshot_.lsn()) {
+    transaction_.End();
+    *stale = true;
+    return Status(StatusCode::kBusy, "object " + object_->DisplayName() +
+                                         " has changed since this transaction began to read it; "
+                                         "roll back and retry");
+  }
+  writing_ = true;
+  return OkStatus();
+}
+
+void DatabaseLock::EndWriting() noexcept {
+  if (!writing_) return;
+  if (transaction_.base().lsn != snapshot_.lsn()) {
+    // Nobody else can commit before End(), so this is the connection's own commit. If it fails the
+    // connection keeps its older view, and finds out with the next lock.
+    const uint32_t counter = object_->change_counter();
+    if (Result<Snapshot> snapshot = object_->OpenSnapshot(); snapshot.ok()) {
+      CHECK(snapshot->lsn() == transaction_.base().lsn);
+      snapshot_ = *std::move(snapshot);
+      seen_counter_ = counter;
+    }
+  }
+  transaction_.End();
+  writing_ = false;
+}
+
+}  // namespace tidemark::internal

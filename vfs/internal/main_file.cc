@@ -1,0 +1,348 @@
+// The database file of a connection, see main_file.h.
+
+#include "vfs/internal/main_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "vfs/internal/repaginate.h"
+
+namespace tidemark::internal {
+
+MainFile::MainFile(Store* store, std::shared_ptr<Object> object, bool read_only)
+    : store_(store), read_only_(read_only), lock_(std::move(object)) {}
+
+MainFile::MainFile(Store* store, std::shared_ptr<Object> object, Snapshot past)
+    : store_(store), read_only_(true), lock_(std::move(object), std::move(past)) {}
+
+Status MainFile::Open() {
+  TIDEMARK_RETURN_IF_ERROR(lock_.Refresh().status());
+  // Anything but 0, which an empty database stands for.
+  counter_ = std::max(1u, static_cast<uint32_t>(lock_.commit().lsn.value));
+  return OkStatus();
+}
+
+int MainFile::Fail(const Status& status, FileOperation operation) {
+  return errors_.Record(status, operation, journal_.rolling_back());
+}
+
+void MainFile::DropStaged() {
+  if (staged_) {
+    lock_.transaction().Rollback();
+    header_loaded_ = false;
+  }
+  staged_ = false;
+  prepared_ = false;
+  page_one_staged_ = false;
+  odd_size_.reset();
+}
+
+void MainFile::NoteRollback() {
+  if (!journal_.rolling_back()) {
+    dropped_for_rollback_ = false;
+  } else if (!dropped_for_rollback_) {
+    DropStaged();
+    dropped_for_rollback_ = true;
+  }
+}
+
+void MainFile::Serve(std::byte* header) {
+  SetChangeCounter(header, page_one_staged_ ? staged_counter_ : counter_);
+  const uint32_t stored = SchemaCookie(header);
+  if (new_timeline_) {
+    cookie_difference_ = highest_cookie_ + 1 - stored;
+    new_timeline_ = false;
+  }
+  highest_cookie_ = std::max(highest_cookie_, stored + cookie_difference_);
+  SetSchemaCookie(header, stored + cookie_difference_);
+}
+
+bool MainFile::Unserve(std::byte* header) {
+  if (new_timeline_) {  // page 1 was not there to be served: SQLite began with a cookie of 0
+    cookie_difference_ = 0;
+    new_timeline_ = false;
+  }
+  const uint32_t served = SchemaCookie(header);
+  highest_cookie_ = std::max(highest_cookie_, served);
+  SetSchemaCookie(header, served - cookie_difference_);
+  SetChangeCounter(header, 0);
+  return ClearWalVersions(header);
+}
+
+std::span<std::byte> MainFile::PageBuffer() {
+  page_buffer_.resize(lock_.page_size());
+  return page_buffer_;
+}
+
+int64_t MainFile::Size() {
+  NoteRollback();
+  if (odd_size_) return *odd_size_;
+  return int64_t{lock_.page_count()} * lock_.page_size();
+}
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+int MainFile::Read(std::byte* out, int64_t amount, int64_t offset) {
+  if (lock_.writing() && offset == kChangeCounterOffset && amount == 16) {
+    // SQLite asks this when it begins to read anew: whatever is still staged belongs to a
+    // transaction that ended in an error, without a commit.
+    DropStaged();
+  }
+  const int64_t available = std::clamp<int64_t>(Size() - offset, 0, amount);
+  if (Status status = ReadRange(out, available, offset); !status.ok()) {
+    return Fail(status, FileOperation::kRead);
+  }
+  if (available == amount) return SQLITE_OK;
+  std::memset(out + available, 0, static_cast<size_t>(amount - available));
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+Status MainFile::ReadRange(std::byte* out, int64_t amount, int64_t offset) {
+  if (offset + amount <= static_cast<int64_t>(kHeaderSize)) {
+    if (amount == 0) return OkStatus();
+    TIDEMARK_RETURN_IF_ERROR(LoadHeader());
+    std::memcpy(out, header_.data() + offset, static_cast<size_t>(amount));
+    return OkStatus();
+  }
+  const int64_t page_size = lock_.page_size();
+  while (amount > 0) {
+    const PageNo page_no(static_cast<uint32_t>(offset / page_size) + 1);
+    const int64_t skip = offset % page_size;
+    const int64_t length = std::min(page_size - skip, amount);
+    const bool whole = length == page_size;
+    const std::span<std::byte> page =
+        whole ? std::span(out, static_cast<size_t>(page_size)) : PageBuffer();
+    TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(page_no, page));
+    if (page_no.value == 1) {
+      Serve(page.data());
+      std::copy_n(page.begin(), kHeaderSize, header_.begin());
+      header_loaded_ = true;
+    }
+    if (!whole) std::memcpy(out, page.data() + skip, static_cast<size_t>(length));
+    out += length;
+    offset += length;
+    amount -= length;
+  }
+  return OkStatus();
+}
+
+Status MainFile::LoadHeader() {
+  if (header_loaded_) return OkStatus();
+  const std::span<std::byte> page = PageBuffer();
+  TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(PageNo(1), page));
+  std::copy_n(page.begin(), kHeaderSize, header_.begin());
+  Serve(header_.data());
+  header_loaded_ = true;
+  return OkStatus();
+}
+
+// ---- Staging -----------------------------------------------------------------------------------
+
+int MainFile::Write(const std::byte* data, int64_t amount, int64_t offset) {
+  if (!lock_.writing()) {
+    return Fail(Status(StatusCode::kReadOnly,
+                       "a write to object " + object().DisplayName() + " without its write lock"),
+                FileOperation::kWrite);
+  }
+  NoteRollback();
+  Transaction& transaction = lock_.transaction();
+  Status status;
+  if (transaction.page_count() == 0 && IsPageSize(amount) && offset % amount == 0) {
+    status = transaction.ResetPageSize(static_cast<uint32_t>(amount));  // an empty one: its choice
+  }
+  if (status.ok() && amount == transaction.page_size() && offset % amount == 0) {
+    status = StagePage(PageNo(static_cast<uint32_t>(offset / amount) + 1), data);
+  } else if (status.ok()) {
+    status = WriteRange(data, amount, offset);
+  }
+  if (!status.ok()) return Fail(status, FileOperation::kWrite);
+  if (odd_size_ && offset + amount > *odd_size_) odd_size_.reset();
+  return SQLITE_OK;
+}
+
+// Part of a page, or pages of another size: the bytes around them stay.
+Status MainFile::WriteRange(const std::byte* data, int64_t amount, int64_t offset) {
+  const int64_t page_size = lock_.page_size();
+  if (page_size == 0) {
+    return Status(StatusCode::kInvalidArgument,
+                  "the first write to object " + object().DisplayName() + " is not a page");
+  }
+  while (amount > 0) {
+    const PageNo page_no(static_cast<uint32_t>(offset / page_size) + 1);
+    const int64_t skip = offset % page_size;
+    const int64_t length = std::min(page_size - skip, amount);
+    if (length == page_size) {
+      TIDEMARK_RETURN_IF_ERROR(StagePage(page_no, data));
+    } else {
+      const std::span<std::byte> page = PageBuffer();
+      if (page_no.value <= lock_.page_count()) {
+        TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(page_no, page));
+        if (page_no.value == 1) Serve(page.data());
+      } else {
+        std::fill(page.begin(), page.end(), std::byte{0});
+      }
+      std::memcpy(page.data() + skip, data, static_cast<size_t>(length));
+      TIDEMARK_RETURN_IF_ERROR(StagePage(page_no, page.data()));
+    }
+    data += length;
+    offset += length;
+    amount -= length;
+  }
+  return OkStatus();
+}
+
+Status MainFile::StagePage(PageNo page_no, const std::byte* page) {
+  Transaction& transaction = lock_.transaction();
+  std::span<const std::byte> stored(page, transaction.page_size());
+  if (page_no.value == 1) {
+    page_one_buffer_.assign(stored.begin(), stored.end());
+    page_one_altered_ = Unserve(page_one_buffer_.data());
+    stored = page_one_buffer_;
+  }
+  if (journal_.rolling_back() && page_no.value <= transaction.page_count()) {
+    // What is staged was dropped, so this reads the base, or what this rollback has staged.
+    compare_buffer_.resize(stored.size());
+    TIDEMARK_RETURN_IF_ERROR(transaction.ReadPage(page_no, compare_buffer_));
+    if (std::equal(stored.begin(), stored.end(), compare_buffer_.begin())) return OkStatus();
+  }
+  prepared_ = false;
+  staged_ = true;
+  TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(page_no, stored));
+  if (page_no.value == 1) {
+    staged_counter_ = ChangeCounter(page);
+    page_one_staged_ = true;
+    std::copy_n(page_one_buffer_.begin(), kHeaderSize, header_.begin());
+    Serve(header_.data());
+    header_loaded_ = true;
+  }
+  return OkStatus();
+}
+
+int MainFile::Truncate(int64_t size) {
+  if (!lock_.writing()) {
+    return Fail(Status(StatusCode::kReadOnly, "a truncation of object " + object().DisplayName() +
+                                                  " without its write lock"),
+                FileOperation::kTruncate);
+  }
+  NoteRollback();
+  if (size == Size()) return SQLITE_OK;
+  Transaction& transaction = lock_.transaction();
+  const int64_t page_size = transaction.page_size();
+  if (page_size == 0) return SQLITE_OK;  // nothing there to cut
+  const auto page_count = static_cast<uint32_t>((size + page_size - 1) / page_size);
+  prepared_ = false;
+  staged_ = true;
+  if (Status status = transaction.SetPageCount(page_count); !status.ok()) {
+    return Fail(status, FileOperation::kTruncate);
+  }
+  odd_size_.reset();
+  if (size % page_size != 0) odd_size_ = size;
+  return SQLITE_OK;
+}
+
+// ---- Locks -------------------------------------------------------------------------------------
+
+int MainFile::Lock(int level) {
+  if (level <= lock_.level()) return SQLITE_OK;
+  if (lock_.level() == SQLITE_LOCK_NONE) {
+    const Result<ViewChange> change = lock_.Refresh();
+    if (!change.ok()) return Fail(change.status(), FileOperation::kLock);
+    if (*change != ViewChange::kNone) {
+      ++counter_;
+      header_loaded_ = false;
+    }
+    if (*change == ViewChange::kNewTimeline) new_timeline_ = true;
+  }
+  if (level >= SQLITE_LOCK_RESERVED && !lock_.writing()) {
+    if (read_only_) {
+      return Fail(Status(StatusCode::kReadOnly,
+                         "this connection to object " + object().DisplayName() + " is read-only"),
+                  FileOperation::kLock);
+    }
+    bool stale = false;
+    if (Status status = lock_.BeginWriting(&stale); !status.ok()) {
+      return stale ? errors_.Record(status, SQLITE_BUSY_SNAPSHOT)
+                   : Fail(status, FileOperation::kLock);
+    }
+  }
+  lock_.set_level(level);
+  errors_.Clear();
+  return SQLITE_OK;
+}
+
+int MainFile::Unlock(int level) noexcept {
+  if (level >= lock_.level()) return SQLITE_OK;
+  if (level < SQLITE_LOCK_RESERVED && lock_.writing()) {
+    DropStaged();
+    lock_.EndWriting();
+    dropped_for_rollback_ = false;
+  }
+  lock_.set_level(level);
+  return SQLITE_OK;
+}
+
+// ---- Commit ------------------------------------------------------------------------------------
+
+std::span<const std::byte> MainFile::PreImage(PageNo page_no) {
+  const size_t page_size = lock_.page_size();
+  const std::span<const std::byte> page = journal_.PageBefore(page_no, page_size);
+  if (page.empty() || page_no.value != 1) return page;
+  page_one_buffer_.assign(page.begin(), page.end());  // it has the counter that SQLite was served
+  Unserve(page_one_buffer_.data());
+  return page_one_buffer_;
+}
+
+Status MainFile::Prepare() {
+  Transaction& transaction = lock_.transaction();
+  if (page_one_staged_) {
+    const uint32_t page_size = DeclaredPageSize(header_.data());
+    if (page_size != 0 && page_size != transaction.page_size()) {
+      TIDEMARK_RETURN_IF_ERROR(Repaginate(transaction, page_size, Size()));
+      odd_size_.reset();
+    }
+  }
+  TIDEMARK_RETURN_IF_ERROR(transaction.Prepare(this));
+  prepared_ = true;
+  return OkStatus();
+}
+
+int MainFile::Sync() {
+  NoteRollback();
+  if (!staged_) return SQLITE_OK;
+  Status status = Prepare();
+  if (status.ok()) return SQLITE_OK;
+  DropStaged();  // SQLite rolls back now, and there is nothing else it can do
+  return Fail(status, FileOperation::kPrepare);
+}
+
+int MainFile::CommitPhaseTwo() {
+  if (!staged_) return SQLITE_OK;
+  Status status = prepared_ ? OkStatus() : Prepare();
+  if (!status.ok()) {
+    DropStaged();
+    return Fail(status, FileOperation::kPublish);
+  }
+  const Lsn before = lock_.commit().lsn;
+  Result<CommitInfo> commit = lock_.transaction().Publish();
+  if (!commit.ok()) {
+    DropStaged();
+    return Fail(commit.status(), FileOperation::kPublish);
+  }
+  if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
+    counter_ = staged_counter_;
+    if (page_one_altered_) ++counter_;  // SQLite must read it anew
+    header_loaded_ = false;
+  }
+  staged_ = false;
+  prepared_ = false;
+  page_one_staged_ = false;
+  odd_size_.reset();
+  if (waits_for_durability_ && commit->lsn != before) {
+    status = store_->WaitDurable(commit->lsn);
+    if (!status.ok()) return Fail(status, FileOperation::kPublish);
+  }
+  return SQLITE_OK;
+}
+
+}  // namespace tidemark::internal

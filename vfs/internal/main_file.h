@@ -1,0 +1,156 @@
+// MainFile: what SQLite sees as the database file of one connection.
+//
+// What SQLite asks of us, and when a commit happens. A write transaction of SQLite's pager:
+//
+//   xLock RESERVED           takes the object's write lock
+//   journal writes           pre-images, private to the connection (memory_file.h)
+//   xWrite, xTruncate        staged in an engine::Transaction; cache spills come early, may come
+//                            again, and are read back before the commit
+//   SQLITE_FCNTL_SYNC        *prepares*: encodes, reserves space; can still fail cleanly. Also
+//   comes
+//                            at the end of a rollback, so it is no commit
+//   xSync                    nothing to do (and it does not come with synchronous=OFF)
+//   journal finalised        from here on SQLite cannot roll back
+//   xTruncate                if the database shrinks: undoes the preparation
+//   SQLITE_FCNTL_COMMIT_PHASETWO   *publishes*, and waits for durability if asked to: the commit.
+//                            A rollback never calls it. Prepares again if need be. Only SQLITE_FULL
+//                            and SQLITE_IOERR may be returned; what is staged is dropped then
+//   xUnlock SHARED           gives the write lock back (not in EXCLUSIVE locking mode)
+//
+// A rollback writes the pre-images back. Nothing of that needs to be staged: when the journal is
+// read for it, what is staged is dropped, and page images equal to the base are not staged again.
+// So a rollback needs no space, also when it was a full disk that caused it.
+//
+// The change counter. SQLite revalidates its cache by bytes 24 to 39 of page 1, which begin with a
+// counter. The one it is served is this connection's own: it rises when the connection moves to a
+// snapshot of someone else's commit (or of a restore), and takes the number that SQLite wrote when
+// the connection commits, so that its own commits keep its cache. A counter shared by all
+// connections would not do: a commit that changes nothing is not stored, yet SQLite remembers the
+// number it wrote, and would take it for someone else's next commit.
+//
+// The schema cookie (bytes 40 to 43), by which SQLite revalidates its schema, counts changes of the
+// schema, so after a restore the same number may come again for another schema. When a connection
+// moves to another timeline, it is therefore served cookies it has not seen: the stored one plus a
+// difference that is taken off again when page 1 is stored.
+//
+// Invariants:
+//   * The counter served differs from the one SQLite remembers whenever the bytes may differ.
+//   * Nothing is staged outside a write transaction of SQLite's.
+//   * A failed publish, an unlock below RESERVED and a close leave nothing staged.
+//
+// Used by one thread at a time, as SQLite's connections are. See vfs.cc for how it is opened, and
+// main_file_methods.cc for the C functions around it.
+
+#ifndef TIDEMARK_VFS_INTERNAL_MAIN_FILE_H_
+#define TIDEMARK_VFS_INTERNAL_MAIN_FILE_H_
+
+#include <sqlite3.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/object.h"
+#include "engine/snapshot.h"
+#include "engine/store.h"
+#include "engine/transaction.h"
+#include "vfs/internal/file_lock.h"
+#include "vfs/internal/memory_file.h"
+#include "vfs/internal/page_one.h"
+#include "vfs/internal/sqlite_result.h"
+
+namespace tidemark::internal {
+
+class MainFile final : private PreImageSource {
+ public:
+  // A connection to the present of an object.
+  MainFile(Store* store, std::shared_ptr<Object> object, bool read_only);
+  // To a commit of its past, read-only.
+  MainFile(Store* store, std::shared_ptr<Object> object, Snapshot past);
+
+  // Takes the first snapshot: SQLite reads the header before it locks anything.
+  Status Open();
+
+  // SQLite's calls; all return its result codes and remember the Status behind a failure.
+  int Read(std::byte* out, int64_t amount, int64_t offset);
+  int Write(const std::byte* data, int64_t amount, int64_t offset);
+  int Truncate(int64_t size);
+  int64_t Size();
+  int Lock(int level);
+  int Unlock(int level) noexcept;
+  int Sync();            // SQLITE_FCNTL_SYNC
+  int CommitPhaseTwo();  // SQLITE_FCNTL_COMMIT_PHASETWO
+
+  bool read_only() const { return read_only_; }
+  bool writing() const { return lock_.writing(); }
+  const Object& object() const { return lock_.object(); }
+  JournalFile& journal() { return journal_; }
+  void set_waits_for_durability(bool waits) { waits_for_durability_ = waits; }
+  ErrorRecord& errors() { return errors_; }
+
+ private:
+  std::span<const std::byte> PreImage(PageNo page_no) override;
+
+  int Fail(const Status& status, FileOperation operation);
+  void DropStaged();
+  // Before anything is staged: sees to a rollback that has begun.
+  void NoteRollback();
+  // Page 1 (or its header) from what is stored to what SQLite is served, and back.
+  void Serve(std::byte* header);
+  // True if SQLite would read back something else than it wrote.
+  bool Unserve(std::byte* header);
+  std::span<std::byte> PageBuffer();
+
+  Status ReadRange(std::byte* out, int64_t amount, int64_t offset);
+  Status LoadHeader();
+  Status WriteRange(const std::byte* data, int64_t amount, int64_t offset);
+  Status StagePage(PageNo page_no, const std::byte* page);
+  Status Prepare();
+
+  Store* const store_;
+  const bool read_only_;
+  DatabaseLock lock_;
+  JournalFile journal_;
+  ErrorRecord errors_;
+  bool waits_for_durability_ = true;  // PRAGMA synchronous is FULL unless told otherwise
+
+  // See above.
+  uint32_t counter_ = 0;            // served as SQLite's change counter
+  uint32_t cookie_difference_ = 0;  // served minus stored schema cookie
+  uint32_t highest_cookie_ = 0;     // that SQLite was served or wrote
+  bool new_timeline_ = false;       // since page 1 was last served
+
+  // The header of page 1 as it is served, staged or not.
+  std::array<std::byte, kHeaderSize> header_{};
+  bool header_loaded_ = false;
+
+  // What is staged in the transaction.
+  bool staged_ = false;
+  bool prepared_ = false;
+  bool page_one_staged_ = false;
+  uint32_t staged_counter_ = 0;    // what SQLite wrote in the staged page 1
+  bool page_one_altered_ = false;  // the staged page 1 is not quite what SQLite has in its cache
+  bool dropped_for_rollback_ = false;
+  // Size of the staged database if it is not a whole number of pages: a database of smaller pages,
+  // to be cut anew (repaginate.h).
+  std::optional<int64_t> odd_size_;
+
+  std::vector<std::byte> page_buffer_;      // for part of a page, and for comparing
+  std::vector<std::byte> page_one_buffer_;  // page 1 as it is stored
+  std::vector<std::byte> compare_buffer_;
+};
+
+// The C functions around a MainFile. Opening puts `file` behind `handle`, which needs
+// MainHandleSize() bytes, and which owns it until SQLite closes it.
+void OpenMainHandle(std::unique_ptr<MainFile> file, sqlite3_file* handle) noexcept;
+int MainHandleSize() noexcept;
+// The MainFile behind a handle, or null if it is another VFS's.
+MainFile* MainFileOf(sqlite3_file* handle) noexcept;
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_VFS_INTERNAL_MAIN_FILE_H_

@@ -1,0 +1,214 @@
+// The VFS "tidemark": opens databases by name, and leaves everything else to the default VFS.
+//
+//   main database            MainFile on an object of an attached store (internal/main_file.h)
+//   its rollback journal     in that MainFile's memory
+//   super-journal            a memory file: nothing needs it after a crash
+//   temporary files          the default VFS, as they are
+//   WAL                      refused
+//
+// Journals and logs never outlive their connection, so xAccess finds none and xDelete has nothing
+// to do. Any thread may call.
+
+#include "vfs/vfs.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engine/bookmark.h"
+#include "vfs/internal/database_name.h"
+#include "vfs/internal/main_file.h"
+#include "vfs/internal/memory_file.h"
+#include "vfs/internal/probe.h"
+#include "vfs/internal/sqlite_result.h"
+#include "vfs/internal/store_registry.h"
+
+namespace tidemark {
+namespace internal {
+namespace {
+
+// Room for a store's directory, two names of 512 bytes and a point.
+constexpr int kMaxPathname = 6144;
+
+sqlite3_vfs* Base(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
+
+Result<std::unique_ptr<MainFile>> OpenMainFile(const char* path, int flags) {
+  TIDEMARK_ASSIGN_OR_RETURN(const DatabaseName name,
+                            DatabaseName::Parse(path, sqlite3_uri_parameter(path, "store"),
+                                                sqlite3_uri_parameter(path, "at")));
+  Store* store = StoreRegistry::Get().Find(name.store_directory);
+  if (store == nullptr) {
+    return Status(StatusCode::kNotFound,
+                  "no open store of " + name.store_directory + " is attached to the VFS");
+  }
+  const bool create = (flags & SQLITE_OPEN_CREATE) != 0 && name.at.empty();
+  TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
+                            store->OpenObject(name.namespace_name, name.name,
+                                              create ? IfMissing::kCreate : IfMissing::kFail));
+  std::unique_ptr<MainFile> file;
+  if (name.at.empty()) {
+    const bool read_only = (flags & SQLITE_OPEN_READONLY) != 0;
+    file = std::make_unique<MainFile>(store, std::move(object), read_only);
+  } else {
+    TIDEMARK_ASSIGN_OR_RETURN(const Point at, ParsePoint(name.at, store->options().clock->Now()));
+    TIDEMARK_ASSIGN_OR_RETURN(Snapshot past, object->OpenSnapshot(at));
+    file = std::make_unique<MainFile>(store, std::move(object), std::move(past));
+  }
+  TIDEMARK_RETURN_IF_ERROR(file->Open());
+  return file;
+}
+
+int OpenDatabase(const char* path, sqlite3_file* handle, int flags, int* out_flags) noexcept try {
+  handle->pMethods = nullptr;
+  Result<std::unique_ptr<MainFile>> file = OpenMainFile(path, flags);
+  if (!file.ok()) {
+    const int code = SqliteCode(file.status(), FileOperation::kOpen);
+    sqlite3_log(code, "tidemark: %s", file.status().ToString().c_str());
+    return code;
+  }
+  if (out_flags != nullptr) {
+    constexpr int kAccess = SQLITE_OPEN_READONLY | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    *out_flags = (*file)->read_only() ? (flags & ~kAccess) | SQLITE_OPEN_READONLY : flags;
+  }
+  OpenMainHandle(*std::move(file), handle);
+  return SQLITE_OK;
+} catch (const std::bad_alloc&) {
+  return SQLITE_NOMEM;
+}
+
+int OpenJournal(const char* path, sqlite3_file* handle) noexcept {
+  handle->pMethods = nullptr;
+  MainFile* main = MainFileOf(sqlite3_database_file_object(path));
+  if (main == nullptr) return SQLITE_CANTOPEN;
+  OpenJournalHandle(&main->journal(), handle);
+  return SQLITE_OK;
+}
+
+int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags,
+         int* out_flags) noexcept {
+  constexpr int kTemporary = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB |
+                             SQLITE_OPEN_TEMP_JOURNAL | SQLITE_OPEN_SUBJOURNAL;
+  if (path == nullptr || (flags & kTemporary) != 0) {
+    return Base(vfs)->xOpen(Base(vfs), path, handle, flags, out_flags);
+  }
+  if ((flags & SQLITE_OPEN_MAIN_DB) != 0) return OpenDatabase(path, handle, flags, out_flags);
+  if (out_flags != nullptr) *out_flags = flags;
+  if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) return OpenJournal(path, handle);
+  if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0) return OpenMemoryHandle(handle);
+  handle->pMethods = nullptr;  // SQLITE_OPEN_WAL: the store has a log of its own
+  return SQLITE_CANTOPEN;
+}
+
+int Delete(sqlite3_vfs*, const char*, int) noexcept { return SQLITE_OK; }
+
+int Access(sqlite3_vfs*, const char*, int, int* out) noexcept {
+  *out = 0;
+  return SQLITE_OK;
+}
+
+int FullPathname(sqlite3_vfs*, const char* path, int size, char* out) noexcept try {
+  const Result<DatabaseName> name = DatabaseName::Parse(path, sqlite3_uri_parameter(path, "store"),
+                                                        sqlite3_uri_parameter(path, "at"));
+  if (!name.ok()) {
+    sqlite3_log(SQLITE_CANTOPEN, "tidemark: %s", name.status().ToString().c_str());
+    return SQLITE_CANTOPEN;
+  }
+  const std::string full = name->FullPathname();
+  if (full.size() >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
+  std::copy_n(full.c_str(), full.size() + 1, out);
+  return SQLITE_OK;
+} catch (const std::bad_alloc&) {
+  return SQLITE_NOMEM;
+}
+
+void* DlOpen(sqlite3_vfs* vfs, const char* path) noexcept {
+  return Base(vfs)->xDlOpen(Base(vfs), path);
+}
+
+void DlError(sqlite3_vfs* vfs, int size, char* out) noexcept {
+  Base(vfs)->xDlError(Base(vfs), size, out);
+}
+
+using Symbol = void (*)(void);
+
+Symbol DlSym(sqlite3_vfs* vfs, void* library, const char* name) noexcept {
+  return Base(vfs)->xDlSym(Base(vfs), library, name);
+}
+
+void DlClose(sqlite3_vfs* vfs, void* library) noexcept { Base(vfs)->xDlClose(Base(vfs), library); }
+
+int Randomness(sqlite3_vfs* vfs, int size, char* out) noexcept {
+  return Base(vfs)->xRandomness(Base(vfs), size, out);
+}
+
+int Sleep(sqlite3_vfs* vfs, int microseconds) noexcept {
+  return Base(vfs)->xSleep(Base(vfs), microseconds);
+}
+
+int CurrentTime(sqlite3_vfs* vfs, double* out) noexcept {
+  return Base(vfs)->xCurrentTime(Base(vfs), out);
+}
+
+int GetLastError(sqlite3_vfs* vfs, int size, char* out) noexcept {
+  return Base(vfs)->xGetLastError(Base(vfs), size, out);
+}
+
+int CurrentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* out) noexcept {
+  return Base(vfs)->xCurrentTimeInt64(Base(vfs), out);
+}
+
+Status Register() {
+  if (sqlite3_initialize() != SQLITE_OK) {
+    return Status(StatusCode::kInvalidArgument, "SQLite could not be initialized");
+  }
+  TIDEMARK_RETURN_IF_ERROR(ProbeSqlite());
+  static sqlite3_vfs vfs;  // SQLite keeps the pointer
+  sqlite3_vfs* base = sqlite3_vfs_find(nullptr);
+  vfs.iVersion = base->iVersion >= 2 ? 2 : 1;
+  vfs.szOsFile = std::max({base->szOsFile, MainHandleSize(), MemoryHandleSize()});
+  vfs.mxPathname = kMaxPathname;
+  vfs.zName = kVfsName;
+  vfs.pAppData = base;
+  vfs.xOpen = Open;
+  vfs.xDelete = Delete;
+  vfs.xAccess = Access;
+  vfs.xFullPathname = FullPathname;
+  vfs.xDlOpen = DlOpen;
+  vfs.xDlError = DlError;
+  vfs.xDlSym = DlSym;
+  vfs.xDlClose = DlClose;
+  vfs.xRandomness = Randomness;
+  vfs.xSleep = Sleep;
+  vfs.xCurrentTime = CurrentTime;
+  vfs.xGetLastError = GetLastError;
+  vfs.xCurrentTimeInt64 = CurrentTimeInt64;
+  if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) {
+    return Status(StatusCode::kInvalidArgument, "SQLite did not register the VFS");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+}  // namespace internal
+
+Status RegisterVfs() {
+  static std::mutex mutex;
+  static std::optional<Status> result;  // guarded by mutex
+  std::lock_guard lock(mutex);
+  if (!result) result = internal::Register();
+  return *result;
+}
+
+Status AttachStore(Store* store) {
+  TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
+  return internal::StoreRegistry::Get().Attach(store);
+}
+
+void DetachStore(Store* store) { internal::StoreRegistry::Get().Detach(store); }
+
+}  // namespace tidemark
