@@ -11,11 +11,10 @@
 //   object_timelines object id                    timeline ids, sorted duplicates
 //   pages            timeline id, page number     PageVersion rows, duplicates sorted by LSN
 //   commits          timeline id                  CommitRow rows, duplicates sorted by LSN
-//   times            time                         LSN: the first record at or after that time; sparse
-//   epochs           epoch                        EpochRow
-//   segments         segment number               SegmentRow
-//   restores         object id, LSN               RestoreRow
-//   damage           timeline id                  DamageRow
+//   times            time                         LSN: the first record at or after that time;
+//   sparse epochs           epoch                        EpochRow segments         segment number
+//   SegmentRow restores         object id, LSN               RestoreRow damage           timeline
+//   id                  DamageRow
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -51,40 +50,40 @@ struct Location {
 
 // One version of one page, as the index and the recent-versions table know it.
 struct PageVersion {
-  Lsn lsn;
-  Location location;         // of the page version's own bytes, not of its frame
-  uint32_t length = 0;       // bytes there; below 2^17
-  uint8_t depth = 0;         // links to follow to a full image: 0 is one itself; below 2^7
-  uint8_t chain_units = 0;   // bytes of the whole chain in units of 256, saturating
-  uint64_t hash = 0;         // of page number and decoded page
+  Lsn lsn{};
+  Location location{};      // of the page version's own bytes, not of its frame
+  uint32_t length = 0;      // bytes there; below 2^17
+  uint8_t depth = 0;        // links to follow to a full image: 0 is one itself; below 2^7
+  uint8_t chain_units = 0;  // bytes of the whole chain in units of 256, saturating
+  uint64_t hash = 0;        // of page number and decoded page
   bool operator==(const PageVersion&) const = default;
 };
 
 struct CommitRow {
-  Lsn lsn;
-  Location location;  // of the frame
+  Lsn lsn{};
+  Location location{};  // of the frame
   bool operator==(const CommitRow&) const = default;
 };
 
 struct CheckpointRow {
-  Lsn lsn;            // every record up to here is in the index
-  Location position;  // where the group after it begins: recovery scans from here
-  Timestamp time;     // of the last record indexed
+  Lsn lsn{};            // every record up to here is in the index
+  Location position{};  // where the group after it begins: recovery scans from here
+  Timestamp time{};     // of the last record indexed
   bool operator==(const CheckpointRow&) const = default;
 };
 
 struct NamespaceRow {
   uint64_t id = 0;  // the LSN of its record
-  std::string name;
+  std::string name{};
 };
 
 struct ObjectRow {
-  ObjectId id;
+  ObjectId id{};
   uint64_t namespace_id = 0;
-  TimelineId timeline;        // the current one
-  Lsn created;
+  TimelineId timeline{};  // the current one
+  Lsn created{};
   uint64_t commit_count = 0;  // commits and restores, over all timelines
-  std::string name;           // empty if it has none
+  std::string name{};         // empty if it has none
 };
 
 enum class TimelineKind : uint8_t {
@@ -94,42 +93,43 @@ enum class TimelineKind : uint8_t {
 };
 
 struct TimelineRow {
-  TimelineId id;              // the LSN of the record that created it
+  TimelineId id{};  // the LSN of the record that created it
   TimelineKind kind = TimelineKind::kCreate;
-  ObjectId object;
-  TimelineId parent;          // whose pages up to parent_lsn it inherits; none if it inherits none
-  Lsn parent_lsn;
-  Location location;          // of the record that created it
+  uint64_t namespace_id = 0;  // of the object
+  ObjectId object{};
+  TimelineId parent{};  // whose pages up to parent_lsn it inherits; none if it inherits none
+  Lsn parent_lsn{};
+  Location location{};  // of the record that created it
   bool operator==(const TimelineRow&) const = default;
 };
 
 struct EpochRow {
   uint32_t epoch = 0;
-  Lsn first_lsn;      // its open record
-  Lsn previous_end;   // the last record of the log before it: LSNs between the two were lost
+  Lsn first_lsn{};     // its open record
+  Lsn previous_end{};  // the last record of the log before it: LSNs between the two were lost
   bool operator==(const EpochRow&) const = default;
 };
 
 struct SegmentRow {
   uint32_t number = 0;
-  Lsn first_lsn;
+  Lsn first_lsn{};
   uint32_t end = 0;  // where its log ends; 0 while active
   bool operator==(const SegmentRow&) const = default;
 };
 
 struct RestoreRow {
-  ObjectId object;
-  Lsn lsn;                      // of the restore
-  Timestamp time;
-  std::string from_bookmark;    // the undo bookmark
-  std::string to_bookmark;
+  ObjectId object{};
+  Lsn lsn{};  // of the restore
+  Timestamp time{};
+  std::string from_bookmark{};  // the undo bookmark
+  std::string to_bookmark{};
   bool operator==(const RestoreRow&) const = default;
 };
 
 struct DamageRow {
-  TimelineId timeline;
-  Lsn lsn;            // commits from here on cannot be trusted
-  Location location;  // of the damage
+  TimelineId timeline{};
+  Lsn lsn{};            // commits from here on cannot be trusted
+  Location location{};  // of the damage
   bool operator==(const DamageRow&) const = default;
 };
 
@@ -168,7 +168,8 @@ class Index {
 
   // Runs `change` in one write transaction and commits it durably. When the map is full, at a put
   // or at the commit, it grows and `change` runs again, so `change` must be repeatable. Nothing of
-  // a failed Update stays. Errors: change's own; kFull at max_map_bytes or on a full disk; kIoError.
+  // a failed Update stays. Errors: change's own; kFull at max_map_bytes or on a full disk;
+  // kIoError.
   Status Update(const std::function<Status(IndexWriter&)>& change);
 
   // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).
@@ -208,7 +209,7 @@ class Index {
 
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;
-  uint64_t UsedBytes() const;   // pages in use
+  uint64_t UsedBytes() const;  // pages in use
   uint64_t FileBytes() const;
 
  private:

@@ -1,0 +1,298 @@
+// The index's keys and rows, byte for byte: what stands in STORE/index must be readable for ever.
+
+#include "engine/internal/index_rows.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/internal/index.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_directory.h"
+#include "tests/support/test_seed.h"
+
+namespace tidemark::internal {
+namespace {
+
+using testing::Random;
+using testing::TempDirectory;
+using testing::TestSeed;
+
+std::string Hex(ConstBytes bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::byte byte : bytes) {
+    text += kDigits[static_cast<unsigned>(byte) >> 4];
+    text += kDigits[static_cast<unsigned>(byte) & 15];
+  }
+  return text;
+}
+
+ObjectId TestId() {
+  ObjectId id;
+  for (size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::byte>(0xa0 + i);
+  return id;
+}
+
+constexpr char kTestIdHex[] = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
+
+Timestamp At(int64_t microseconds) { return Timestamp(std::chrono::microseconds(microseconds)); }
+
+// "key=value" of each value of a table, in the table's order, read past the index with LMDB itself.
+std::vector<std::string> Dump(const LmdbEnv& env, IndexTable table) {
+  LmdbReadTransaction read(env);
+  LmdbCursor& cursor = read.cursor(table);
+  std::vector<std::string> rows;
+  for (bool there = cursor.SeekAtOrAfter(std::vector<std::byte>(1)); there; there = cursor.Next()) {
+    rows.push_back(Hex(cursor.key()) + "=" + Hex(cursor.value()));
+  }
+  EXPECT_OK(read.status());
+  return rows;
+}
+
+// Goal: no row ever changes its bytes by accident: an index written today is read in ten years.
+// Method: put one row of each kind, and compare what LMDB holds with bytes written down here.
+TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
+  TempDirectory directory;
+  const std::string path = directory / "index";
+  {
+    ASSERT_OK_AND_ASSIGN(auto index, Index::Open(path, {}));
+    ASSERT_OK(index->Update([](IndexWriter& writer) -> Status {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCheckpoint(
+          {.lsn = Lsn(0x0102), .position = {.segment = 3, .offset = 0x1000}, .time = At(5)}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace({.id = 0x11, .name = "rooms"}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutObject({.id = TestId(),
+                                                 .namespace_id = 0x11,
+                                                 .timeline = TimelineId(0x22),
+                                                 .created = Lsn(0x21),
+                                                 .commit_count = 7,
+                                                 .name = "lobby"}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline({.id = TimelineId(0x22),
+                                                   .kind = TimelineKind::kRestore,
+                                                   .namespace_id = 0x11,
+                                                   .object = TestId(),
+                                                   .parent = TimelineId(0x20),
+                                                   .parent_lsn = Lsn(0x1f),
+                                                   .location = {.segment = 4, .offset = 0x2000}}));
+      const PageVersion versions[] = {{.lsn = Lsn(0x0100),
+                                       .location = {.segment = 5, .offset = 0x3000},
+                                       .length = 0x1ffff,
+                                       .depth = 0,
+                                       .chain_units = 255,
+                                       .hash = 0x1122334455667788},
+                                      {.lsn = Lsn(0x0203),
+                                       .location = {.segment = 6, .offset = 0x4000},
+                                       .length = 1,
+                                       .depth = 127,
+                                       .chain_units = 2,
+                                       .hash = 0x99}};
+      TIDEMARK_RETURN_IF_ERROR(
+          writer.PutPageVersions(TimelineId(0x22), PageNo(0x0a0b0c0d), versions));
+      const CommitRow commits[] = {{.lsn = Lsn(0x0203), .location = {.segment = 6, .offset = 8}}};
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(TimelineId(0x22), commits));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutTime(At(-1), Lsn(1)));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutTime(At(0x0506), Lsn(2)));
+      TIDEMARK_RETURN_IF_ERROR(
+          writer.PutEpoch({.epoch = 9, .first_lsn = Lsn(0x0300), .previous_end = Lsn(0x02ff)}));
+      TIDEMARK_RETURN_IF_ERROR(
+          writer.PutSegment({.number = 6, .first_lsn = Lsn(0x0200), .end = 0x5000}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutRestore({.object = TestId(),
+                                                  .lsn = Lsn(0x22),
+                                                  .time = At(0x77),
+                                                  .from_bookmark = "from",
+                                                  .to_bookmark = "to"}));
+      return writer.PutDamage({.timeline = TimelineId(0x22),
+                               .lsn = Lsn(0x0204),
+                               .location = {.segment = 6, .offset = 0x4100}});
+    }));
+  }
+  ASSERT_OK_AND_ASSIGN(auto env, LmdbEnv::Open(path, kIndexTables, {}));
+  const std::string id = kTestIdHex;
+  const std::string timeline = "0000000000000022";
+  using Rows = std::vector<std::string>;
+  EXPECT_EQ(Dump(*env, kMetaTable),  // "checkpoint", "version"
+            (Rows{"636865636b706f696e74=0201000000000000"
+                  "03000000"
+                  "00100000"
+                  "0500000000000000",
+                  "76657273696f6e=01000000"}));
+  EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
+  EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
+                                             "=2200000000000000"
+                                             "2100000000000000"
+                                             "0700000000000000"
+                                             "056c6f626279"}));
+  EXPECT_EQ(Dump(*env, kTimelinesTable), (Rows{timeline +
+                                               "=02"
+                                               "1100000000000000" +
+                                               id +
+                                               "2000000000000000"
+                                               "1f00000000000000"
+                                               "04000000"
+                                               "00200000"}));
+  EXPECT_EQ(Dump(*env, kObjectTimelinesTable), (Rows{id + "=" + timeline}));
+  EXPECT_EQ(Dump(*env, kPagesTable), (Rows{timeline + "0a0b0c0d=0000000000000100"
+                                                      "ffff01ff"
+                                                      "8877665544332211"
+                                                      "05000000"
+                                                      "00300000",
+                                           timeline + "0a0b0c0d=0000000000000203"
+                                                      "0100fe02"
+                                                      "9900000000000000"
+                                                      "06000000"
+                                                      "00400000"}));
+  EXPECT_EQ(Dump(*env, kCommitsTable), (Rows{timeline + "=0000000000000203"
+                                                        "06000000"
+                                                        "08000000"}));
+  EXPECT_EQ(Dump(*env, kTimesTable),
+            (Rows{"7fffffffffffffff=0100000000000000", "8000000000000506=0200000000000000"}));
+  EXPECT_EQ(Dump(*env, kEpochsTable), (Rows{"00000009=0003000000000000"
+                                            "ff02000000000000"}));
+  EXPECT_EQ(Dump(*env, kSegmentsTable), (Rows{"00000006=0002000000000000"
+                                              "00500000"}));
+  EXPECT_EQ(Dump(*env, kRestoresTable), (Rows{id + "0000000000000022=7700000000000000"
+                                                   "0466726f6d"
+                                                   "02746f"}));
+  EXPECT_EQ(Dump(*env, kDamageTable), (Rows{timeline + "=0402000000000000"
+                                                       "06000000"
+                                                       "00410000"}));
+}
+
+// Goal: LMDB's order of keys is the order of the numbers they are made of. Method: compare the
+// bytes of random pairs, near and far, as memcmp does.
+TEST(IndexRowsTest, KeysSortAsTheirNumbers) {
+  Random random(TestSeed());
+  const auto less = [](ConstBytes a, ConstBytes b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  };
+  for (int i = 0; i < 10'000; ++i) {
+    const uint64_t a = random.Next() >> random.Below(64);
+    const uint64_t b = random.OneIn(2) ? a + random.Below(3) : random.Next() >> random.Below(64);
+    const auto a32 = static_cast<uint32_t>(a);
+    const auto b32 = static_cast<uint32_t>(b);
+    const Timestamp a_time = At(static_cast<int64_t>(a) * (random.OneIn(2) ? 1 : -1));
+    const Timestamp b_time = At(static_cast<int64_t>(b) * (random.OneIn(2) ? 1 : -1));
+    SCOPED_TRACE(::testing::Message() << a << " and " << b);
+    EXPECT_EQ(less(NumberKey(a), NumberKey(b)), a < b);
+    EXPECT_EQ(less(NumberKey(a32), NumberKey(b32)), a32 < b32);
+    EXPECT_EQ(less(TimeKey(a_time), TimeKey(b_time)), a_time < b_time);
+    EXPECT_EQ(less(PageKey(TimelineId(a), PageNo(b32)), PageKey(TimelineId(a), PageNo(a32))),
+              b32 < a32);
+    EXPECT_EQ(less(PageKey(TimelineId(a), PageNo(b32)), PageKey(TimelineId(b), PageNo(a32))),
+              a != b ? a < b : b32 < a32);
+    EXPECT_EQ(less(RestoreKey(TestId(), Lsn(a)), RestoreKey(TestId(), Lsn(b))), a < b);
+    EXPECT_EQ(less(ObjectKey(a, TestId()), ObjectKey(b, TestId())), a < b);
+  }
+}
+
+// Goal: what goes in comes out. Method: random rows, every field at random widths.
+TEST(IndexRowsTest, RowsComeBackEqual) {
+  Random random(TestSeed());
+  for (int i = 0; i < 10'000; ++i) {
+    const auto number = [&random] { return random.Next() >> random.Below(64); };
+    const auto number32 = [&random] { return static_cast<uint32_t>(random.Next()); };
+    const PageVersion version{.lsn = Lsn(number()),
+                              .location = {.segment = number32(), .offset = number32()},
+                              .length = static_cast<uint32_t>(random.Below(1 << 17)),
+                              .depth = static_cast<uint8_t>(random.Below(128)),
+                              .chain_units = static_cast<uint8_t>(random.Below(256)),
+                              .hash = random.Next()};
+    std::vector<std::byte> bytes;
+    AppendPageVersion(version, bytes);
+    EXPECT_EQ(DecodePageVersion(bytes), version);
+
+    const CommitRow commit{.lsn = Lsn(number()), .location = version.location};
+    bytes.clear();
+    AppendCommitRow(commit, bytes);
+    EXPECT_EQ(DecodeCommitRow(bytes), commit);
+
+    const CheckpointRow checkpoint{.lsn = commit.lsn,
+                                   .position = version.location,
+                                   .time = At(static_cast<int64_t>(random.Next()))};
+    EXPECT_EQ(DecodeCheckpointRow(EncodeCheckpointRow(checkpoint)), checkpoint);
+
+    const EpochRow epoch{
+        .epoch = number32(), .first_lsn = Lsn(number()), .previous_end = Lsn(number())};
+    EXPECT_EQ(DecodeEpochRow(NumberKey(epoch.epoch), EncodeEpochRow(epoch)), epoch);
+
+    const SegmentRow segment{.number = number32(), .first_lsn = Lsn(number()), .end = number32()};
+    EXPECT_EQ(DecodeSegmentRow(NumberKey(segment.number), EncodeSegmentRow(segment)), segment);
+
+    const RestoreRow restore{.object = TestId(),
+                             .lsn = Lsn(number()),
+                             .time = checkpoint.time,
+                             .from_bookmark = std::string(random.Below(200), 'f'),
+                             .to_bookmark = std::string(random.Below(200), 't')};
+    EXPECT_EQ(DecodeRestoreRow(RestoreKey(restore.object, restore.lsn), EncodeRestoreRow(restore)),
+              restore);
+
+    const TimelineRow timeline{.id = TimelineId(number()),
+                               .kind = static_cast<TimelineKind>(random.Between(1, 3)),
+                               .namespace_id = number(),
+                               .object = TestId(),
+                               .parent = TimelineId(number()),
+                               .parent_lsn = Lsn(number()),
+                               .location = version.location};
+    EXPECT_EQ(DecodeTimelineRow(NumberKey(timeline.id.value), EncodeTimelineRow(timeline)),
+              timeline);
+  }
+}
+
+// Goal: a row of the wrong size, or with what no encoder writes, is refused. Method: cut and
+// lengthen each kind's bytes, and break the fields that can be wrong.
+TEST(IndexRowsTest, MalformedRowsAreRefused) {
+  const auto refuses_other_sizes = [](std::vector<std::byte> bytes, auto decode) {
+    EXPECT_TRUE(decode(bytes).has_value());
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_FALSE(decode(ConstBytes(bytes).first(size)).has_value()) << size;
+    }
+    bytes.push_back(std::byte{0});
+    EXPECT_FALSE(decode(ConstBytes(bytes)).has_value());
+  };
+  const Key40 key40 = ObjectKey(1, TestId());
+  const Key8 key8 = NumberKey(uint64_t{1});
+  const Key4 key4 = NumberKey(1u);
+  std::vector<std::byte> version;
+  AppendPageVersion({.lsn = Lsn(1)}, version);
+  refuses_other_sizes(version, DecodePageVersion);
+  std::vector<std::byte> commit;
+  AppendCommitRow({.lsn = Lsn(1)}, commit);
+  refuses_other_sizes(commit, DecodeCommitRow);
+  const auto name = EncodeNamespaceRow({.id = 1, .name = "n"});
+  refuses_other_sizes({name.begin(), name.end()},
+                      [](ConstBytes b) { return DecodeNamespaceRow(TextKey("n"), b); });
+  refuses_other_sizes(EncodeCheckpointRow({}), DecodeCheckpointRow);
+  refuses_other_sizes(EncodeObjectRow({.name = "name"}),
+                      [&](ConstBytes b) { return DecodeObjectRow(key40, b); });
+  refuses_other_sizes(EncodeTimelineRow({}),
+                      [&](ConstBytes b) { return DecodeTimelineRow(key8, b); });
+  refuses_other_sizes(EncodeEpochRow({}), [&](ConstBytes b) { return DecodeEpochRow(key4, b); });
+  refuses_other_sizes(EncodeSegmentRow({}),
+                      [&](ConstBytes b) { return DecodeSegmentRow(key4, b); });
+  refuses_other_sizes(EncodeRestoreRow({.from_bookmark = "f", .to_bookmark = "t"}),
+                      [&](ConstBytes b) { return DecodeRestoreRow(key40, b); });
+  refuses_other_sizes(EncodeDamageRow({}), [&](ConstBytes b) { return DecodeDamageRow(key8, b); });
+
+  // Keys of another table's size.
+  EXPECT_FALSE(DecodeObjectRow(key8, EncodeObjectRow({})));
+  EXPECT_FALSE(DecodeTimelineRow(key4, EncodeTimelineRow({})));
+  EXPECT_FALSE(DecodeEpochRow(key8, EncodeEpochRow({})));
+  EXPECT_FALSE(DecodeSegmentRow(key8, EncodeSegmentRow({})));
+  EXPECT_FALSE(DecodeRestoreRow(key8, EncodeRestoreRow({})));
+  EXPECT_FALSE(DecodeDamageRow(key4, EncodeDamageRow({})));
+  // A kind of timeline that this version does not know.
+  for (const int kind : {0, 4, 255}) {
+    auto bytes = EncodeTimelineRow({});
+    bytes[0] = static_cast<std::byte>(kind);
+    EXPECT_FALSE(DecodeTimelineRow(key8, bytes)) << kind;
+  }
+  // The last byte of a long name, under a short key.
+  auto bytes = name;
+  bytes[0] = std::byte{'x'};
+  EXPECT_FALSE(DecodeNamespaceRow(TextKey("n"), bytes));
+}
+
+}  // namespace
+}  // namespace tidemark::internal
