@@ -52,7 +52,7 @@ struct StoreOptions {
 
   // Where LMDB keeps its file; empty means STORE/index. For a `file_system` that is not the real
   // one: LMDB goes around it.
-  std::string index_directory;
+  std::string index_directory{};
 };
 
 }  // namespace tidemark
