@@ -32,7 +32,7 @@ enum class Synchronous {
 struct DatabaseOptions {
   IfMissing if_missing = IfMissing::kCreate;
   bool read_only = false;
-  std::optional<Point> at;  // a read-only view of the past
+  std::optional<Point> at{};  // a read-only view of the past
   Locking locking = Locking::kNormal;
   Synchronous synchronous = Synchronous::kFull;
 };
