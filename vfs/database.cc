@@ -25,11 +25,7 @@ std::string SetUp(const DatabaseOptions& options, bool writable) {
   std::string sql = "PRAGMA secure_delete=OFF; PRAGMA journal_mode=PERSIST;";
   if (options.synchronous == Synchronous::kOff) sql += "PRAGMA synchronous=OFF;";
   if (options.synchronous == Synchronous::kNormal) sql += "PRAGMA synchronous=NORMAL;";
-  if (writable && options.locking == Locking::kExclusive) {
-    // Takes the write lock at once. A connection in this mode never leaves the snapshot it first
-    // read, so if another one wrote before its first write, it could never write at all.
-    sql += "PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;";
-  }
+  if (writable && options.locking == Locking::kExclusive) sql += "PRAGMA locking_mode=EXCLUSIVE;";
   return sql;
 }
 
@@ -63,6 +59,11 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   }
   sqlite3_extended_result_codes(handle, 1);
   TIDEMARK_RETURN_IF_ERROR(database.Exec(SetUp(options, writable).c_str()));
+  if (writable && options.locking == Locking::kExclusive) {
+    // At once: a connection in this mode never leaves the snapshot it first read, so if another one
+    // wrote before its first write, it could never write at all.
+    TIDEMARK_RETURN_IF_ERROR(MainFileOf(handle)->LockForWriting());
+  }
   return database;
 }
 

@@ -105,7 +105,9 @@ TEST_P(ModeTest, CommitsAndRollsBack) {
     Exec(db, "PRAGMA page_size=" + std::to_string(page_size) +
                  "; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA cache_size=5");
     EXPECT_EQ(Query(db, "PRAGMA journal_mode=" + journal_mode), journal_mode);
-    Exec(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
+    Exec(db,
+         "CREATE TABLE t(id INTEGER PRIMARY KEY, x); CREATE TABLE large(x);"
+         "INSERT INTO large VALUES(zeroblob(300000))");
     EXPECT_EQ(Query(db, "PRAGMA page_size"), std::to_string(page_size));
     EXPECT_EQ(Head("o").page_size, static_cast<uint32_t>(page_size));
     const std::string many =
@@ -130,7 +132,7 @@ TEST_P(ModeTest, CommitsAndRollsBack) {
     EXPECT_EQ(Query(db, "PRAGMA integrity_check"), "ok");
 
     const uint32_t pages = Head("o").page_count;
-    Exec(db, "DELETE FROM t WHERE id > 10; PRAGMA incremental_vacuum");
+    Exec(db, "DELETE FROM t WHERE id > 10; DELETE FROM large; PRAGMA incremental_vacuum");
     EXPECT_LT(Head("o").page_count, pages);
     EXPECT_EQ(Query(db, "PRAGMA integrity_check"), "ok");
     EXPECT_EQ(Query(db, "PRAGMA page_count"), std::to_string(Head("o").page_count));

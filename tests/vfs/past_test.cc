@@ -67,15 +67,15 @@ TEST_F(PastTest, CannotBeWritten) {
 // Goal: a missing object, a wrong bookmark and a wrong name are errors that say so.
 // Method: open each by Database::Open and, where a name can say it, by URI.
 TEST_F(PastTest, WrongNamesAndPoints) {
+  Database a = Open("a");
+  Database b = Open("b");
+  Exec(b, "CREATE TABLE t(x)");
+  const Bookmark of_a = CommitSql(a, "CREATE TABLE t(x)");
   EXPECT_ERROR(Database::Open(*store_, "ns", "none", {.if_missing = IfMissing::kFail}),
                StatusCode::kNotFound, "ns/none");
   EXPECT_ERROR(Database::Open(*store_, "ns", "none", {.read_only = true}), StatusCode::kNotFound,
                "ns/none");
   EXPECT_ERROR(Database::Open(*store_, "ns", ""), StatusCode::kInvalidArgument, "");
-  Database a = Open("a");
-  Database b = Open("b");
-  Exec(b, "CREATE TABLE t(x)");
-  const Bookmark of_a = CommitSql(a, "CREATE TABLE t(x)");
   EXPECT_ERROR(Database::Open(*store_, "ns", "b", {.at = of_a}), StatusCode::kForeign, "");
 
   EXPECT_EQ(Connection("file:ns/a?vfs=tidemark").code(), SQLITE_CANTOPEN) << "no store";

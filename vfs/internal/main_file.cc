@@ -23,6 +23,12 @@ Status MainFile::Open() {
   return OkStatus();
 }
 
+Status MainFile::LockForWriting() {
+  TIDEMARK_RETURN_IF_ERROR(NewView());
+  bool stale = false;
+  return lock_.BeginWriting(&stale);
+}
+
 int MainFile::Fail(const Status& status, FileOperation operation) {
   return errors_.Record(status, operation, journal_.rolling_back());
 }
@@ -243,16 +249,19 @@ int MainFile::Truncate(int64_t size) {
 
 // ---- Locks -------------------------------------------------------------------------------------
 
+Status MainFile::NewView() {
+  TIDEMARK_ASSIGN_OR_RETURN(const ViewChange change, lock_.Refresh());
+  if (change == ViewChange::kNone) return OkStatus();
+  ++counter_;
+  header_loaded_ = false;
+  if (change == ViewChange::kNewTimeline) new_timeline_ = true;
+  return OkStatus();
+}
+
 int MainFile::Lock(int level) {
   if (level <= lock_.level()) return SQLITE_OK;
   if (lock_.level() == SQLITE_LOCK_NONE) {
-    const Result<ViewChange> change = lock_.Refresh();
-    if (!change.ok()) return Fail(change.status(), FileOperation::kLock);
-    if (*change != ViewChange::kNone) {
-      ++counter_;
-      header_loaded_ = false;
-    }
-    if (*change == ViewChange::kNewTimeline) new_timeline_ = true;
+    if (Status status = NewView(); !status.ok()) return Fail(status, FileOperation::kLock);
   }
   if (level >= SQLITE_LOCK_RESERVED && !lock_.writing()) {
     if (read_only_) {

@@ -75,6 +75,10 @@ class MainFile final : private PreImageSource {
   // Takes the first snapshot: SQLite reads the header before it locks anything.
   Status Open();
 
+  // Takes the object's write lock ahead of SQLite, which then keeps it as if it had taken it: until
+  // the first unlock, that is for ever in EXCLUSIVE locking mode. Errors: as Transaction::Begin.
+  Status LockForWriting();
+
   // SQLite's calls; all return its result codes and remember the Status behind a failure.
   int Read(std::byte* out, int64_t amount, int64_t offset);
   int Write(const std::byte* data, int64_t amount, int64_t offset);
@@ -95,6 +99,8 @@ class MainFile final : private PreImageSource {
  private:
   std::span<const std::byte> PreImage(PageNo page_no) override;
 
+  // To the object's latest commit.
+  Status NewView();
   int Fail(const Status& status, FileOperation operation);
   void DropStaged();
   // Before anything is staged: sees to a rollback that has begun.
