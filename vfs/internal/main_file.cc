@@ -341,7 +341,7 @@ int MainFile::CommitPhaseTwo() {
   if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
     counter_ = staged_counter_;
     if (page_one_altered_) ++counter_;  // SQLite must read it anew
-    header_loaded_ = false;
+    SetChangeCounter(header_.data(), counter_);
   }
   staged_ = false;
   prepared_ = false;
