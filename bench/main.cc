@@ -1,7 +1,8 @@
 // tidemark_bench: runs the benchmarks in rounds and compares them with their targets.
 //
-//   tidemark_bench [--directory=DIR] [--rounds=N] [--smoke] [--benchmark_filter=REGEX ...]
+//   tidemark_bench [--directory=DIR] [--rounds=N] [--longer=N] [--smoke] [--benchmark_filter=REGEX]
 //
+// --longer multiplies the iterations: so that a profiler sees the work and not its preparation.
 // Exit status: 0 if every benchmark ran (targets may be missed: a busy machine is no error), 1 if
 // one failed or none matched, 2 for a wrong argument.
 
@@ -23,10 +24,16 @@
 
 namespace tidemark::bench {
 
+namespace {
+
+int64_t longer = 1;  // --longer
+
+}  // namespace
+
 void Register(const std::string& name, int64_t iterations,
               std::function<void(benchmark::State&)> run) {
   benchmark::RegisterBenchmark(name.c_str(), std::move(run))
-      ->Iterations(iterations)
+      ->Iterations(iterations * longer)
       ->UseRealTime()
       ->Unit(benchmark::kMicrosecond);
 }
@@ -89,6 +96,8 @@ int Run(int argc, char** argv) {
       settings.directory = directory;
     } else if (const char* count = FlagValue(argument, "--rounds")) {
       rounds = std::strtol(count, nullptr, 10);
+    } else if (const char* factor = FlagValue(argument, "--longer")) {
+      longer = std::strtol(factor, nullptr, 10);
     } else if (argument == "--smoke") {
       settings.smoke = true;
     } else {
@@ -96,8 +105,8 @@ int Run(int argc, char** argv) {
       return 2;
     }
   }
-  if (rounds < 1) {
-    std::fprintf(stderr, "tidemark_bench: --rounds must be at least 1\n");
+  if (rounds < 1 || longer < 1) {
+    std::fprintf(stderr, "tidemark_bench: --rounds and --longer must be at least 1\n");
     return 2;
   }
   const long magic = FileSystemMagic(settings.directory);
