@@ -1,12 +1,13 @@
 #include "engine/object_id.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <memory>
 #include <span>
 
 #include "engine/check.h"
@@ -19,21 +20,6 @@ constexpr size_t kMaxNameBytes = 512;
 
 const unsigned char* AsUnsigned(const void* bytes) {
   return static_cast<const unsigned char*>(bytes);
-}
-
-// The first half of HMAC-SHA256(key, message).
-std::array<std::byte, kBaseSize> HalfMac(std::span<const std::byte, 32> key, const void* message,
-                                         size_t size) {
-  std::array<std::byte, SHA256_DIGEST_LENGTH> mac;
-  unsigned mac_size = 0;
-  const unsigned char* done =
-      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), AsUnsigned(message), size,
-           reinterpret_cast<unsigned char*>(mac.data()), &mac_size);
-  CHECK(done != nullptr);
-  CHECK(mac_size == mac.size());
-  std::array<std::byte, kBaseSize> half;
-  std::copy_n(mac.begin(), half.size(), half.begin());
-  return half;
 }
 
 // -1 if `c` is no hex digit.
@@ -66,7 +52,60 @@ size_t Utf8SequenceLength(std::string_view text) {
   return length;
 }
 
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+
+Context NewContext() {
+  Context context(EVP_MD_CTX_new());
+  CHECK(context != nullptr);
+  return context;
+}
+
 }  // namespace
+
+// HMAC-SHA256 with one key (RFC 2104), whose two half-way states are computed once: opening an
+// object by name takes two MACs, and looking the algorithm up again for each costs 5 us.
+class ObjectIdFactory::Mac {
+ public:
+  explicit Mac(std::span<const unsigned char, SHA256_DIGEST_LENGTH> key)
+      : inner_(AfterPad(key, 0x36)), outer_(AfterPad(key, 0x5c)) {}
+
+  // The first half of the MAC. Any thread.
+  std::array<std::byte, kBaseSize> Half(const void* message, size_t size) const {
+    thread_local const Context context = NewContext();
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+    Finish(context.get(), inner_.get(), message, size, digest);
+    Finish(context.get(), outer_.get(), digest.data(), digest.size(), digest);
+    std::array<std::byte, kBaseSize> half;
+    std::memcpy(half.data(), digest.data(), half.size());
+    return half;
+  }
+
+ private:
+  // The digest of one block: the key, filled up with zeros, XOR the pad.
+  static Context AfterPad(std::span<const unsigned char, SHA256_DIGEST_LENGTH> key,
+                          unsigned char pad) {
+    std::array<unsigned char, SHA256_CBLOCK> block{};
+    std::copy(key.begin(), key.end(), block.begin());
+    for (unsigned char& byte : block) byte ^= pad;
+    Context context = NewContext();
+    CHECK(EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1);
+    CHECK(EVP_DigestUpdate(context.get(), block.data(), block.size()) == 1);
+    return context;
+  }
+
+  static void Finish(EVP_MD_CTX* context, const EVP_MD_CTX* start, const void* message, size_t size,
+                     std::array<unsigned char, SHA256_DIGEST_LENGTH>& digest) {
+    CHECK(EVP_MD_CTX_copy_ex(context, start) == 1);
+    CHECK(EVP_DigestUpdate(context, message, size) == 1);
+    CHECK(EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1);
+  }
+
+  const Context inner_;
+  const Context outer_;
+};
 
 std::string ObjectId::ToString() const {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -107,12 +146,13 @@ Status ValidateNamespaceName(std::string_view name) {
 }
 
 ObjectIdFactory::ObjectIdFactory(std::string_view unique_key) {
-  SHA256(AsUnsigned(unique_key.data()), unique_key.size(),
-         reinterpret_cast<unsigned char*>(key_.data()));
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> key;
+  SHA256(AsUnsigned(unique_key.data()), unique_key.size(), key.data());
+  mac_ = std::make_shared<const Mac>(key);
 }
 
 ObjectId ObjectIdFactory::FromName(std::string_view name) const {
-  return WithMac(HalfMac(key_, name.data(), name.size()));
+  return WithMac(mac_->Half(name.data(), name.size()));
 }
 
 ObjectId ObjectIdFactory::NewUnique() const {
@@ -148,7 +188,7 @@ bool ObjectIdFactory::Owns(const ObjectId& id) const {
 }
 
 ObjectId ObjectIdFactory::WithMac(const std::array<std::byte, 16>& base) const {
-  const auto mac = HalfMac(key_, base.data(), base.size());
+  const auto mac = mac_->Half(base.data(), base.size());
   ObjectId id;
   std::copy(base.begin(), base.end(), id.bytes.begin());
   std::copy(mac.begin(), mac.end(), id.bytes.begin() + kBaseSize);

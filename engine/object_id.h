@@ -11,6 +11,7 @@
 #include <array>
 #include <compare>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -48,9 +49,11 @@ class ObjectIdFactory {
   bool Owns(const ObjectId& id) const;
 
  private:
+  class Mac;
+
   ObjectId WithMac(const std::array<std::byte, 16>& base) const;
 
-  std::array<std::byte, 32> key_;
+  std::shared_ptr<const Mac> mac_;
 };
 
 }  // namespace tidemark
