@@ -39,13 +39,13 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   TIDEMARK_ASSIGN_OR_RETURN(
       std::shared_ptr<Object> object,
       store.OpenObject(namespace_name, name, create ? IfMissing::kCreate : IfMissing::kFail));
-  internal::DatabaseName database_name{internal::NormalizedDirectory(store.directory()),
-                                       std::string(namespace_name), std::string(name), ""};
+  internal::DatabaseName database_name{"", std::string(namespace_name), std::string(name), ""};
   if (options.at) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(*options.at));
     database_name.at = object->BookmarkOf(commit).ToString();
   }
-  TIDEMARK_RETURN_IF_ERROR(internal::StoreRegistry::Get().AddUser(&store));
+  TIDEMARK_ASSIGN_OR_RETURN(database_name.store_directory,
+                            internal::StoreRegistry::Get().AddUser(&store));
 
   const int flags = SQLITE_OPEN_URI | (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
                     (create ? SQLITE_OPEN_CREATE : 0);

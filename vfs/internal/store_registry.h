@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/result.h"
 #include "engine/status.h"
 #include "engine/store.h"
 
@@ -29,9 +30,9 @@ class StoreRegistry {
   Status Attach(Store* store);
   void Detach(Store* store);
 
-  // For a Database: attaches if need be. Errors: kExists if another Store of the same directory is
-  // attached.
-  Status AddUser(Store* store);
+  // For a Database: attaches if need be, and returns the store's normalized directory. Errors:
+  // kExists if another Store of the same directory is attached.
+  Result<std::string> AddUser(Store* store);
   void RemoveUser(Store* store);
 
   // Null if there is none. `directory` is normalized.
@@ -44,10 +45,16 @@ class StoreRegistry {
     int users = 0;
   };
 
-  void EraseIfUnused(const std::string& directory);
+  using Entries = std::map<std::string, Entry>;  // by normalized directory
 
-  std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // by normalized directory; guarded by mutex_
+  // The entry of a store, made if it has none and its directory is not another store's. A store
+  // keeps the directory it began with: a relative one must not follow the process's chdir().
+  Result<Entries::iterator> EntryOf(Store* store);
+  void EraseIfUnused(Entries::iterator entry);
+
+  std::mutex mutex_;  // guards all below
+  Entries entries_;
+  std::map<const Store*, Entries::iterator> by_store_;
 };
 
 }  // namespace tidemark::internal
