@@ -51,18 +51,21 @@ Status DatabaseLock::BeginWriting(bool* stale) {
   return OkStatus();
 }
 
+Status DatabaseLock::MoveToOwnCommit() {
+  if (transaction_.base().lsn == snapshot_.lsn()) return OkStatus();
+  const uint32_t counter = object_->change_counter();
+  TIDEMARK_ASSIGN_OR_RETURN(Snapshot snapshot, object_->OpenSnapshot());
+  // Nobody else can commit, or restore, while the transaction has the write lock.
+  CHECK(snapshot.lsn() == transaction_.base().lsn);
+  snapshot_ = std::move(snapshot);
+  seen_counter_ = counter;
+  return OkStatus();
+}
+
 void DatabaseLock::EndWriting() noexcept {
   if (!writing_) return;
-  if (transaction_.base().lsn != snapshot_.lsn()) {
-    // Nobody else can commit before End(), so this is the connection's own commit. If it fails the
-    // connection keeps its older view, and finds out with the next lock.
-    const uint32_t counter = object_->change_counter();
-    if (Result<Snapshot> snapshot = object_->OpenSnapshot(); snapshot.ok()) {
-      CHECK(snapshot->lsn() == transaction_.base().lsn);
-      snapshot_ = *std::move(snapshot);
-      seen_counter_ = counter;
-    }
-  }
+  // If this fails the connection keeps its older view, and finds out with the next lock.
+  (void)MoveToOwnCommit();
   transaction_.End();
   writing_ = false;
 }

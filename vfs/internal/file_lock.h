@@ -12,7 +12,8 @@
 //   * Writing begins on the very commit the connection read from, else it is refused as stale:
 //     what SQLite computed from an older snapshot must not be written over a newer commit.
 //   * Leaving "writing" drops whatever is staged and was not published.
-//   * While writing, pages are read through the transaction, which also knows what is staged.
+//   * While something is staged, pages are read through the transaction, which knows it; else
+//     through a snapshot, which reads ahead.
 
 #ifndef TIDEMARK_VFS_INTERNAL_FILE_LOCK_H_
 #define TIDEMARK_VFS_INTERNAL_FILE_LOCK_H_
@@ -23,6 +24,7 @@
 #include <span>
 
 #include "engine/object.h"
+#include "engine/result.h"
 #include "engine/snapshot.h"
 #include "engine/status.h"
 #include "engine/transaction.h"
@@ -69,10 +71,17 @@ class DatabaseLock {
     return writing_ ? transaction_.page_count() : snapshot_.page_count();
   }
   Status ReadPage(PageNo page_no, std::span<std::byte> out) {
-    return writing_ ? transaction_.ReadPage(page_no, out) : snapshot_.ReadPage(page_no, out);
+    if (writing_) {
+      if (transaction_.has_changes()) return transaction_.ReadPage(page_no, out);
+      TIDEMARK_RETURN_IF_ERROR(MoveToOwnCommit());
+    }
+    return snapshot_.ReadPage(page_no, out);
   }
 
  private:
+  // While writing: makes snapshot_ the commit that the transaction stands on.
+  Status MoveToOwnCommit();
+
   const std::shared_ptr<Object> object_;
   const bool past_;
   bool writing_ = false;
