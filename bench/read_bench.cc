@@ -4,9 +4,14 @@
 // and a WAL (which writes it twice). Reads come from a connection that was opened after the table
 // was complete, so SQLite's cache starts empty; the operating system's is warm for all.
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "bench/registry.h"
 #include "bench/workload.h"
@@ -60,26 +65,81 @@ void BulkInsert(benchmark::State& state, Tables& tables, Mode mode) {
   tables.Put(std::move(bed));
 }
 
+// Sums the whole table. Returns the number of rows.
+int64_t ScanOnce(Connection& connection, const Tables& tables) {
+  const std::string scan = "select sum(length(v)) from t";
+  const int64_t bytes = connection.QueryInteger(scan);
+  if (bytes != tables.rows() * static_cast<int64_t>(kValueBytes)) {
+    Fail(scan, "gave " + std::to_string(bytes));
+  }
+  return tables.rows();
+}
+
+// Reads rows of a range that fits SQLite's cache.
+class HotReader {
+ public:
+  explicit HotReader(const Tables& tables)
+      : count_(std::min(kHotRows, tables.rows())), first_((tables.rows() - count_) / 2) {}
+  void Warm(Connection& connection) const {
+    for (int64_t key = first_; key < first_ + count_; ++key) connection.ReadRow(key);
+  }
+  void ReadOne(Connection& connection) { connection.ReadRow(first_ + random_.Below(count_)); }
+
+ private:
+  int64_t count_;
+  int64_t first_;
+  Random random_{5};
+};
+
 void FullScan(benchmark::State& state, Tables& tables, Mode mode) {
   Connection connection = tables.Get(mode).Open("large");
-  const std::string scan = "select sum(length(v)) from t";
-  for (auto _ : state) {
-    const int64_t bytes = connection.QueryInteger(scan);
-    if (bytes != tables.rows() * static_cast<int64_t>(kValueBytes)) {
-      Fail(scan, "gave " + std::to_string(bytes));
-    }
-  }
-  state.SetItemsProcessed(state.iterations() * tables.rows());
+  int64_t rows = 0;
+  for (auto _ : state) rows += ScanOnce(connection, tables);
+  state.SetItemsProcessed(rows);
 }
 
 void HotPoint(benchmark::State& state, Tables& tables, Mode mode) {
   Connection connection = tables.Get(mode).Open("large");
-  const int64_t hot_rows = std::min(kHotRows, tables.rows());
-  const int64_t first = (tables.rows() - hot_rows) / 2;
-  for (int64_t key = first; key < first + hot_rows; ++key) connection.ReadRow(key);
-  Random random(5);
-  for (auto _ : state) connection.ReadRow(first + random.Below(hot_rows));
+  HotReader reader(tables);
+  reader.Warm(connection);
+  for (auto _ : state) reader.ReadOne(connection);
   state.SetItemsProcessed(state.iterations());
+}
+
+// Tidemark and a stock file in turns, `run` being one turn that returns how many rows it read: for
+// ratios near 1, which the noise between two runs a second apart would drown.
+void Interleaved(benchmark::State& state, Tables& tables,
+                 const std::function<int64_t(Connection&)>& run) {
+  std::array<Connection, 2> connections = {tables.Get(Mode::kTidemarkFull).Open("large"),
+                                           tables.Get(Mode::kRollbackFull).Open("large")};
+  for (Connection& connection : connections) run(connection);
+  std::array<double, 2> seconds{};
+  int64_t rows = 0;
+  size_t first = 0;
+  for (auto _ : state) {
+    // Who begins changes with every turn, so that neither always finds the other's cache lines.
+    for (const size_t side : {first, 1 - first}) {
+      const auto start = std::chrono::steady_clock::now();
+      rows += run(connections[side]);
+      seconds[side] +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    first = 1 - first;
+  }
+  state.counters["tidemark_per_s"] = static_cast<double>(rows) / 2 / seconds[0];
+  state.counters["file_per_s"] = static_cast<double>(rows) / 2 / seconds[1];
+  state.counters["to_file"] = seconds[1] / seconds[0];
+}
+
+void InterleavedHotPoint(benchmark::State& state, Tables& tables) {
+  HotReader reader(tables);
+  std::map<Connection*, bool> warm;
+  Interleaved(state, tables, [&](Connection& connection) {
+    if (!std::exchange(warm[&connection], true)) reader.Warm(connection);
+    constexpr int64_t kReads = 2000;
+    for (int64_t i = 0; i < kReads; ++i) reader.ReadOne(connection);
+    return kReads;
+  });
 }
 
 void ColdPoint(benchmark::State& state, Tables& tables, Mode mode) {
@@ -102,6 +162,12 @@ void RegisterReadBenchmarks(const Settings& settings) {
     }
   };
   each("bulk_insert", 1, BulkInsert);
+  Register("read/full_scan/interleaved", settings.Scaled(6, 1), [=](benchmark::State& state) {
+    Interleaved(state, *tables,
+                [&](Connection& connection) { return ScanOnce(connection, *tables); });
+  });
+  Register("read/hot_point/interleaved", settings.Scaled(300, 1),
+           [=](benchmark::State& state) { InterleavedHotPoint(state, *tables); });
   each("full_scan", settings.Scaled(5, 1), FullScan);
   each("hot_point", settings.Scaled(500'000, 10), HotPoint);
   each("small_cache_point", settings.Scaled(100'000, 10), ColdPoint);

@@ -46,7 +46,7 @@ std::span<const std::byte> Random::NextValue() {
 }
 
 ScratchDirectory::ScratchDirectory(const Settings& settings)
-    : path_(settings.directory + "/tidemark-bench-XXXXXX") {
+    : path_(std::filesystem::absolute(settings.directory).string() + "/tidemark-bench-XXXXXX") {
   if (mkdtemp(path_.data()) == nullptr) Fail("making a directory in " + settings.directory, path_);
 }
 
