@@ -47,7 +47,9 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   TIDEMARK_ASSIGN_OR_RETURN(database_name.store_directory,
                             internal::StoreRegistry::Get().AddUser(&store));
 
-  const int flags = SQLITE_OPEN_URI | (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+  // NOMUTEX: a Database is used by one thread at a time.
+  const int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+                    (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
                     (create ? SQLITE_OPEN_CREATE : 0);
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(database_name.Uri().c_str(), &handle, flags, nullptr);

@@ -129,5 +129,19 @@ TEST_F(JournalTest, NoticesRollbacks) {
   EXPECT_FALSE(journal_.rolling_back());
 }
 
+// Goal: the name of a super-journal, written as SQLite writes it, is not found again, and the pages
+// before it are. Method: SQLite's layout of it, then the reads SQLite makes to find it.
+TEST_F(JournalTest, HidesTheSuperJournal) {
+  Begin();
+  Record(5, 'a');
+  const std::string tail =
+      std::string("PGNOsuper-name") + std::string("\0\0\0\x0asum.magic..!", 16);
+  ASSERT_EQ(journal_.Write(tail.data(), static_cast<int>(tail.size()), end_), SQLITE_OK);
+  char length[4] = {'x', 'x', 'x', 'x'};
+  ASSERT_EQ(journal_.Read(length, 4, journal_.size() - 16), SQLITE_OK);
+  EXPECT_EQ(std::string(length, 4), std::string(4, '\0'));
+  EXPECT_EQ(Before(5), "a");
+}
+
 }  // namespace
 }  // namespace tidemark::internal

@@ -24,6 +24,7 @@ class OddWriteTest : public VfsTest {
 
   void ExpectWhole(const Database& db) {
     EXPECT_EQ(Query(db, "PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(Query(db, "PRAGMA page_count"), std::to_string(db.object().head().page_count));
     auto snapshot = db.object().OpenSnapshot();
     ASSERT_OK(snapshot);
     EXPECT_OK(snapshot->Verify());

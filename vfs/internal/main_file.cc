@@ -30,7 +30,12 @@ Status MainFile::LockForWriting() {
 }
 
 int MainFile::Fail(const Status& status, FileOperation operation) {
-  return errors_.Record(status, operation, journal_.rolling_back());
+  const int code = errors_.Record(status, operation, failed_ || journal_.rolling_back());
+  if (operation != FileOperation::kRead && operation != FileOperation::kLock) {
+    DropStaged();
+    failed_ = true;
+  }
+  return code;
 }
 
 void MainFile::DropStaged() {
@@ -94,6 +99,7 @@ int MainFile::Read(std::byte* out, int64_t amount, int64_t offset) {
     // SQLite asks this when it begins to read anew: whatever is still staged belongs to a
     // transaction that ended in an error, without a commit.
     DropStaged();
+    failed_ = false;
   }
   const int64_t available = std::clamp<int64_t>(Size() - offset, 0, amount);
   if (Status status = ReadRange(out, available, offset); !status.ok()) {
@@ -206,7 +212,7 @@ Status MainFile::StagePage(PageNo page_no, const std::byte* page) {
     page_one_altered_ = Unserve(page_one_buffer_.data());
     stored = page_one_buffer_;
   }
-  if (journal_.rolling_back() && page_no.value <= transaction.page_count()) {
+  if ((failed_ || journal_.rolling_back()) && page_no.value <= transaction.page_count()) {
     // What is staged was dropped, so this reads the base, or what this rollback has staged.
     compare_buffer_.resize(stored.size());
     TIDEMARK_RETURN_IF_ERROR(transaction.ReadPage(page_no, compare_buffer_));
@@ -285,6 +291,7 @@ int MainFile::Unlock(int level) noexcept {
   if (level < SQLITE_LOCK_RESERVED && lock_.writing()) {
     DropStaged();
     lock_.EndWriting();
+    failed_ = false;
     dropped_for_rollback_ = false;
   }
   lock_.set_level(level);
@@ -318,26 +325,26 @@ Status MainFile::Prepare() {
 
 int MainFile::Sync() {
   NoteRollback();
-  if (!staged_) return SQLITE_OK;
-  Status status = Prepare();
-  if (status.ok()) return SQLITE_OK;
-  DropStaged();  // SQLite rolls back now, and there is nothing else it can do
-  return Fail(status, FileOperation::kPrepare);
+  if (!staged_) {
+    failed_ = false;  // this ends the rollback
+    return SQLITE_OK;
+  }
+  if (Status status = Prepare(); !status.ok()) return Fail(status, FileOperation::kPrepare);
+  return SQLITE_OK;
 }
 
 int MainFile::CommitPhaseTwo() {
+  if (failed_) {
+    return Fail(Status(StatusCode::kIoError, "a commit of object " + object().DisplayName() +
+                                                 " after a failure that was not rolled back"),
+                FileOperation::kPublish);
+  }
   if (!staged_) return SQLITE_OK;
   Status status = prepared_ ? OkStatus() : Prepare();
-  if (!status.ok()) {
-    DropStaged();
-    return Fail(status, FileOperation::kPublish);
-  }
+  if (!status.ok()) return Fail(status, FileOperation::kPublish);
   const Lsn before = lock_.commit().lsn;
   Result<CommitInfo> commit = lock_.transaction().Publish();
-  if (!commit.ok()) {
-    DropStaged();
-    return Fail(commit.status(), FileOperation::kPublish);
-  }
+  if (!commit.ok()) return Fail(commit.status(), FileOperation::kPublish);
   if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
     counter_ = staged_counter_;
     if (page_one_altered_) ++counter_;  // SQLite must read it anew
@@ -347,6 +354,7 @@ int MainFile::CommitPhaseTwo() {
   prepared_ = false;
   page_one_staged_ = false;
   odd_size_.reset();
+  failed_ = false;
   if (waits_for_durability_ && commit->lsn != before) {
     status = store_->WaitDurable(commit->lsn);
     if (!status.ok()) return Fail(status, FileOperation::kPublish);

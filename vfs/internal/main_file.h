@@ -17,9 +17,11 @@
 //                            and SQLITE_IOERR may be returned; what is staged is dropped then
 //   xUnlock SHARED           gives the write lock back (not in EXCLUSIVE locking mode)
 //
-// A rollback writes the pre-images back. Nothing of that needs to be staged: when the journal is
-// read for it, what is staged is dropped, and page images equal to the base are not staged again.
-// So a rollback needs no space, also when it was a full disk that caused it.
+// A rollback writes the pre-images back. Nothing of that needs to be staged: when a call has
+// failed, or the journal is read for a rollback, what is staged is dropped, and from then on page
+// images equal to the base are not staged again. So a rollback needs no space, also when it was a
+// full disk that caused it. (After a failed write, truncation or preparation SQLite always rolls
+// back.)
 //
 // The change counter. SQLite revalidates its cache by bytes 24 to 39 of page 1, which begin with a
 // counter. The one it is served is this connection's own: it rises when the connection moves to a
@@ -140,7 +142,8 @@ class MainFile final : private PreImageSource {
   bool page_one_staged_ = false;
   uint32_t staged_counter_ = 0;    // what SQLite wrote in the staged page 1
   bool page_one_altered_ = false;  // the staged page 1 is not quite what SQLite has in its cache
-  bool dropped_for_rollback_ = false;
+  bool failed_ = false;            // a call failed, so SQLite is going to roll back
+  bool dropped_for_rollback_ = false;  // the journal's rollback has been seen to
   // Size of the staged database if it is not a whole number of pages: a database of smaller pages,
   // to be cut anew (repaginate.h).
   std::optional<int64_t> odd_size_;

@@ -66,6 +66,9 @@ class MemoryFile {
 //   * Page records are remembered, so that the engine can make its patches against them.
 //   * Reading the record count in the header means that a rollback of the whole transaction has
 //     begun: nothing else ever reads it. (A savepoint reads records only.)
+//   * The name of a super-journal, which a transaction over several databases appends, is not given
+//     back. SQLite takes a journal whose super-journal is gone for that of a finished transaction,
+//     and would not roll back; here no super-journal is ever there to be found.
 class JournalFile {
  public:
   int Read(void* out, int amount, int64_t offset) noexcept;
