@@ -70,22 +70,29 @@ TEST_F(FailureTest, FullDisk) {
 // rolled back too, in the store and in SQLite's cache. By then its journal names a super-journal.
 // Method: a disk with room for the first object's change only.
 TEST_F(FailureTest, FullDiskInATransactionOverTwoObjects) {
-  {
-    Database a = Open(Locking::kNormal, "a");
-    Database b = Open(Locking::kNormal, "b");
+  for (const std::string mode : {"NORMAL", "EXCLUSIVE"}) {
+    SCOPED_TRACE(mode);
+    file_system_.SetCapacity(UINT64_MAX);
+    Database a = Open(Locking::kNormal, "a" + mode);
+    Database b = Open(Locking::kNormal, "b" + mode);
     Exec(a, "CREATE TABLE t(x); INSERT INTO t VALUES('old')");
     Exec(b, "CREATE TABLE u(x)");
-    Exec(a, "ATTACH 'file:ns/b?vfs=tidemark&store=store' AS b");
+    Exec(a, "ATTACH 'file:ns/b" + mode +
+                "?vfs=tidemark&store=store' AS b;"
+                "PRAGMA locking_mode=" +
+                mode);
+    // So that SQLite has counted the change already, and its counter does not give it away.
+    Exec(a, "BEGIN; UPDATE t SET x = 'older'; INSERT INTO b.u VALUES(1); COMMIT");
     file_system_.SetCapacity(file_system_.UsedBytes());
     EXPECT_EQ(Try(a,
                   "BEGIN; UPDATE t SET x = 'new'; INSERT INTO b.u VALUES(randomblob(1500000));"
                   "COMMIT"),
               SQLITE_FULL);
-    EXPECT_EQ(Query(a, "SELECT x FROM t; SELECT count(*) FROM b.u"), "old\n0");
+    EXPECT_EQ(Query(a, "SELECT x FROM t; SELECT count(*) FROM b.u"), "older\n1");
     file_system_.SetCapacity(UINT64_MAX);
-    Exec(a, "BEGIN; UPDATE t SET x = x || '!'; INSERT INTO b.u VALUES(1); COMMIT");
-    EXPECT_EQ(Query(a, "SELECT x FROM t; PRAGMA integrity_check"), "old!\nok");
-    EXPECT_EQ(Query(b, "SELECT x FROM u"), "1");
+    Exec(a, "BEGIN; UPDATE t SET x = x || '!'; INSERT INTO b.u VALUES(2); COMMIT");
+    EXPECT_EQ(Query(a, "SELECT x FROM t; PRAGMA integrity_check"), "older!\nok");
+    EXPECT_EQ(Query(b, "SELECT x FROM u"), "1\n2");
   }
   EXPECT_OK(store_->Close());
 }
