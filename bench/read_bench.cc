@@ -150,6 +150,24 @@ void ColdPoint(benchmark::State& state, Tables& tables, Mode mode) {
   state.SetItemsProcessed(state.iterations());
 }
 
+// Rows of a small table that was changed 50,000 times, one row a commit, from a cache of hardly any
+// page: what a reader pays for pages that are kept as chains of patches. The twin has plain pages.
+void PatchedPoint(benchmark::State& state, const Settings& settings, Mode mode) {
+  Bed bed(settings, mode, {.cache_kib = 40});
+  Random random(12);
+  {
+    Connection writer = bed.Open("patched");
+    writer.Preload(kKeys, random);
+    for (int64_t i = settings.Scaled(50'000, 10); i > 0; --i) {
+      writer.Upsert(random.Below(kKeys), random.NextValue());
+    }
+  }
+  bed.Reopen();
+  Connection connection = bed.Open("patched");
+  for (auto _ : state) connection.ReadRow(random.Below(kKeys));
+  state.SetItemsProcessed(state.iterations());
+}
+
 }  // namespace
 
 void RegisterReadBenchmarks(const Settings& settings) {
@@ -171,6 +189,10 @@ void RegisterReadBenchmarks(const Settings& settings) {
   each("full_scan", settings.Scaled(5, 1), FullScan);
   each("hot_point", settings.Scaled(500'000, 10), HotPoint);
   each("small_cache_point", settings.Scaled(100'000, 10), ColdPoint);
+  for (Mode mode : {Mode::kTidemarkNormal, Mode::kWalNormal}) {
+    Register(std::string("read/patched_point/") + ModeName(mode), settings.Scaled(20'000, 10),
+             [=](benchmark::State& state) { PatchedPoint(state, settings, mode); });
+  }
 }
 
 }  // namespace tidemark::bench

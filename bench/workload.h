@@ -123,7 +123,7 @@ class Connection {
 
 struct BedOptions {
   int64_t cache_kib = 2000;  // of each connection; 2000 is SQLite's own default
-  StoreOptions store;        // create_if_missing is set
+  StoreOptions store = {};   // create_if_missing is set
 };
 
 // Connections must be gone before their Bed, and before Reopen().
