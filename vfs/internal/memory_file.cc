@@ -32,6 +32,9 @@ int MemoryFile::OpenSpill() noexcept {
   auto* file = reinterpret_cast<sqlite3_file*>(spill_memory_.get());
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE |
                     SQLITE_OPEN_DELETEONCLOSE | SQLITE_OPEN_TEMP_JOURNAL;
+  tail_.reset(new (std::nothrow) std::byte[kTailCapacity]);
+  if (tail_ == nullptr) return SQLITE_IOERR_NOMEM;
+  tail_size_ = 0;
   const int code = vfs->xOpen(vfs, nullptr, file, flags, nullptr);
   if (code == SQLITE_OK) {
     spill_ = file;
@@ -46,6 +49,25 @@ void MemoryFile::CloseSpill() noexcept {
   spill_->pMethods->xClose(spill_);  // deletes it too
   spill_ = nullptr;
   spill_memory_.reset();
+  tail_.reset();
+}
+
+int MemoryFile::WriteSpill(const std::byte* data, int amount, int64_t offset) noexcept {
+  if (offset != tail_offset_ + tail_size_ || amount > kTailCapacity - tail_size_) {
+    if (const int code = FlushTail(); code != SQLITE_OK) return code;
+    if (amount > kTailCapacity) return spill_->pMethods->xWrite(spill_, data, amount, offset);
+    tail_offset_ = offset;
+  }
+  std::memcpy(tail_.get() + tail_size_, data, static_cast<size_t>(amount));
+  tail_size_ += amount;
+  return SQLITE_OK;
+}
+
+int MemoryFile::FlushTail() noexcept {
+  if (tail_size_ == 0) return SQLITE_OK;
+  const int code = spill_->pMethods->xWrite(spill_, tail_.get(), tail_size_, tail_offset_);
+  if (code == SQLITE_OK) tail_size_ = 0;
+  return code;
 }
 
 int MemoryFile::Read(void* out, int amount, int64_t offset) noexcept {
@@ -56,6 +78,7 @@ int MemoryFile::Read(void* out, int amount, int64_t offset) noexcept {
     std::memcpy(bytes, buffer_.get() + offset, static_cast<size_t>(in_memory));
   }
   if (available > in_memory) {
+    if (const int code = FlushTail(); code != SQLITE_OK) return code;
     const int code =
         spill_->pMethods->xRead(spill_, bytes + in_memory, static_cast<int>(available - in_memory),
                                 offset + in_memory - kMemoryLimit);
@@ -79,9 +102,8 @@ int MemoryFile::Write(const void* data, int amount, int64_t offset) noexcept {
   if (in_memory > 0) std::memcpy(buffer_.get() + offset, bytes, static_cast<size_t>(in_memory));
   if (amount > in_memory) {
     if (const int code = OpenSpill(); code != SQLITE_OK) return code;
-    const int code =
-        spill_->pMethods->xWrite(spill_, bytes + in_memory, static_cast<int>(amount - in_memory),
-                                 offset + in_memory - kMemoryLimit);
+    const int code = WriteSpill(bytes + in_memory, static_cast<int>(amount - in_memory),
+                                offset + in_memory - kMemoryLimit);
     if (code != SQLITE_OK) return code;
   }
   size_ = std::max(size_, end);
@@ -94,6 +116,7 @@ int MemoryFile::Truncate(int64_t size) noexcept {
   if (spill_ != nullptr && size_ <= kMemoryLimit) {
     CloseSpill();
   } else if (spill_ != nullptr) {
+    if (const int code = FlushTail(); code != SQLITE_OK) return code;
     return spill_->pMethods->xTruncate(spill_, size_ - kMemoryLimit);
   }
   if (size_ <= kKeptCapacity && capacity_ > kKeptCapacity) {

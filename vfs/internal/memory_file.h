@@ -31,6 +31,7 @@ class MemoryFile {
   static constexpr int64_t kMemoryLimit = 4 << 20;
   // What is kept of the buffer between two transactions.
   static constexpr int64_t kKeptCapacity = 64 << 10;
+  static constexpr int kTailCapacity = 64 << 10;
 
   MemoryFile() = default;
   ~MemoryFile();
@@ -51,12 +52,18 @@ class MemoryFile {
   int Reserve(int64_t capacity) noexcept;
   int OpenSpill() noexcept;
   void CloseSpill() noexcept;
+  // Offsets of these two are the temporary file's. Small writes in a row are gathered in tail_.
+  int WriteSpill(const std::byte* data, int amount, int64_t offset) noexcept;
+  int FlushTail() noexcept;
 
   std::unique_ptr<std::byte[]> buffer_;  // bytes [0, kMemoryLimit)
   int64_t capacity_ = 0;
   int64_t size_ = 0;
   std::unique_ptr<std::byte[]> spill_memory_;  // holds spill_, whose size the default VFS chooses
   sqlite3_file* spill_ = nullptr;              // bytes from kMemoryLimit on
+  std::unique_ptr<std::byte[]> tail_;          // bytes of spill_ that are still to be written ...
+  int64_t tail_offset_ = 0;                    // ... from here on
+  int tail_size_ = 0;
 };
 
 // A rollback journal. SQLite writes a header at offset 0, then for each page the transaction is
