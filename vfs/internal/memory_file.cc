@@ -5,15 +5,33 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "vfs/internal/page_one.h"
 
 namespace tidemark::internal {
 
+namespace {
+
+// The buffer of the file of this thread that was emptied last. A thread that commits to a thousand
+// objects in turn writes each journal into the same memory, which the processor still has at hand.
+struct SpareBuffer {
+  std::unique_ptr<std::byte[]> bytes;
+  int64_t capacity = 0;
+};
+thread_local SpareBuffer spare_buffer;
+
+}  // namespace
+
 MemoryFile::~MemoryFile() { CloseSpill(); }
 
 int MemoryFile::Reserve(int64_t capacity) noexcept {
   if (capacity <= capacity_) return SQLITE_OK;
+  if (buffer_ == nullptr && capacity <= spare_buffer.capacity) {
+    buffer_ = std::move(spare_buffer.bytes);
+    capacity_ = std::exchange(spare_buffer.capacity, 0);
+    return SQLITE_OK;
+  }
   const int64_t grown = std::min(kMemoryLimit, std::max({capacity, capacity_ * 2, int64_t{8192}}));
   std::unique_ptr<std::byte[]> buffer(new (std::nothrow) std::byte[static_cast<size_t>(grown)]);
   if (buffer == nullptr) return SQLITE_IOERR_NOMEM;
@@ -119,12 +137,13 @@ int MemoryFile::Truncate(int64_t size) noexcept {
     if (const int code = FlushTail(); code != SQLITE_OK) return code;
     return spill_->pMethods->xTruncate(spill_, size_ - kMemoryLimit);
   }
-  if (size_ <= kKeptCapacity && capacity_ > kKeptCapacity) {
-    std::unique_ptr<std::byte[]> smaller(new (std::nothrow) std::byte[kKeptCapacity]);
-    if (smaller == nullptr) return SQLITE_OK;  // then it stays large
-    std::memcpy(smaller.get(), buffer_.get(), static_cast<size_t>(size_));
-    buffer_ = std::move(smaller);
-    capacity_ = kKeptCapacity;
+  if (size_ == 0) {
+    if (capacity_ > spare_buffer.capacity && capacity_ <= kSpareCapacity) {
+      spare_buffer.bytes = std::move(buffer_);
+      spare_buffer.capacity = capacity_;
+    }
+    buffer_.reset();
+    capacity_ = 0;
   }
   return SQLITE_OK;
 }
@@ -145,6 +164,9 @@ int JournalFile::Read(void* out, int amount, int64_t offset) noexcept {
 
 int JournalFile::Write(const void* data, int amount, int64_t offset) noexcept {
   if (offset == 0) Restart();
+  if (offset == 0 && amount <= kZeroedHeaderSize && *static_cast<const char*>(data) == '\0') {
+    return SQLITE_OK;  // "no journal here" (PERSIST), which an empty file says as well
+  }
   if (amount == 4) {
     number_seen_ = LoadBigEndian32(static_cast<const std::byte*>(data));
     number_end_offset_ = offset + 4;

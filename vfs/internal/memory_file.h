@@ -29,8 +29,8 @@ namespace tidemark::internal {
 class MemoryFile {
  public:
   static constexpr int64_t kMemoryLimit = 4 << 20;
-  // What is kept of the buffer between two transactions.
-  static constexpr int64_t kKeptCapacity = 64 << 10;
+  // An empty file keeps no buffer; a thread keeps one of up to this size for its next file.
+  static constexpr int64_t kSpareCapacity = 64 << 10;
   static constexpr int kTailCapacity = 64 << 10;
 
   MemoryFile() = default;
@@ -98,6 +98,7 @@ class JournalFile {
   };
   // More pages than this are not remembered: they would not fit in the transaction's memory.
   static constexpr size_t kMaxRecords = 16384;
+  static constexpr int kZeroedHeaderSize = 28;
 
   void Restart() noexcept;
 
