@@ -1,0 +1,147 @@
+// The half of SimFileSystem that breaks things: power, failing calls, damage on the disk.
+
+#include <array>
+#include <span>
+#include <utility>
+
+#include "engine/check.h"
+#include "tests/support/sim_file_system.h"
+
+namespace tidemark::testing {
+
+uint64_t SimFileSystem::operations() const {
+  const std::scoped_lock lock(mutex_);
+  return operations_;
+}
+
+void SimFileSystem::CrashAt(uint64_t nth) {
+  const std::scoped_lock lock(mutex_);
+  crash_at_ = operations_ + nth;
+}
+
+void SimFileSystem::Crash() {
+  const std::scoped_lock lock(mutex_);
+  crashed_ = true;
+}
+
+bool SimFileSystem::crashed() const {
+  const std::scoped_lock lock(mutex_);
+  return crashed_;
+}
+
+void SimFileSystem::Restart(PowerLoss loss) {
+  const std::scoped_lock lock(mutex_);
+  crashed_ = false;
+  crash_at_ = 0;
+  ++power_on_;
+  locked_.clear();
+
+  for (const NameChange& change : pending_names_) {
+    const bool kept =
+        loss == PowerLoss::kNothing || (loss == PowerLoss::kSeeded && random_.OneIn(2));
+    if (kept) durable_.Apply(change);
+  }
+  pending_names_.clear();
+  durable_.DropOrphans();
+  current_ = durable_;
+  for (const auto& [path, node] : current_.files) {
+    Persist(*node, loss);
+    node->current = node->durable;
+  }
+}
+
+void SimFileSystem::Persist(Node& node, PowerLoss loss) {
+  if (loss == PowerLoss::kNothing) node.durable = node.current;
+  if (loss == PowerLoss::kSeeded && !node.pending.empty()) {
+    // Nearly everything lost, nearly nothing, or half: each finds other mistakes.
+    const uint64_t keep_percent = std::array<uint64_t, 3>{10, 50, 90}[random_.Below(3)];
+    const auto keep = [&] { return random_.Below(100) < keep_percent; };
+    SparseBytes disk = node.durable;
+    uint64_t size = disk.size();
+    for (const Change& change : node.pending) {
+      const bool torn = random_.OneIn(3);
+      const bool whole = keep();
+      for (size_t at = 0; at < change.sectors.size(); at += kSectorBytes) {
+        if (!(torn ? keep() : whole)) continue;
+        disk.Write(change.offset + at, std::span(change.sectors).subspan(at, kSectorBytes));
+      }
+      // A size that shrank also cut off what stood behind it.
+      if (change.size_changed && keep()) {
+        size = change.size;
+        if (size < disk.size()) disk.Resize(size);
+      }
+    }
+    disk.Resize(size);
+    node.durable = std::move(disk);
+  }
+  node.pending.clear();
+}
+
+void SimFileSystem::FailWrite(uint64_t nth, StatusCode code) {
+  const std::scoped_lock lock(mutex_);
+  writes_to_fail_ = nth;
+  write_failure_ = code;
+}
+
+void SimFileSystem::FailSync(uint64_t nth) {
+  const std::scoped_lock lock(mutex_);
+  syncs_to_fail_ = nth;
+}
+
+void SimFileSystem::SetCapacity(uint64_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  capacity_ = bytes;
+}
+
+uint64_t SimFileSystem::UsedBytes() const {
+  const std::scoped_lock lock(mutex_);
+  return UsedBytesLocked();
+}
+
+uint64_t SimFileSystem::UsedBytesLocked() const {
+  uint64_t used = 0;
+  for (const auto& [path, node] : current_.files) used += node->current.size();
+  return used;
+}
+
+SimFileSystem::Image SimFileSystem::Save() const {
+  const std::scoped_lock lock(mutex_);
+  Image image;
+  for (const auto& [path, node] : current_.files) image.files[path] = node->current;
+  image.directories = current_.directories;
+  return image;
+}
+
+void SimFileSystem::FlipBit(const std::string& path, uint64_t offset, unsigned bit) {
+  std::byte byte;
+  {
+    const std::scoped_lock lock(mutex_);
+    CHECK(Find(path)->current.Read(offset, {&byte, 1}) == 1);
+  }
+  byte ^= std::byte{1} << bit;
+  Overwrite(path, offset, {&byte, 1});
+}
+
+void SimFileSystem::ZeroRange(const std::string& path, uint64_t offset, uint64_t size) {
+  Overwrite(path, offset, std::vector<std::byte>(static_cast<size_t>(size)));
+}
+
+void SimFileSystem::Overwrite(const std::string& path, uint64_t offset,
+                              std::span<const std::byte> data) {
+  const std::scoped_lock lock(mutex_);
+  const NodePtr node = Find(path);
+  CHECK(offset + data.size() <= node->current.size());
+  node->current.Write(offset, data);
+  node->durable = node->current;
+  node->pending.clear();
+}
+
+std::vector<std::byte> SimFileSystem::Contents(const std::string& path) const {
+  const std::scoped_lock lock(mutex_);
+  const NodePtr node = Find(path);
+  std::vector<std::byte> bytes(static_cast<size_t>(node->current.size()));
+  node->current.Read(0, bytes);
+  return bytes;
+}
+
+}  // namespace tidemark::testing
