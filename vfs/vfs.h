@@ -1,4 +1,18 @@
 // The SQLite VFS "tidemark": pages and locks of SQLite become engine snapshots and transactions.
+//
+//   file:NAMESPACE/NAME?vfs=tidemark&store=DIR             an object of an attached store
+//   file:NAMESPACE/NAME?vfs=tidemark&store=DIR&at=POINT    its past, read-only
+//
+// The first '/' ends the namespace. POINT is a bookmark or a time (ParsePoint in
+// engine/bookmark.h); characters that mean something in a URI are percent-encoded.
+//
+// What a user of plain SQLite files will notice:
+//   * journal_mode WAL and OFF are refused; the rollback journal is memory, whatever its mode.
+//   * Readers never block the writer, nor it them. A transaction that has read, and then writes
+//     after someone else's commit, gets SQLITE_BUSY_SNAPSHOT: roll back and retry.
+//   * A connection that sets locking_mode=EXCLUSIVE by itself keeps the snapshot it first reads.
+//   * A transaction over several attached objects commits each of them by itself.
+//   * A file named in ATTACH or VACUUM INTO is an object too; a plain file is file:PATH?vfs=unix.
 
 #ifndef TIDEMARK_VFS_VFS_H_
 #define TIDEMARK_VFS_VFS_H_

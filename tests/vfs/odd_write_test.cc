@@ -140,6 +140,22 @@ TEST_F(OddWriteTest, WalAndOffAreRefused) {
   }
 }
 
+// Goal: plain files are reachable from a connection to an object by naming their VFS, and without
+// that a name is no plain file by accident. Method: VACUUM INTO and ATTACH, both ways.
+TEST_F(OddWriteTest, PlainFilesByName) {
+  Database db = Open("o");
+  Exec(db, kFill);
+  const std::string path = directory_ / "plain";
+  Exec(db, "VACUUM INTO 'file:" + path + "?vfs=unix'");
+  Connection plain(path);
+  EXPECT_EQ(Dump(plain.handle()), Dump(db.handle()));
+  EXPECT_EQ(Query(plain.handle(), "PRAGMA integrity_check"), "ok");
+  Exec(db, "ATTACH 'file:" + path + "?vfs=unix' AS plain; INSERT INTO plain.t(x) VALUES('new')");
+  EXPECT_EQ(Query(plain.handle(), "SELECT count(*) FROM t"), "501");
+  EXPECT_EQ(Try(db, "VACUUM INTO '" + path + "2'") & 0xff, SQLITE_CANTOPEN);
+  EXPECT_EQ(Try(db, "ATTACH '" + path + "' AS again") & 0xff, SQLITE_CANTOPEN);
+}
+
 // Goal: user-visible odds and ends of a database file work: the file name, the VFS's name, schema
 // and user versions, the change counter rising for others' commits (PRAGMA data_version).
 // Method: one look at each.
