@@ -151,16 +151,24 @@ TEST_P(ModeTest, CommitsAndRollsBack) {
   EXPECT_OK(snapshot->Verify());
 }
 
+std::string ModeName(const ::testing::TestParamInfo<Mode>& info) {
+  const auto& [page_size, locking, journal_mode] = info.param;
+  return std::to_string(page_size) + (locking == Locking::kNormal ? "Normal_" : "Exclusive_") +
+         journal_mode;
+}
+
 INSTANTIATE_TEST_SUITE_P(PageSizes, ModeTest,
                          ::testing::Combine(::testing::Values(512, 1024, 4096, 65536),
                                             ::testing::Values(Locking::kNormal,
                                                               Locking::kExclusive),
-                                            ::testing::Values("persist")));
+                                            ::testing::Values("persist")),
+                         ModeName);
 INSTANTIATE_TEST_SUITE_P(JournalModes, ModeTest,
                          ::testing::Combine(::testing::Values(4096),
                                             ::testing::Values(Locking::kNormal,
                                                               Locking::kExclusive),
-                                            ::testing::Values("delete", "truncate", "memory")));
+                                            ::testing::Values("delete", "truncate", "memory")),
+                         ModeName);
 
 // Goal: a rollback after pages were spilled leaves nothing behind for the next commit.
 // Method: EXCLUSIVE locking, where nothing is unlocked in between; the state hash is checked.
