@@ -7,7 +7,7 @@ namespace tidemark::internal {
 [[noreturn]] void CheckFailed(const char* condition, const char* file, int line);
 }  // namespace tidemark::internal
 
-#define CHECK(condition)   \
+#define CHECK(condition)              \
   (__builtin_expect(!!(condition), 1) \
        ? static_cast<void>(0)         \
        : ::tidemark::internal::CheckFailed(#condition, __FILE__, __LINE__))

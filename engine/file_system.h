@@ -52,9 +52,9 @@ class FileLock {
 };
 
 enum class OpenMode {
-  kReadOnly,           // must exist
-  kReadWrite,          // must exist
-  kCreateNew,          // must not exist
+  kReadOnly,   // must exist
+  kReadWrite,  // must exist
+  kCreateNew,  // must not exist
 };
 
 class FileSystem {

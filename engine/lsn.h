@@ -1,4 +1,5 @@
-// The numbers that name things: Lsn, PageNo, TimelineId. Distinct types, so a swap does not compile.
+// The numbers that name things: Lsn, PageNo, TimelineId. Distinct types, so a swap does not
+// compile.
 
 #ifndef TIDEMARK_ENGINE_LSN_H_
 #define TIDEMARK_ENGINE_LSN_H_

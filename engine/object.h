@@ -49,8 +49,8 @@ class Object {
   // lives: what SQLite's caches are revalidated by. It is at most the head's LSN.
   uint32_t change_counter() const;
 
-  Result<Snapshot> OpenSnapshot() const;                  // of head()
-  Result<Snapshot> OpenSnapshot(const Point& at) const;   // errors: as Resolve
+  Result<Snapshot> OpenSnapshot() const;                          // of head()
+  Result<Snapshot> OpenSnapshot(const Point& at) const;           // errors: as Resolve
   Result<Snapshot> OpenSnapshot(const CommitInfo& commit) const;  // as Resolve or History gave it
 
   // The bookmark of a commit of this object. Pure computation.
@@ -81,7 +81,7 @@ class Object {
 
  private:
   friend class Transaction;
-  friend class internal::StoreImpl;
+  friend class Store;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
 
   internal::StoreImpl* store_;

@@ -52,11 +52,11 @@ class [[nodiscard]] Result {
 #define TIDEMARK_CONCAT(a, b) TIDEMARK_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expression` is an error.
-#define TIDEMARK_RETURN_IF_ERROR(expression)                          \
-  do {                                                                \
-    if (::tidemark::Status status_ = (expression); !status_.ok()) {   \
-      return status_;                                                 \
-    }                                                                 \
+#define TIDEMARK_RETURN_IF_ERROR(expression)                        \
+  do {                                                              \
+    if (::tidemark::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                               \
+    }                                                               \
   } while (false)
 
 // `TIDEMARK_ASSIGN_OR_RETURN(auto x, F());`: x is F's value, or F's error is returned.

@@ -50,35 +50,35 @@ struct RestoreEntry {
 };
 
 struct StoreStats {
-  std::string store_id;           // 16 hex digits, random, for ever
+  std::string store_id;  // 16 hex digits, random, for ever
   uint32_t format_version = 0;
-  uint32_t epoch = 0;             // grows by one at every open for writing
-  Lsn last_lsn;                   // of the latest record, confirmed or not
-  Lsn durable_lsn;                // confirmed up to here
-  Lsn checkpoint_lsn;             // indexed up to here
+  uint32_t epoch = 0;  // grows by one at every open for writing
+  Lsn last_lsn;        // of the latest record, confirmed or not
+  Lsn durable_lsn;     // confirmed up to here
+  Lsn checkpoint_lsn;  // indexed up to here
   uint64_t namespace_count = 0;
   uint64_t object_count = 0;
-  uint64_t segment_count = 0;     // with spares
+  uint64_t segment_count = 0;  // with spares
   uint64_t spare_segment_count = 0;
-  uint64_t log_bytes = 0;         // records and headers in the log
-  uint64_t log_file_bytes = 0;    // files, unused room included
-  uint64_t index_bytes = 0;       // LMDB pages in use
+  uint64_t log_bytes = 0;       // records and headers in the log
+  uint64_t log_file_bytes = 0;  // files, unused room included
+  uint64_t index_bytes = 0;     // LMDB pages in use
   uint64_t index_file_bytes = 0;
   uint64_t recent_version_count = 0;  // page versions not yet in LMDB
-  Timestamp horizon;              // bookmarks reach back to here
+  Timestamp horizon;                  // bookmarks reach back to here
   uint64_t damaged_object_count = 0;
   // Since this open:
   uint64_t commits = 0;
-  uint64_t groups_written = 0;    // each is one write and one sync
+  uint64_t groups_written = 0;  // each is one write and one sync
   uint64_t checkpoints = 0;
 };
 
 // A damaged place that Verify found.
 struct Damage {
-  std::string object;      // "rooms/lobby"; empty if it cannot be blamed on one
+  std::string object;  // "rooms/lobby"; empty if it cannot be blamed on one
   uint32_t segment = 0;
-  uint64_t offset = 0;     // of the damaged record or group in the segment
-  std::string message;     // what is wrong, in a sentence
+  uint64_t offset = 0;  // of the damaged record or group in the segment
+  std::string message;  // what is wrong, in a sentence
 };
 
 struct VerifyReport {
@@ -91,7 +91,8 @@ struct VerifyReport {
   std::vector<Damage> damage;
 };
 
-// How far a long call has come, in bytes or in things; called from the calling thread, now and then.
+// How far a long call has come, in bytes or in things; called from the calling thread, now and
+// then.
 using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
 // Any thread may call any method, except that Close() and the destructor must come last.

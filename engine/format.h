@@ -1,0 +1,221 @@
+// The bytes on disk. This is the only description of them; golden tests pin every structure.
+//
+// Integers are little-endian. `varint` is unsigned LEB128, shortest form, at most 10 bytes. Hashes
+// are XXH3-64; "seeded" means with the incarnation of the segment, so that what an earlier life of
+// a recycled file left behind never verifies. A reader refuses what this page does not allow:
+// unknown kinds, forms and flag bits, longer varints, lengths that do not fit.
+//
+// A store is a directory:
+//
+//   LOCK               flock of the owner; its process id in decimal
+//   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice
+//   index/data.mdb     LMDB; see engine/internal/index.h. A function of the log
+//
+// Segment: the header at offset 0 and again at 4096 (either will do: the loss of one block must not
+// make a segment unreadable), zeros, and from 8192 on groups back to back, each on a multiple of 8
+// bytes. What follows the last group is unused: zeros, or leftovers of an earlier life of the file.
+// A file of which neither header verifies, or that names another number, is a spare: ready for use,
+// empty. A segment is the next one of the log if its header names the segment before it and exactly
+// the place where that one ends. Offsets are 32 bits: a segment is at most 1 GiB.
+//
+//   Segment header   offset  size  field
+//                         0     8  magic          "TIDEMARK"
+//                         8     4  version        kFormatVersion; a larger one is refused
+//                        12     4  number         of this segment
+//                        16     8  store_id       random, the same in every segment of a store
+//                        24     8  incarnation    random, new at every use of the file
+//                        32     4  previous       number of the segment before; 0 in the first
+//                        36     4  previous_end   where that segment's last group ends
+//                        40     8  first_lsn      no record in it has a lower LSN
+//                        48     8  reserved       0; later: kind of segment, and what it replaces
+//                        56     8  hash           of bytes [0, 56)
+//
+// Group: what one write and one sync put on disk; whole or absent. One write is under way at a
+// time, so a valid group proves that every group before it was synced; `durable_lsn` says so.
+// Writing a group touches the block in which the one before it ends: a sector that is rewritten
+// with the same bytes is taken to stay readable (SQLite's "powersafe overwrite").
+//
+//   Group header     offset  size  field
+//                         0     8  hash           of bytes [8, 56), seeded
+//                         8     4  magic          "GRP1"
+//                        12     4  length         of the whole group, header to footer; multiple of
+//                        8 16     8  body_hash      of bytes [56, length), seeded 24     8
+//                        first_lsn      of its first record 32     8  durable_lsn    highest
+//                        confirmed LSN when this was written 40     8  time           of its first
+//                        record, microseconds since 1970 UTC 48     4  epoch          owner epoch
+//                        52     4  record_count
+//                        56        records, zeros, directory
+//   Footer  length-16     4  directory_length
+//           length-12     4  length               as in the header
+//           length-8      8  hash                 of the directory and the 8 bytes above, seeded
+//
+// The directory ends where the footer begins; the zeros that fill up to a multiple of 8 stand
+// between the last record and the directory. One entry a record, so that damage inside the group
+// can be blamed on objects:
+//
+//   varint lsn      of the first record; for the others, the difference to the one before
+//   varint timeline 0 if the record belongs to none
+//   varint offset   in the group; for all but the first, the difference to the one before
+//
+// Record:
+//
+//   u8      kind
+//   varint  header_length
+//   varint  payload_length    0 for all kinds but frames and batches
+//   header                    begins with the three fields every kind has:
+//     varint  lsn             minus the group's first_lsn
+//     varint  time            microseconds after the group's time; never below the record before
+//     varint  group_offset    of this record in its group: the way back to the group header
+//   u64     hash              of everything above, seeded
+//   payload                   page versions, each with its own hash; the group's body_hash covers
+//   it
+//
+// Header fields by kind, after those three. A string is a varint length and its bytes; an id 32
+// bytes.
+//
+//   frame (1)       varint timeline, u8 flags, u8 log2(page size), varint page_count, u64
+//   state_hash,
+//                   varint version_count; if flags & 1: varint batch_count, and for each batch, in
+//                   order: varint segment, varint offset, u64 the batch's record hash;
+//                   if flags & 2: varint the object's earliest alarm, milliseconds since 1970.
+//                   flags & 4: the commit changed the schema. Other bits are 0.
+//   batch (2)       varint timeline (0: a new object's first), varint LSN of the transaction's
+//   first
+//                   batch (0: this one), varint version_count, and for each version, sorted by
+//                   page: varint page number minus the one before (0 before the first), varint
+//                   length
+//   open (3)        varint epoch, varint LSN of the last record before, string library version.
+//                   LSNs between the two were lost in a crash and are never used
+//   close (4)       nothing. Everything before it was synced
+//   namespace (5)   string name, string unique key. Its LSN is the namespace's number
+//   object (6)      varint namespace, id, string name. Its LSN is the object's first timeline
+//   timeline (7)    u8 operation, id of the object, varint parent timeline, varint parent LSN,
+//                   u8 log2(page size), varint page_count, u64 state_hash, string from, string to:
+//                   bookmarks of what was current before and of what is now. Its LSN is the
+//                   timeline. Operations: restore 1, scheduled restore 2, fork 3, promote 4, delete
+//                   5, undelete 6, purge 7, rewrite 8 (inherits no pages: another page size). Of
+//                   these restore and rewrite are written; the others are reserved
+//   label (8), hold (9), policy (10), migration (11), licence (12): reserved
+//
+// A frame without its batches is damage; a batch without a frame counts for nothing. A page that
+// several batches, or a batch and its frame, hold is as the last of them says.
+//
+// Page version: decodes on its own, given its base.
+//
+//   varint  page number
+//   u8      form
+//   u64     hash              of the decoded page, seeded with the page number
+//   if form is a patch:
+//     u8      depth           links to a full image, 1 to 127
+//     u8      chain_units     the patches of the chain, this one included, each in units of 256
+//     bytes
+//                             rounded up; 255 is that or more
+//     varint  segment, varint offset, varint length     of the base: an earlier version of the page
+//   varint  data_length
+//   data                      by form:
+//     zero (0)         nothing: a page of zeros (growth over pages that nobody wrote)
+//     raw (1)          the page
+//     zstd (2)         one zstd frame
+//     ranges (3)       patch: (varint skip, varint length, bytes)*: keep `skip` bytes of the base,
+//                      replace `length` (at least 1); what follows the last range is kept
+//     zstd patch (4)   reserved: one zstd frame with the base as prefix
+//
+// State hash: the XOR of the hashes of all pages of the database, page 1 to page_count.
+
+#ifndef TIDEMARK_ENGINE_FORMAT_H_
+#define TIDEMARK_ENGINE_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tidemark::format {
+
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
+inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
+inline constexpr size_t kGroupAlignment = 8;
+inline constexpr uint32_t kSecondHeaderOffset = 4096;
+inline constexpr uint32_t kFirstGroupOffset = 8192;
+
+struct SegmentHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t number;
+  uint64_t store_id;
+  uint64_t incarnation;
+  uint32_t previous;
+  uint32_t previous_end;
+  uint64_t first_lsn;
+  uint64_t reserved;
+  uint64_t hash;
+};
+static_assert(sizeof(SegmentHeader) == 64);
+
+struct GroupHeader {
+  uint64_t hash;
+  uint32_t magic;
+  uint32_t length;
+  uint64_t body_hash;
+  uint64_t first_lsn;
+  uint64_t durable_lsn;
+  uint64_t time;
+  uint32_t epoch;
+  uint32_t record_count;
+};
+static_assert(sizeof(GroupHeader) == 56);
+
+struct GroupFooter {
+  uint32_t directory_length;
+  uint32_t length;
+  uint64_t hash;
+};
+static_assert(sizeof(GroupFooter) == 16);
+
+enum class RecordKind : uint8_t {
+  kFrame = 1,
+  kBatch = 2,
+  kOpen = 3,
+  kClose = 4,
+  kNamespace = 5,
+  kObject = 6,
+  kTimeline = 7,
+  kLabel = 8,
+  kHold = 9,
+  kPolicy = 10,
+  kMigration = 11,
+  kLicence = 12,
+};
+
+enum class TimelineOperation : uint8_t {
+  kRestore = 1,
+  kScheduledRestore = 2,
+  kFork = 3,
+  kPromote = 4,
+  kDelete = 5,
+  kUndelete = 6,
+  kPurge = 7,
+  kRewrite = 8,
+};
+
+enum class PageForm : uint8_t {
+  kZero = 0,
+  kRaw = 1,
+  kZstd = 2,
+  kRanges = 3,
+  kZstdPatch = 4,
+};
+
+inline constexpr uint8_t kFrameHasBatches = 1;
+inline constexpr uint8_t kFrameHasAlarm = 2;
+inline constexpr uint8_t kFrameChangesSchema = 4;
+
+inline constexpr uint32_t kMinPageSize = 512;
+inline constexpr uint32_t kMaxPageSize = 65536;
+
+// After an unclean stop this many LSNs are left out, so that none that a lost record had is used
+// again: more records than the commit queue can hold unconfirmed.
+inline constexpr uint64_t kLostLsnGap = uint64_t{1} << 20;
+
+}  // namespace tidemark::format
+
+#endif  // TIDEMARK_ENGINE_FORMAT_H_

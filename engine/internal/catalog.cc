@@ -1,0 +1,372 @@
+// StoreImpl's tables: namespaces, objects, timelines and commits, found in memory or in the index.
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/bookmark.h"
+#include "engine/internal/recovery.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+
+Result<std::shared_ptr<NamespaceState>> StoreImpl::FindNamespace(std::string_view name,
+                                                                 IfMissing if_missing) {
+  TIDEMARK_RETURN_IF_ERROR(ValidateNamespaceName(name));
+  std::lock_guard lock(mutex_);
+  const auto it = namespaces_.find(name);
+  if (it != namespaces_.end()) return it->second;
+  if (if_missing == IfMissing::kFail) {
+    return Status(StatusCode::kNotFound,
+                  "namespace " + std::string(name) + " does not exist in " + directory_);
+  }
+  // Logged with the first commit of its first object; listed only from then on.
+  auto ns = std::make_shared<NamespaceState>(std::string(name), 0);
+  namespaces_[ns->name] = ns;
+  return ns;
+}
+
+std::vector<std::shared_ptr<NamespaceState>> StoreImpl::Namespaces() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<NamespaceState>> all;
+  for (const auto& [name, ns] : namespaces_) all.push_back(ns);
+  return all;
+}
+
+void StoreImpl::AddNamespace(const std::shared_ptr<NamespaceState>& ns) {
+  std::lock_guard lock(mutex_);
+  namespaces_[ns->name] = ns;
+  pending_.namespaces.emplace(Lsn(ns->id), NamespaceRow{.id = ns->id, .name = ns->name});
+}
+
+Result<std::shared_ptr<ObjectState>> StoreImpl::FindObject(
+    const std::shared_ptr<NamespaceState>& ns, const ObjectId& id, std::string_view name,
+    IfMissing if_missing) {
+  std::lock_guard lock(mutex_);
+  return LoadObjectLocked(ns, id, name, if_missing);
+}
+
+Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
+    const std::shared_ptr<NamespaceState>& ns, const ObjectId& id, std::string_view name,
+    IfMissing if_missing) {
+  const auto it = objects_.find(id);
+  std::shared_ptr<ObjectState> object = it == objects_.end() ? nullptr : it->second.lock();
+  if (object == nullptr) {
+    std::optional<ObjectRow> row;
+    if (ns->id != 0) {
+      TIDEMARK_ASSIGN_OR_RETURN(row, index_->FindObject(ns->id, id));
+    }
+    object = std::make_shared<ObjectState>(ns, id, row ? row->name : std::string(name));
+    if (row) TIDEMARK_RETURN_IF_ERROR(LoadHead(*object, *row));
+    objects_[id] = object;
+    SweepLocked();
+  }
+  if (if_missing == IfMissing::kFail) {
+    std::lock_guard lock(object->mutex);
+    if (object->timeline == nullptr) {
+      return Status(StatusCode::kNotFound,
+                    "object " + object->DisplayName() + " does not exist in " + directory_);
+    }
+  }
+  return object;
+}
+
+Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
+  TIDEMARK_ASSIGN_OR_RETURN(object.timeline, FindTimelineLocked(row.timeline));
+  object.created = row.created;
+  object.indexed_commit_count = row.commit_count;
+  object.indexed_timeline = row.timeline;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
+  if (!commit) return OkStatus();
+  auto head = ReadCommit(*commit, row.timeline);
+  if (!head.ok()) {
+    if (head.status().code() != StatusCode::kCorruption) return head.status();
+    // The object opens, and says what is wrong when it is read or written; its past can be reached.
+    object.timeline->MarkDamaged(commit->lsn, commit->location);
+    object.head = {};
+    object.head.lsn = commit->lsn;
+    object.head.timeline = row.timeline;
+    object.head.kind = CommitKind::kCommit;
+  } else {
+    object.head = *head;
+  }
+  object.change_counter = static_cast<uint32_t>(object.head.lsn.value);
+  return OkStatus();
+}
+
+Result<std::shared_ptr<ObjectState>> StoreImpl::AdoptObject(uint64_t namespace_id,
+                                                            const ObjectId& id,
+                                                            std::string_view name) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [ns_name, ns] : namespaces_) {
+    if (ns->id == namespace_id) return LoadObjectLocked(ns, id, name, IfMissing::kCreate);
+  }
+  return Status(StatusCode::kCorruption, "the log names namespace " + std::to_string(namespace_id) +
+                                             ", of which it has no record");
+}
+
+// Expired entries cost memory only; they go when the maps have doubled.
+void StoreImpl::SweepLocked() {
+  if (objects_.size() >= sweep_objects_at_) {
+    std::erase_if(objects_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_objects_at_ = std::max<size_t>(1024, objects_.size() * 2);
+  }
+  if (timelines_.size() >= sweep_timelines_at_) {
+    std::erase_if(timelines_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_timelines_at_ = std::max<size_t>(1024, timelines_.size() * 2);
+  }
+}
+
+// ---- timelines ---------------------------------------------------------------------------------
+
+Result<std::shared_ptr<Timeline>> StoreImpl::FindTimeline(TimelineId id) {
+  std::lock_guard lock(mutex_);
+  return FindTimelineLocked(id);
+}
+
+Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineLocked(TimelineId id) {
+  if (const auto it = timelines_.find(id); it != timelines_.end()) {
+    if (auto timeline = it->second.lock()) return timeline;
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindTimeline(id));
+  if (!row) {
+    return Status(StatusCode::kCorruption,
+                  "timeline " + std::to_string(id.value) + " is not in the index");
+  }
+  std::shared_ptr<Timeline> parent;
+  if (row->parent.valid()) {
+    TIDEMARK_ASSIGN_OR_RETURN(parent, FindTimelineLocked(row->parent));
+  }
+  auto timeline = std::make_shared<Timeline>(*row, std::move(parent));
+  if (const auto it = damaged_.find(id); it != damaged_.end()) {
+    timeline->MarkDamaged(it->second.lsn, it->second.location);
+  }
+  timelines_[id] = timeline;
+  return timeline;
+}
+
+std::shared_ptr<Timeline> StoreImpl::AddTimeline(const TimelineRow& row,
+                                                 std::shared_ptr<Timeline> parent) {
+  auto timeline = std::make_shared<Timeline>(row, std::move(parent));
+  std::lock_guard lock(mutex_);
+  timelines_[row.id] = timeline;
+  SweepLocked();
+  return timeline;
+}
+
+Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineAt(const ObjectState& object, Lsn lsn) {
+  std::shared_ptr<Timeline> recent;
+  {
+    std::lock_guard lock(object.mutex);
+    if (object.timeline != nullptr && object.timeline->id().value <= lsn.value) {
+      return object.timeline;
+    }
+    for (const auto& timeline : object.recent_timelines) {
+      if (timeline->id().value <= lsn.value) recent = timeline;
+    }
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto indexed, index_->FindTimelineAt(object.id, lsn));
+  if (!indexed || (recent != nullptr && recent->id() >= *indexed)) return recent;
+  return FindTimeline(*indexed);
+}
+
+Result<CommitInfo> StoreImpl::FindCommitAt(const ObjectState& object, Lsn lsn) {
+  while (true) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, FindTimelineAt(object, lsn));
+    if (timeline == nullptr) return CommitInfo{};
+    if (const auto recent = timeline->FindRecentCommit(lsn)) return recent->info;
+    TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline->id(), lsn));
+    if (row) return ReadCommit(*row, timeline->id());
+    lsn = Lsn(timeline->id().value - 1);  // nothing yet: what was before it
+  }
+}
+
+Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline) const {
+  const auto damaged = [&](const std::string& what) {
+    return Status(StatusCode::kCorruption, "the commit with LSN " + std::to_string(row.lsn.value) +
+                                               " (segment " + std::to_string(row.location.segment) +
+                                               ", offset " + std::to_string(row.location.offset) +
+                                               ") is damaged: " + what);
+  };
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments_->Get(row.location.segment));
+  Buffer bytes(192);
+  RecordView record;
+  ParseOutcome outcome = ParseOutcome::kShort;
+  for (int i = 0; i < 3 && outcome == ParseOutcome::kShort; ++i) {
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segment->file->ReadAt(row.location.offset, bytes));
+    outcome = ParseRecord(ConstBytes(bytes).first(got), segment->incarnation, record);
+    if (outcome != ParseOutcome::kShort) break;
+    if (record.length > (16u << 20)) return damaged("it is too long");
+    bytes.resize(std::max(bytes.size(), record.length));
+  }
+  if (outcome != ParseOutcome::kOk) return damaged("its header");
+  if (record.place.group_offset > row.location.offset) return damaged("its place");
+  format::GroupHeader header;
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
+                            segment->file->ReadAt(row.location.offset - record.place.group_offset,
+                                                  std::as_writable_bytes(std::span(&header, 1))));
+  if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
+      header.first_lsn + record.place.lsn_delta != row.lsn.value) {
+    return damaged("its group's header");
+  }
+
+  CommitInfo info;
+  info.lsn = row.lsn;
+  info.timeline = timeline;
+  info.epoch = header.epoch;
+  info.time = RecordTime(header, record.place);
+  info.log_bytes = record.length;
+  if (record.kind == RecordKind::kFrame) {
+    const auto fields = DecodeFrame(record.fields);
+    if (!fields || fields->timeline != timeline) return damaged("its fields");
+    info.kind = CommitKind::kCommit;
+    info.page_size = fields->page_size;
+    info.page_count = fields->page_count;
+    info.state_hash = fields->state_hash;
+    info.pages_changed = fields->version_count;
+    for (const BatchReference& batch : fields->batches) {
+      Buffer head(64);
+      uint64_t incarnation = 0;
+      TIDEMARK_RETURN_IF_ERROR(segments_->Read(batch.location, head, &incarnation));
+      RecordView view;
+      if (ParseRecord(head, incarnation, view) == ParseOutcome::kShort) {
+        head.resize(std::min<size_t>(view.length, 16u << 20));
+        TIDEMARK_RETURN_IF_ERROR(segments_->Read(batch.location, head));
+      }
+      if (ParseRecord(head, incarnation, view) != ParseOutcome::kOk) return damaged("a batch");
+      const auto batch_fields = DecodeBatch(view.fields);
+      if (!batch_fields) return damaged("a batch");
+      info.pages_changed += static_cast<uint32_t>(batch_fields->pages.size());
+      info.log_bytes += view.length;
+    }
+  } else if (record.kind == RecordKind::kTimeline) {
+    const auto fields = DecodeTimeline(record.fields);
+    if (!fields) return damaged("its fields");
+    info.kind = CommitKind::kRestore;
+    info.page_size = fields->page_size;
+    info.page_count = fields->page_count;
+    info.state_hash = fields->state_hash;
+    const auto to = Bookmark::Parse(fields->to);
+    if (to.ok()) info.restored_from = to->lsn;
+  } else {
+    return damaged("it is of another kind");
+  }
+  return info;
+}
+
+// ---- what the index does not have yet ----------------------------------------------------------
+
+void StoreImpl::PublishCommit(const std::shared_ptr<ObjectState>& object,
+                              const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                              std::span<const PageChange> changes) {
+  timeline->AddRecent(commit, changes);
+  recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
+  bool was_dirty = false;
+  {
+    std::lock_guard lock(object->mutex);
+    object->timeline = timeline;
+    object->head = commit.info;
+    ++object->change_counter;
+    auto& recent = object->recent_timelines;
+    if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
+    was_dirty = object->dirty;
+  }
+  if (was_dirty) return;
+  std::lock_guard lock(mutex_);
+  std::lock_guard object_lock(object->mutex);
+  if (object->dirty) return;
+  object->dirty = true;
+  dirty_.push_back(object);
+}
+
+std::vector<std::shared_ptr<ObjectState>> StoreImpl::DirtyObjects() const {
+  std::lock_guard lock(mutex_);
+  return dirty_;
+}
+
+void StoreImpl::UndirtyObjects() {
+  std::lock_guard lock(mutex_);
+  std::erase_if(dirty_, [](const std::shared_ptr<ObjectState>& object) {
+    std::lock_guard object_lock(object->mutex);
+    auto& recent = object->recent_timelines;
+    std::erase_if(recent, [](const auto& timeline) { return !timeline->HasRecent(); });
+    object->dirty = !recent.empty();
+    return !object->dirty;
+  });
+}
+
+void StoreImpl::AddRestore(const RestoreRow& row) {
+  std::lock_guard lock(mutex_);
+  pending_.restores.emplace(row.lsn, row);
+}
+
+void StoreImpl::AddEpoch(const EpochRow& row) {
+  std::lock_guard lock(mutex_);
+  pending_.epochs.emplace(row.first_lsn, row);
+}
+
+void StoreImpl::AddDamage(const DamageRow& row) {
+  std::lock_guard lock(mutex_);
+  pending_.damage.emplace(row.lsn, row);
+  const auto [it, added] = damaged_.emplace(row.timeline, row);
+  if (!added && row.lsn < it->second.lsn) it->second = row;
+  if (const auto known = timelines_.find(row.timeline); known != timelines_.end()) {
+    if (const auto timeline = known->second.lock()) timeline->MarkDamaged(row.lsn, row.location);
+  }
+}
+
+StoreImpl::PendingRows StoreImpl::CollectPending(Lsn cut) const {
+  std::lock_guard lock(mutex_);
+  PendingRows rows;
+  const auto copy = [cut](const auto& from, auto& to) {
+    to.insert(from.begin(), from.upper_bound(cut));
+  };
+  copy(pending_.namespaces, rows.namespaces);
+  copy(pending_.restores, rows.restores);
+  copy(pending_.epochs, rows.epochs);
+  copy(pending_.damage, rows.damage);
+  return rows;
+}
+
+void StoreImpl::DropPending(Lsn cut) {
+  std::lock_guard lock(mutex_);
+  const auto drop = [cut](auto& rows) { rows.erase(rows.begin(), rows.upper_bound(cut)); };
+  drop(pending_.namespaces);
+  drop(pending_.restores);
+  drop(pending_.epochs);
+  drop(pending_.damage);
+}
+
+Result<std::vector<RestoreRow>> StoreImpl::RestoresOf(const ObjectId& object) const {
+  std::vector<RestoreRow> recent;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [lsn, row] : pending_.restores) {
+      if (row.object == object) recent.push_back(row);
+    }
+  }
+  // Read after the recent ones were copied: a checkpoint in between shows a row twice, never not.
+  TIDEMARK_ASSIGN_OR_RETURN(std::vector<RestoreRow> rows, index_->ListRestores(object));
+  for (RestoreRow& row : recent) {
+    if (rows.empty() || rows.back().lsn < row.lsn) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Result<std::optional<EpochRow>> StoreImpl::EpochOf(Lsn lsn) const {
+  std::optional<EpochRow> recent;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = pending_.epochs.upper_bound(lsn);
+    if (it != pending_.epochs.begin()) recent = std::prev(it)->second;
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto indexed, index_->FindEpochOf(lsn));
+  if (!recent || (indexed && indexed->first_lsn > recent->first_lsn)) return indexed;
+  return recent;
+}
+
+uint64_t StoreImpl::damaged_timeline_count() const {
+  std::lock_guard lock(mutex_);
+  return damaged_.size();
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,189 @@
+#include "engine/internal/checkpointer.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+namespace {
+
+// A checkpoint is due after this many page versions in memory, whatever their bytes.
+constexpr uint64_t kRecentVersionsDue = 256u << 10;
+// And commits wait for it at this many.
+constexpr uint64_t kRecentVersionsMost = 2u << 20;
+
+struct TimelineBatch {
+  std::shared_ptr<Timeline> timeline;
+  std::vector<std::pair<PageNo, std::vector<PageVersion>>> pages;
+  std::vector<CommitRow> commits;
+};
+
+struct ObjectBatch {
+  std::shared_ptr<ObjectState> object;
+  ObjectRow row;
+};
+
+}  // namespace
+
+void Checkpointer::Start(const CheckpointRow& last) {
+  checkpoint_lsn_.store(last.lsn.value, std::memory_order_release);
+}
+
+void Checkpointer::StartThread() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Checkpointer::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  done_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Checkpointer::AfterGroup(bool wants_spare) {
+  const StoreOptions& options = store_->options();
+  const bool due =
+      store_->queue().appended_bytes() - appended_at_checkpoint_.load(std::memory_order_relaxed) >=
+          options.checkpoint_log_bytes ||
+      store_->recent_versions.load(std::memory_order_relaxed) >= kRecentVersionsDue;
+  if (!due && !wants_spare) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (wants_checkpoint_ >= due && wants_spare_ >= wants_spare) return;
+    wants_checkpoint_ |= due;
+    wants_spare_ |= wants_spare;
+  }
+  wake_.notify_one();
+}
+
+void Checkpointer::Loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stop_ || wants_checkpoint_ || wants_spare_; });
+    if (stop_) return;
+    const bool spare = std::exchange(wants_spare_, false);
+    const bool checkpoint = wants_checkpoint_;
+    lock.unlock();
+    // A failure costs nothing here: a commit that needs the segment makes it itself, and reports.
+    if (spare) (void)store_->segments().PrepareSpare(SpareBlocks::kWritten);
+    Status status;
+    if (checkpoint) status = Run();
+    lock.lock();
+    if (checkpoint) {
+      wants_checkpoint_ = false;
+      last_status_ = status;
+      done_.notify_all();
+    }
+  }
+}
+
+Status Checkpointer::Throttle() {
+  if (store_->recent_versions.load(std::memory_order_relaxed) < kRecentVersionsMost ||
+      store_->options().background_work == BackgroundWork::kManual) {
+    return OkStatus();
+  }
+  std::unique_lock lock(mutex_);
+  wants_checkpoint_ = true;
+  wake_.notify_one();
+  done_.wait(lock, [this] { return stop_ || !wants_checkpoint_; });
+  return last_status_.WithContext("commits wait for the index, which cannot be brought up to date");
+}
+
+Status Checkpointer::Run() {
+  std::lock_guard lock(run_mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  const uint64_t appended = store_->queue().appended_bytes();
+  TIDEMARK_RETURN_IF_ERROR(RunLocked(store_->queue().CutForCheckpoint()));
+  appended_at_checkpoint_.store(appended, std::memory_order_relaxed);
+  return OkStatus();
+}
+
+Status Checkpointer::RunTo(const CheckpointRow& cut) {
+  std::lock_guard lock(run_mutex_);
+  return RunLocked(cut);
+}
+
+Status Checkpointer::RunLocked(const CheckpointRow& cut) {
+  const Lsn last = checkpoint_lsn();
+  if (cut.lsn <= last) return OkStatus();
+  const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
+  std::vector<ObjectBatch> objects;
+  std::vector<TimelineBatch> timelines;
+  for (auto& object : store_->DirtyObjects()) {
+    std::vector<std::shared_ptr<Timeline>> candidates;
+    ObjectBatch batch;
+    {
+      std::lock_guard lock(object->mutex);
+      if (object->created > cut.lsn) continue;
+      candidates = object->recent_timelines;
+      batch.row.id = object->id;
+      batch.row.namespace_id = object->ns->id;
+      batch.row.timeline = object->indexed_timeline;
+      batch.row.created = object->created;
+      batch.row.commit_count = object->indexed_commit_count;
+      batch.row.name = object->name;
+    }
+    for (auto& timeline : candidates) {
+      if (timeline->id().value > cut.lsn.value) break;
+      TimelineBatch collected;
+      timeline->CollectRecent(cut.lsn, &collected.pages, &collected.commits);
+      batch.row.timeline = timeline->id();
+      batch.row.commit_count += collected.commits.size();
+      collected.timeline = std::move(timeline);
+      timelines.push_back(std::move(collected));
+    }
+    batch.object = std::move(object);
+    objects.push_back(std::move(batch));
+  }
+  std::sort(timelines.begin(), timelines.end(),
+            [](const auto& a, const auto& b) { return a.timeline->id() < b.timeline->id(); });
+
+  TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
+    for (const auto& [lsn, row] : pending.namespaces) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));
+    }
+    for (const auto& [lsn, row] : pending.restores) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutRestore(row));
+    }
+    for (const auto& [lsn, row] : pending.epochs) TIDEMARK_RETURN_IF_ERROR(writer.PutEpoch(row));
+    for (const auto& [lsn, row] : pending.damage) TIDEMARK_RETURN_IF_ERROR(writer.PutDamage(row));
+    for (const ObjectBatch& batch : objects) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
+    }
+    for (const TimelineBatch& batch : timelines) {
+      if (batch.timeline->id().value > last.value) {
+        TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline(batch.timeline->row()));
+      }
+      for (const auto& [page, versions] : batch.pages) {
+        TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersions(batch.timeline->id(), page, versions));
+      }
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(batch.timeline->id(), batch.commits));
+    }
+    TIDEMARK_RETURN_IF_ERROR(writer.PutTime(cut.time, cut.lsn));
+    return writer.PutCheckpoint(cut);
+  }));
+
+  // The index has it durably: readers that miss it in memory from here on find it there.
+  for (const TimelineBatch& batch : timelines) {
+    store_->recent_versions -= batch.timeline->DropRecent(cut.lsn);
+  }
+  for (const ObjectBatch& batch : objects) {
+    {
+      std::lock_guard lock(batch.object->mutex);
+      batch.object->indexed_commit_count = batch.row.commit_count;
+      batch.object->indexed_timeline = batch.row.timeline;
+    }
+  }
+  store_->DropPending(cut.lsn);
+  store_->UndirtyObjects();
+  checkpoint_lsn_.store(cut.lsn.value, std::memory_order_release);
+  count_.fetch_add(1, std::memory_order_relaxed);
+  return OkStatus();
+}
+
+}  // namespace tidemark::internal

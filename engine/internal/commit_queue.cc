@@ -1,0 +1,360 @@
+#include "engine/internal/commit_queue.h"
+
+#include <algorithm>
+
+#include "engine/check.h"
+
+namespace tidemark::internal {
+namespace {
+
+uint64_t PositionKey(uint32_t segment, uint64_t offset) {
+  return (uint64_t{segment} << 32) | offset;
+}
+
+}  // namespace
+
+uint32_t CommitQueue::MaxGroupBytes(uint32_t segment_size_bytes) {
+  return std::min(2u << 20, segment_size_bytes / 4);
+}
+
+uint32_t CommitQueue::MaxRecordBytes(uint32_t segment_size_bytes) {
+  return MaxGroupBytes(segment_size_bytes) / 2;
+}
+
+CommitQueue::CommitQueue(Segments* segments, const StoreOptions& options)
+    : segments_(segments),
+      options_(options),
+      max_group_bytes_(MaxGroupBytes(options.segment_size_bytes)) {}
+
+CommitQueue::~CommitQueue() { Stop(); }
+
+void CommitQueue::Start(const LogEnd& end) {
+  {
+    std::lock_guard lock(mutex_);
+    end_ = end;
+    next_lsn_ = Lsn(end.last_lsn.value + 1);
+    durable_lsn_ = end.last_lsn.value;
+    durable_position_ = end.position;
+    durable_time_ = end.last_time;
+    if (end.position.offset != 0) {
+      auto segment = segments_->Get(end.position.segment);
+      if (segment.ok()) {
+        active_ = *segment;
+      } else {
+        BreakLocked(segment.status());
+      }
+    }
+    written_position_ = PositionKey(end.position.segment, end.position.offset);
+  }
+  if (options_.background_work == BackgroundWork::kThreads) {
+    flusher_ = std::thread([this] { FlusherLoop(); });
+  }
+}
+
+void CommitQueue::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  flusher_wake_.notify_all();
+  if (flusher_.joinable()) flusher_.join();
+}
+
+// ---- reserving ---------------------------------------------------------------------------------
+
+CommitQueue::Reservation::Reservation(Reservation&& other) noexcept { *this = std::move(other); }
+
+CommitQueue::Reservation& CommitQueue::Reservation::operator=(Reservation&& other) noexcept {
+  if (this != &other) {
+    Release();
+    queue_ = std::exchange(other.queue_, nullptr);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+void CommitQueue::Reservation::Release() {
+  if (queue_ == nullptr) return;
+  {
+    std::lock_guard lock(queue_->mutex_);
+    queue_->reserved_ -= bytes_;
+  }
+  queue_->progress_.notify_all();
+  queue_ = nullptr;
+  bytes_ = 0;
+}
+
+bool CommitQueue::HasBufferRoom(size_t bytes) const {
+  const size_t used = filling_.empty() ? 0 : filling_.builder.SealedLength();
+  const size_t limit = filling_.empty() ? max_group_bytes_ : filling_.limit;
+  return used + reserved_ + bytes + GroupBuilder::kOverhead <= limit;
+}
+
+bool CommitQueue::IsHalfFull() const {
+  return !filling_.empty() && filling_.builder.SealedLength() >= max_group_bytes_ / 2;
+}
+
+// A group may still be opened for what is reserved, behind the one that is filling: it goes into
+// the rest of the active segment, or else into a spare. Everything reserved fits any spare.
+bool CommitQueue::HasDiskRoom(size_t bytes) const {
+  if (active_ != nullptr) {
+    const size_t used =
+        filling_.empty() ? end_.position.offset : filling_.start + filling_.builder.SealedLength();
+    if (used + reserved_ + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
+  }
+  return segments_->HasSpare();
+}
+
+Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records) {
+  const size_t needed = bytes + records * GroupBuilder::RecordBound(0);
+  CHECK(needed + GroupBuilder::kOverhead <= max_group_bytes_);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!broken_.ok()) return broken_;
+    if (!HasBufferRoom(needed)) {
+      if (!is_writing_ && !filling_.empty()) {
+        LeadLocked(lock);
+      } else {
+        progress_.wait(lock);
+      }
+    } else if (!HasDiskRoom(needed)) {
+      lock.unlock();
+      TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kReserved));
+      lock.lock();
+    } else {
+      break;
+    }
+  }
+  reserved_ += needed;
+  Reservation reservation;
+  reservation.queue_ = this;
+  reservation.bytes_ = needed;
+  return reservation;
+}
+
+// ---- appending ---------------------------------------------------------------------------------
+
+CommitQueue::Scope::Scope(CommitQueue& queue, Reservation reservation)
+    : queue_(queue), lock_(queue.mutex_), reservation_(std::move(reservation)) {
+  CHECK(reservation_.held());
+  status_ = queue_.broken_;
+}
+
+CommitQueue::Scope::~Scope() {
+  queue_.reserved_ -= reservation_.bytes_;
+  reservation_.queue_ = nullptr;  // released here, under the lock that is held anyway
+  const bool wake_flusher = first_lsn_.valid() && (queue_.flusher_idle_ ||
+                                                   (queue_.flusher_delays_ && queue_.IsHalfFull()));
+  lock_.unlock();
+  if (wake_flusher) queue_.flusher_wake_.notify_one();
+  queue_.progress_.notify_all();
+}
+
+Lsn CommitQueue::Scope::next_lsn() const { return queue_.next_lsn_; }
+
+CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId timeline,
+                                                 ConstBytes fields, ConstBytes payload) {
+  CHECK(status_.ok());
+  CommitQueue& q = queue_;
+  const Lsn lsn = q.next_lsn_;
+  const Timestamp time = std::max(q.options_.clock->Now(), q.end_.last_time);
+  q.end_.last_time = time;
+  if (q.filling_.empty()) q.OpenGroup(q.reserved_);
+  const GroupBuilder::Added added =
+      q.filling_.builder.Add(kind, lsn, time, timeline, fields, payload);
+  CHECK(q.filling_.builder.SealedLength() <= q.filling_.limit);
+  q.next_lsn_ = Lsn(lsn.value + 1);
+  q.filling_.last_lsn = lsn;
+  q.filling_.last_time = time;
+  if (!first_lsn_.valid()) {
+    first_lsn_ = lsn;
+    q.in_flight_.push_back(lsn);
+  }
+  q.appended_bytes_.fetch_add(added.length, std::memory_order_relaxed);
+  const uint32_t segment = q.filling_.segment->number;
+  return {.lsn = lsn,
+          .time = time,
+          .location = {segment, q.filling_.start + added.offset},
+          .payload = {segment, q.filling_.start + added.payload_offset},
+          .hash = added.hash,
+          .epoch = q.end_.epoch,
+          .length = added.length};
+}
+
+void CommitQueue::OpenGroup(size_t needed) {
+  const bool fits = active_ != nullptr &&
+                    end_.position.offset + needed + GroupBuilder::kOverhead <= active_->size_bytes;
+  filling_.new_header.reset();
+  if (!fits) {
+    const Location previous_end = active_ != nullptr ? end_.position : end_.previous_end;
+    format::SegmentHeader header;
+    active_ = segments_->Activate(end_.store_id, previous_end, next_lsn_, &header);
+    // Appending cannot fail, so a spare that cannot be opened any more is beyond help.
+    CHECK(active_ != nullptr);
+    end_.position = {active_->number, format::kFirstGroupOffset};
+    filling_.new_header = header;
+    groups_in_segment_ = 0;
+  }
+  filling_.segment = active_;
+  filling_.start = end_.position.offset;
+  filling_.limit = std::min(max_group_bytes_, active_->size_bytes - filling_.start);
+  filling_.builder.Open(active_->incarnation, end_.epoch, next_lsn_, end_.last_time);
+}
+
+void CommitQueue::FinishPublish(Lsn first_lsn) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = std::find(in_flight_.begin(), in_flight_.end(), first_lsn);
+    CHECK(it != in_flight_.end());
+    *it = in_flight_.back();
+    in_flight_.pop_back();
+  }
+  published_.notify_all();
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
+  CHECK(!is_writing_);
+  CHECK(!filling_.empty());
+  is_writing_ = true;
+  std::swap(filling_, writing_);
+  writing_.builder.Close();
+  end_.position.offset = writing_.start + static_cast<uint32_t>(writing_.builder.bytes().size());
+  const Location end = end_.position;
+  const Lsn durable(durable_lsn_.load(std::memory_order_relaxed));
+  lock.unlock();
+
+  writing_.builder.Seal(durable);
+  const Status status = WriteGroup(writing_);
+
+  lock.lock();
+  if (status.ok()) {
+    written_position_.store(PositionKey(end.segment, end.offset), std::memory_order_release);
+    durable_lsn_.store(writing_.last_lsn.value, std::memory_order_release);
+    durable_position_ = end;
+    durable_time_ = writing_.last_time;
+    groups_written_.fetch_add(1, std::memory_order_relaxed);
+    ++groups_in_segment_;
+    writing_.builder.Clear();
+  } else {
+    BreakLocked(status);
+  }
+  is_writing_ = false;
+  progress_.notify_all();
+  if (status.ok() && on_group_) {
+    const bool wants_spare = WantsSpare();
+    lock.unlock();
+    on_group_(wants_spare);
+    lock.lock();
+  }
+}
+
+// Writing a spare's blocks ahead pays for small groups, which wait for syncs. When the log comes in
+// large ones it would only halve the disk's bandwidth.
+bool CommitQueue::WantsSpare() const {
+  if (active_ == nullptr || end_.position.offset < active_->size_bytes / 2) return false;
+  constexpr uint32_t kLargeGroupBytes = 256u << 10;
+  return end_.position.offset / std::max(1u, groups_in_segment_) < kLargeGroupBytes &&
+         !segments_->HasSpare();
+}
+
+Status CommitQueue::WriteGroup(Pending& group) {
+  File& file = *group.segment->file;
+  if (group.new_header) {
+    Buffer headers(format::kFirstGroupOffset);
+    std::memcpy(headers.data(), &*group.new_header, sizeof(*group.new_header));
+    std::memcpy(headers.data() + format::kSecondHeaderOffset, &*group.new_header,
+                sizeof(*group.new_header));
+    TIDEMARK_RETURN_IF_ERROR(file.WriteAt(0, headers));
+  }
+  TIDEMARK_RETURN_IF_ERROR(file.WriteAt(group.start, group.builder.bytes()));
+  return file.Sync();
+}
+
+void CommitQueue::BreakLocked(const Status& cause) {
+  if (!broken_.ok()) return;
+  broken_ =
+      Status(StatusCode::kBroken, "the store is broken and must be reopened: " + cause.ToString());
+  is_broken_.store(true, std::memory_order_release);
+}
+
+Status CommitQueue::broken() const {
+  if (!is_broken_.load(std::memory_order_acquire)) return OkStatus();
+  std::lock_guard lock(mutex_);
+  return broken_;
+}
+
+Status CommitQueue::WaitDurable(Lsn lsn) {
+  if (durable_lsn() >= lsn) return OkStatus();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (durable_lsn() >= lsn) return OkStatus();
+    if (!broken_.ok()) return broken_;
+    if (lsn >= next_lsn_) {
+      return Status(StatusCode::kOutOfRange,
+                    "LSN " + std::to_string(lsn.value) + " has not been committed");
+    }
+    if (is_writing_) {
+      progress_.wait(lock);
+    } else {
+      LeadLocked(lock);
+    }
+  }
+}
+
+void CommitQueue::FlusherLoop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    flusher_idle_ = true;
+    flusher_wake_.wait(lock, [this] { return stop_ || (!filling_.empty() && broken_.ok()); });
+    flusher_idle_ = false;
+    if (stop_) return;
+    // Let the group grow: commits that are waited for do not wait for this thread.
+    flusher_delays_ = true;
+    flusher_wake_.wait_for(lock, options_.flush_delay, [this] { return stop_ || IsHalfFull(); });
+    flusher_delays_ = false;
+    if (stop_) return;
+    if (!filling_.empty() && !is_writing_ && broken_.ok()) LeadLocked(lock);
+  }
+}
+
+Lsn CommitQueue::last_lsn() const {
+  std::lock_guard lock(mutex_);
+  return Lsn(next_lsn_.value - 1);
+}
+
+CheckpointRow CommitQueue::CutForCheckpoint() {
+  std::unique_lock lock(mutex_);
+  CheckpointRow row;
+  row.lsn = durable_lsn();
+  row.position = durable_position_;
+  row.time = durable_time_;
+  published_.wait(lock, [&] {
+    return std::none_of(in_flight_.begin(), in_flight_.end(),
+                        [&](Lsn lsn) { return lsn <= row.lsn; });
+  });
+  return row;
+}
+
+bool CommitQueue::IsWritten(Location end) const {
+  return PositionKey(end.segment, end.offset) <= written_position_.load(std::memory_order_acquire);
+}
+
+bool CommitQueue::ReadPending(Location location, Bytes out) {
+  const uint64_t key = PositionKey(location.segment, location.offset);
+  if (key < written_position_.load(std::memory_order_acquire)) return false;
+  std::lock_guard lock(mutex_);
+  for (const Pending* group : {&filling_, &writing_}) {
+    if (group->empty() || group->segment->number != location.segment) continue;
+    const ConstBytes bytes = group->builder.bytes();
+    if (location.offset < group->start || location.offset - group->start > bytes.size()) continue;
+    const ConstBytes from = bytes.subspan(location.offset - group->start);
+    if (from.size() < out.size()) continue;
+    std::copy_n(from.begin(), out.size(), out.begin());
+    return true;
+  }
+  return false;
+}
+
+}  // namespace tidemark::internal

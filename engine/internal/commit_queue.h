@@ -1,0 +1,207 @@
+// The commit path: turns records into durable groups of the log.
+//
+//   Reserve -> Append (has an LSN, is visible) -> write + sync a group (confirmed) -> wake
+//
+// Records collect in one buffer while the group before them is written from another. Whoever waits
+// for an LSN writes and syncs the group himself if nobody is at it (a leader); the others wait for
+// him, and his sync serves them all. Commits that nobody waits for are written by the flusher
+// thread after a short delay. One group is under way at a time: see engine/format.h for what
+// follows.
+//
+// Invariants:
+//   * LSNs stand in the log in order, so what survives a crash is a prefix.
+//   * The durable LSN moves only after the sync that covers its group returned success.
+//   * An Append that was reserved for never waits and never fails: buffer and disk have room for
+//   it.
+//   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
+//     later call fails with the same status until the store is reopened and recovered.
+//
+// Threads: any. `mutex_` guards everything; no I/O happens under it, except opening a spare's file.
+// The read path is in engine/snapshot.h, recovery in recovery.h.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_COMMIT_QUEUE_H_
+#define TIDEMARK_ENGINE_INTERNAL_COMMIT_QUEUE_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "engine/clock.h"
+#include "engine/internal/group.h"
+#include "engine/internal/record.h"
+#include "engine/internal/segments.h"
+#include "engine/options.h"
+
+namespace tidemark::internal {
+
+// Where the log goes on: what recovery found, and what CommitQueue starts from.
+struct LogEnd {
+  Lsn last_lsn;  // of the last record
+  Timestamp last_time;
+  uint32_t epoch = 0;  // of groups to come
+  uint64_t store_id = 0;
+  Location position;      // where the next group begins; offset 0: in a new segment
+  Location previous_end;  // where the segment before a new one ends
+};
+
+class CommitQueue {
+ public:
+  // The largest record (payload, fields and overhead) that Reserve accepts, and the largest group.
+  static uint32_t MaxGroupBytes(uint32_t segment_size_bytes);
+  static uint32_t MaxRecordBytes(uint32_t segment_size_bytes);
+
+  CommitQueue(Segments* segments, const StoreOptions& options);
+  ~CommitQueue();  // Stop()
+
+  // Must come once, before anything else.
+  void Start(const LogEnd& end);
+  // Ends the flusher thread. Nothing is written.
+  void Stop();
+
+  // Room for records that will be appended together.
+  class Reservation {
+   public:
+    Reservation() = default;
+    Reservation(Reservation&& other) noexcept;
+    Reservation& operator=(Reservation&& other) noexcept;
+    ~Reservation() { Release(); }
+    void Release();
+    bool held() const { return queue_ != nullptr; }
+
+   private:
+    friend class CommitQueue;
+    CommitQueue* queue_ = nullptr;
+    size_t bytes_ = 0;
+  };
+
+  // `bytes` is the sum of fields and payloads, `records` their number. Waits while buffers are
+  // full. Errors: kFull and kIoError from making a segment (nothing is broken); kBroken.
+  Result<Reservation> Reserve(size_t bytes, size_t records);
+
+  struct Appended {
+    Lsn lsn;
+    Timestamp time;
+    Location location;  // of the record
+    Location payload;   // of its payload
+    uint64_t hash = 0;  // of the record
+    uint32_t epoch = 0;
+    size_t length = 0;  // of the whole record
+  };
+
+  // Holds the queue while several records are appended next to each other: they share a group, so
+  // all or none of them survive. Ends the reservation.
+  class Scope {
+   public:
+    Scope(CommitQueue& queue, Reservation reservation);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+    // Not OK if the store is broken: then nothing may be appended.
+    const Status& status() const { return status_; }
+    Lsn next_lsn() const;
+    Appended Append(RecordKind kind, TimelineId timeline, ConstBytes fields, ConstBytes payload);
+
+   private:
+    CommitQueue& queue_;
+    std::unique_lock<std::mutex> lock_;
+    Reservation reservation_;
+    Status status_;
+    Lsn first_lsn_;
+  };
+
+  // Every Scope that appended leaves its first LSN in flight, until whoever appended has made the
+  // records visible (recent versions, heads). A checkpoint waits for those below its cut.
+  void FinishPublish(Lsn first_lsn);
+
+  Status WaitDurable(Lsn lsn);
+  Lsn durable_lsn() const { return Lsn(durable_lsn_.load(std::memory_order_acquire)); }
+  Lsn last_lsn() const;
+  // OK, or what broke the store.
+  Status broken() const;
+
+  // Everything up to here is durable and visible; the log goes on at `position`.
+  CheckpointRow CutForCheckpoint();
+
+  // Copies bytes of a record (not of a group's header) that may not have been written yet; false if
+  // they have been, so read the file.
+  bool ReadPending(Location location, Bytes out);
+
+  // True if everything before `end` in the log has been written to its file.
+  bool IsWritten(Location end) const;
+
+  uint64_t groups_written() const { return groups_written_.load(std::memory_order_relaxed); }
+  // Bytes of groups appended since Start.
+  uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
+
+  // Called with the queue unlocked after each group, by the thread that wrote it; `wants_spare` is
+  // true when the active segment is half full of small groups and no spare is there. Set it first.
+  void set_on_group(std::function<void(bool wants_spare)> f) { on_group_ = std::move(f); }
+
+ private:
+  struct Pending {
+    GroupBuilder builder;
+    std::shared_ptr<Segment> segment;
+    uint32_t start = 0;                               // offset of the group
+    uint32_t limit = 0;                               // the group may not become longer
+    std::optional<format::SegmentHeader> new_header;  // to be written before the group
+    Lsn last_lsn;
+    Timestamp last_time;
+    bool empty() const { return builder.empty(); }
+  };
+
+  void OpenGroup(size_t needed);
+  bool HasBufferRoom(size_t bytes) const;
+  bool HasDiskRoom(size_t bytes) const;
+  bool IsHalfFull() const;
+  bool WantsSpare() const;
+  // Leads one group to the disk. `lock` is held before and after, not during.
+  void LeadLocked(std::unique_lock<std::mutex>& lock);
+  Status WriteGroup(Pending& group);
+  void BreakLocked(const Status& cause);
+  void FlusherLoop();
+
+  Segments* const segments_;
+  const StoreOptions& options_;
+  const uint32_t max_group_bytes_;
+  std::function<void(bool)> on_group_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable progress_;  // durable LSN, broken, or room
+  std::condition_variable flusher_wake_;
+  std::condition_variable published_;
+  Pending filling_;
+  Pending writing_;
+  bool is_writing_ = false;
+  bool flusher_idle_ = false;    // waits for a first record
+  bool flusher_delays_ = false;  // waits for the group to grow
+  bool stop_ = false;
+  uint32_t groups_in_segment_ = 0;
+  size_t reserved_ = 0;
+  LogEnd end_;  // position: behind filling_'s begin once it is open
+  std::shared_ptr<Segment> active_;
+  Lsn next_lsn_;
+  Location durable_position_;  // behind the last durable group
+  Timestamp durable_time_;
+  std::vector<Lsn> in_flight_;
+  Status broken_;
+
+  std::atomic<uint64_t> durable_lsn_{0};
+  std::atomic<bool> is_broken_{false};
+  std::atomic<uint64_t> written_position_{
+      0};  // segment << 32 | offset: everything before is in files
+  std::atomic<uint64_t> groups_written_{0};
+  std::atomic<uint64_t> appended_bytes_{0};
+
+  std::thread flusher_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_COMMIT_QUEUE_H_

@@ -1,0 +1,128 @@
+#include "engine/internal/group.h"
+
+#include "engine/check.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr size_t kHashedFooterBytes = offsetof(format::GroupFooter, hash);
+
+size_t Align(size_t length) {
+  return (length + format::kGroupAlignment - 1) / format::kGroupAlignment * format::kGroupAlignment;
+}
+
+}  // namespace
+
+void GroupBuilder::Open(uint64_t incarnation, uint32_t epoch, Lsn first_lsn, Timestamp time) {
+  CHECK(empty());
+  incarnation_ = incarnation;
+  header_ = {};
+  header_.magic = format::kGroupMagic;
+  header_.first_lsn = first_lsn.value;
+  header_.time = static_cast<uint64_t>(time.time_since_epoch().count());
+  header_.epoch = epoch;
+  previous_lsn_ = Lsn();
+  previous_offset_ = 0;
+  buffer_.resize(sizeof(format::GroupHeader));
+}
+
+GroupBuilder::Added GroupBuilder::Add(RecordKind kind, Lsn lsn, Timestamp time, TimelineId timeline,
+                                      ConstBytes fields, ConstBytes payload) {
+  const auto offset = static_cast<uint32_t>(buffer_.size());
+  RecordPlace place;
+  place.lsn_delta = lsn.value - header_.first_lsn;
+  place.time_delta = static_cast<uint64_t>(time.time_since_epoch().count()) - header_.time;
+  place.group_offset = offset;
+  const AppendedRecord record = AppendRecord(kind, place, fields, payload, incarnation_, buffer_);
+  AppendVarint(directory_, lsn.value - previous_lsn_.value);
+  AppendVarint(directory_, timeline.value);
+  AppendVarint(directory_, offset - previous_offset_);
+  previous_lsn_ = lsn;
+  previous_offset_ = offset;
+  ++record_count_;
+  return {.offset = offset,
+          .payload_offset = static_cast<uint32_t>(record.payload_offset),
+          .hash = record.hash,
+          .length = static_cast<uint32_t>(buffer_.size() - offset)};
+}
+
+size_t GroupBuilder::SealedLength() const {
+  return Align(buffer_.size() + directory_.size() + sizeof(format::GroupFooter));
+}
+
+void GroupBuilder::Close() {
+  const size_t length = SealedLength();
+  buffer_.resize(length - directory_.size() - sizeof(format::GroupFooter));  // zeros
+  AppendBytes(buffer_, directory_);
+  format::GroupFooter footer{};
+  footer.directory_length = static_cast<uint32_t>(directory_.size());
+  footer.length = static_cast<uint32_t>(length);
+  AppendBytes(buffer_, std::as_bytes(std::span(&footer, 1)));
+  const ConstBytes hashed = ConstBytes(buffer_).subspan(length - sizeof(footer) - directory_.size(),
+                                                        directory_.size() + kHashedFooterBytes);
+  StoreFixed(buffer_.data() + length - sizeof(footer.hash), SeededHash(hashed, incarnation_));
+  header_.length = static_cast<uint32_t>(length);
+  header_.record_count = record_count_;
+}
+
+void GroupBuilder::Seal(Lsn durable_lsn) {
+  header_.durable_lsn = durable_lsn.value;
+  header_.body_hash =
+      SeededHash(ConstBytes(buffer_).subspan(sizeof(format::GroupHeader)), incarnation_);
+  const auto bytes = std::as_bytes(std::span(&header_, 1));
+  header_.hash = SeededHash(bytes.subspan(sizeof(header_.hash)), incarnation_);
+  std::memcpy(buffer_.data(), &header_, sizeof(header_));
+}
+
+void GroupBuilder::Clear() {
+  buffer_.clear();
+  directory_.clear();
+  record_count_ = 0;
+}
+
+bool IsGroupHeader(const format::GroupHeader& header, uint64_t incarnation) {
+  if (header.magic != format::kGroupMagic) return false;
+  if (header.length < GroupBuilder::kOverhead - format::kGroupAlignment) return false;
+  if (header.length % format::kGroupAlignment != 0) return false;
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return header.hash == SeededHash(bytes.subspan(sizeof(header.hash)), incarnation);
+}
+
+bool IsGroupIntact(ConstBytes group, uint64_t incarnation) {
+  format::GroupHeader header;
+  std::memcpy(&header, group.data(), sizeof(header));
+  return group.size() == header.length &&
+         header.body_hash == SeededHash(group.subspan(sizeof(format::GroupHeader)), incarnation);
+}
+
+std::optional<format::GroupFooter> ParseFooter(ConstBytes bytes, uint64_t incarnation) {
+  if (bytes.size() < sizeof(format::GroupFooter)) return std::nullopt;
+  format::GroupFooter footer;
+  std::memcpy(&footer, bytes.data() + bytes.size() - sizeof(footer), sizeof(footer));
+  const size_t before = bytes.size() - sizeof(footer);
+  if (footer.directory_length > before) return std::nullopt;
+  const ConstBytes hashed =
+      bytes.subspan(before - footer.directory_length, footer.directory_length + kHashedFooterBytes);
+  if (footer.hash != SeededHash(hashed, incarnation)) return std::nullopt;
+  return footer;
+}
+
+std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
+                                                          uint64_t incarnation) {
+  const auto footer = ParseFooter(group_end, incarnation);
+  if (!footer) return std::nullopt;
+  Reader reader(group_end.subspan(group_end.size() - sizeof(*footer) - footer->directory_length,
+                                  footer->directory_length));
+  std::vector<DirectoryEntry> entries;
+  DirectoryEntry entry;
+  while (reader.ok() && reader.remaining() > 0) {
+    entry.lsn = Lsn(entry.lsn.value + reader.Varint());
+    entry.timeline = TimelineId(reader.Varint());
+    entry.offset += reader.Varint32();
+    entries.push_back(entry);
+  }
+  if (!reader.ok()) return std::nullopt;
+  return entries;
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,267 @@
+#include "engine/internal/log_scanner.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace tidemark::internal {
+namespace {
+
+using format::GroupHeader;
+
+constexpr size_t kWindowBytes = 1u << 20;
+
+// A segment read front to back through a buffer.
+class Window {
+ public:
+  explicit Window(std::shared_ptr<Segment> segment) : segment_(std::move(segment)) {}
+
+  const Segment& segment() const { return *segment_; }
+
+  // `length` bytes at `offset`, fewer at the end of the file. Valid until the next call.
+  Result<ConstBytes> Read(uint32_t offset, size_t length) {
+    if (offset < begin_ || offset + length > begin_ + size_) {
+      buffer_.resize(std::max(length, kWindowBytes));
+      TIDEMARK_ASSIGN_OR_RETURN(size_, segment_->file->ReadAt(offset, buffer_));
+      begin_ = offset;
+    }
+    const ConstBytes all = ConstBytes(buffer_).first(size_).subspan(offset - begin_);
+    return all.first(std::min(length, all.size()));
+  }
+
+  // The header of a group at `offset`, if one is there.
+  Result<std::optional<GroupHeader>> HeaderAt(uint32_t offset) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, Read(offset, sizeof(GroupHeader)));
+    if (bytes.size() < sizeof(GroupHeader)) return std::optional<GroupHeader>();
+    GroupHeader header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    if (!IsGroupHeader(header, segment_->incarnation)) return std::optional<GroupHeader>();
+    return std::optional<GroupHeader>(header);
+  }
+
+  // The first place at or behind `offset` where a group's header stands; 0 if there is none.
+  Result<uint32_t> FindGroup(uint32_t offset) {
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, Read(offset, kWindowBytes));
+      if (bytes.size() < sizeof(GroupHeader)) return uint32_t{0};
+      size_t at = 0;
+      for (; at + sizeof(GroupHeader) <= bytes.size(); at += format::kGroupAlignment) {
+        GroupHeader header;
+        std::memcpy(&header, bytes.data() + at, sizeof(header));
+        if (IsGroupHeader(header, segment_->incarnation)) return offset + static_cast<uint32_t>(at);
+      }
+      offset += static_cast<uint32_t>(at);
+    }
+  }
+
+ private:
+  std::shared_ptr<Segment> segment_;
+  Buffer buffer_;
+  uint32_t begin_ = 0;
+  size_t size_ = 0;
+};
+
+class Scanner {
+ public:
+  Scanner(Segments& segments, const ScanStart& start,
+          const std::function<Status(const ScannedGroup&)>& visit)
+      : segments_(segments), headers_(segments.Headers()), visit_(visit) {
+    end_.position = start.position;
+    end_.last_lsn = start.last_lsn;
+    end_.last_time = start.last_time;
+    end_.proven_lsn = start.proven_lsn;
+  }
+
+  Result<ScanEnd> Run() {
+    TIDEMARK_RETURN_IF_ERROR(Enter(end_.position.segment));
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const bool good, VisitGoodGroup());
+      if (good) continue;
+      if (const uint32_t next = NextSegment(); next != 0) {
+        before_ = end_.position;
+        end_.position = {next, format::kFirstGroupOffset};
+        TIDEMARK_RETURN_IF_ERROR(Enter(next));
+        continue;
+      }
+      TIDEMARK_ASSIGN_OR_RETURN(const bool damaged, IsDamage());
+      if (!damaged) return End();
+      TIDEMARK_RETURN_IF_ERROR(VisitDamage());
+    }
+  }
+
+ private:
+  // A segment whose header was written and whose first group was not does not belong to the log
+  // yet.
+  ScanEnd End() {
+    if (before_.offset != 0 && end_.position.offset == format::kFirstGroupOffset) {
+      end_.empty_segment = end_.position.segment;
+      end_.position = before_;
+    }
+    return end_;
+  }
+
+  Status Enter(uint32_t number) {
+    TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments_.Get(number));
+    window_.emplace(std::move(segment));
+    return OkStatus();
+  }
+
+  // The segment that begins exactly where we are.
+  uint32_t NextSegment() const {
+    for (const auto& [number, header] : headers_) {
+      if (header.previous == end_.position.segment && header.previous_end == end_.position.offset &&
+          number > header.previous && header.first_lsn > end_.last_lsn.value) {
+        return number;
+      }
+    }
+    return 0;
+  }
+
+  Result<bool> VisitGoodGroup() {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto header, window_->HeaderAt(end_.position.offset));
+    if (!header || header->first_lsn <= end_.last_lsn.value) return false;
+    TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
+                              window_->Read(end_.position.offset, header->length));
+    if (bytes.size() < header->length || !IsGroupIntact(bytes, window_->segment().incarnation)) {
+      return false;
+    }
+    auto directory = ParseDirectory(bytes, window_->segment().incarnation);
+    if (!directory || directory->empty()) return false;
+    TIDEMARK_RETURN_IF_ERROR(Visit({.location = end_.position,
+                                    .incarnation = window_->segment().incarnation,
+                                    .header = *header,
+                                    .bytes = bytes,
+                                    .directory = std::move(*directory)}));
+    return true;
+  }
+
+  Status Visit(const ScannedGroup& group) {
+    TIDEMARK_RETURN_IF_ERROR(visit_(group));
+    end_.last_lsn = group.directory.back().lsn;
+    end_.last_group = group.location;
+    end_.last_group_length = static_cast<uint32_t>(group.bytes.size());
+    end_.position.offset += end_.last_group_length;
+    end_.closed = false;
+    if (group.header_ok) {
+      end_.proven_lsn = std::max(end_.proven_lsn, Lsn(group.header.durable_lsn));
+      end_.last_epoch = group.header.epoch;
+      end_.last_time =
+          std::max(end_.last_time,
+                   Timestamp(std::chrono::microseconds(static_cast<int64_t>(group.header.time))));
+    }
+    if (group.intact) {
+      RecordView record;
+      const ConstBytes last = group.bytes.subspan(group.directory.back().offset);
+      if (ParseRecord(last, group.incarnation, record) == ParseOutcome::kOk) {
+        end_.closed = record.kind == RecordKind::kClose;
+        end_.last_time =
+            std::max(end_.last_time, Timestamp(std::chrono::microseconds(static_cast<int64_t>(
+                                         group.header.time + record.place.time_delta))));
+      }
+    }
+    return OkStatus();
+  }
+
+  // Is there proof that records above last_lsn were durable?
+  Result<bool> IsDamage() {
+    if (end_.proven_lsn > end_.last_lsn) return true;
+    if (end_.closed) return false;  // written last of all
+    uint32_t from = end_.position.offset;
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const uint32_t offset, window_->FindGroup(from));
+      if (offset == 0) break;
+      TIDEMARK_ASSIGN_OR_RETURN(const auto header, window_->HeaderAt(offset));
+      if (header && header->durable_lsn > end_.last_lsn.value) return true;
+      from = offset + format::kGroupAlignment;
+    }
+    for (const auto& [number, segment_header] : headers_) {
+      if (number <= end_.position.segment || segment_header.first_lsn <= end_.last_lsn.value) {
+        continue;
+      }
+      TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments_.Get(number));
+      Window window(std::move(segment));
+      TIDEMARK_ASSIGN_OR_RETURN(const auto header, window.HeaderAt(format::kFirstGroupOffset));
+      if (header && header->durable_lsn > end_.last_lsn.value) return true;
+    }
+    return false;
+  }
+
+  Status Unattributable(uint32_t end) const {
+    return Status(StatusCode::kCorruption,
+                  "the log is damaged in segment " + std::to_string(end_.position.segment) +
+                      " between offsets " + std::to_string(end_.position.offset) + " and " +
+                      std::to_string(end) + ", and nothing there says whose commits it held");
+  }
+
+  // Visits the damaged groups from here up to the next good one, or to the end of the segment.
+  Status VisitDamage() {
+    const uint32_t begin = end_.position.offset;
+    TIDEMARK_ASSIGN_OR_RETURN(auto header, window_->HeaderAt(begin));
+    uint32_t end = 0;
+    if (header && header->first_lsn > end_.last_lsn.value) {
+      end = begin + header->length;
+    } else {
+      header.reset();
+      TIDEMARK_ASSIGN_OR_RETURN(end, window_->FindGroup(begin));
+      if (end == 0) end = EndFromSuccessor();
+      if (end == 0 || end <= begin) return Unattributable(end);
+    }
+    // Footers lead back from the end: each says how long its group is.
+    struct Stretch {
+      uint32_t begin;
+      uint32_t length;
+    };
+    std::vector<Stretch> groups;
+    for (uint32_t at = end; at > begin;) {
+      TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes before, window_->Read(begin, at - begin));
+      const auto footer = ParseFooter(before, window_->segment().incarnation);
+      if (!footer || footer->length > at - begin || footer->length < GroupBuilder::kOverhead - 8) {
+        return Unattributable(end);
+      }
+      at -= footer->length;
+      groups.push_back({at, footer->length});
+    }
+    for (auto stretch = groups.rbegin(); stretch != groups.rend(); ++stretch) {
+      TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
+                                window_->Read(stretch->begin, stretch->length));
+      auto directory = ParseDirectory(bytes, window_->segment().incarnation);
+      if (!directory || directory->empty()) return Unattributable(end);
+      ScannedGroup group;
+      group.location = {end_.position.segment, stretch->begin};
+      group.incarnation = window_->segment().incarnation;
+      group.intact = false;
+      group.header_ok = header.has_value();
+      if (header) group.header = *header;
+      group.bytes = bytes;
+      group.directory = std::move(*directory);
+      TIDEMARK_RETURN_IF_ERROR(Visit(group));
+    }
+    return OkStatus();
+  }
+
+  // Where this segment's log ends, as the segment behind it says; 0 if there is none.
+  uint32_t EndFromSuccessor() const {
+    for (const auto& [number, header] : headers_) {
+      if (header.previous == end_.position.segment && number > header.previous &&
+          header.first_lsn > end_.last_lsn.value) {
+        return header.previous_end;
+      }
+    }
+    return 0;
+  }
+
+  Segments& segments_;
+  const std::map<uint32_t, format::SegmentHeader> headers_;
+  const std::function<Status(const ScannedGroup&)>& visit_;
+  std::optional<Window> window_;
+  Location before_;  // where the segment before this one ended
+  ScanEnd end_;
+};
+
+}  // namespace
+
+Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
+                        const std::function<Status(const ScannedGroup&)>& visit) {
+  return Scanner(segments, start, visit).Run();
+}
+
+}  // namespace tidemark::internal

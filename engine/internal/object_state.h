@@ -1,0 +1,61 @@
+// ObjectState: what the process knows of one object: its head, its current timeline, who writes.
+//
+// One instance an object, shared by all its handles, snapshots and transactions. It stays in memory
+// while somebody holds it or while it is dirty: while it has commits that the index does not have.
+//
+// Threads: any. `mutex` guards everything below it and is never held across I/O. The write lock is
+// not a mutex: it is taken without waiting and held from Begin to End of a transaction.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_OBJECT_STATE_H_
+#define TIDEMARK_ENGINE_INTERNAL_OBJECT_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/commit_info.h"
+#include "engine/internal/timeline.h"
+#include "engine/object_id.h"
+
+namespace tidemark::internal {
+
+struct NamespaceState {
+  NamespaceState(std::string n, uint64_t number) : name(std::move(n)), factory(name), id(number) {}
+
+  const std::string name;
+  const ObjectIdFactory factory;
+  std::atomic<uint64_t> id;  // 0 until its record is in the log; set inside a commit queue's Scope
+};
+
+class ObjectState {
+ public:
+  ObjectState(std::shared_ptr<NamespaceState> object_namespace, const ObjectId& object_id,
+              std::string object_name)
+      : ns(std::move(object_namespace)), id(object_id), name(std::move(object_name)) {}
+
+  std::string DisplayName() const { return ns->name + "/" + (name.empty() ? id.ToString() : name); }
+
+  const std::shared_ptr<NamespaceState> ns;
+  const ObjectId id;
+  const std::string name;
+
+  mutable std::mutex mutex;
+  std::shared_ptr<Timeline> timeline;  // the current one; null until the object exists
+  CommitInfo head;                     // kNone until its first commit
+  Lsn created;
+  uint32_t change_counter = 0;
+  bool writer = false;  // the write lock
+
+  // What the index does not have yet, for the checkpointer.
+  bool dirty = false;                 // on the store's list of dirty objects
+  uint64_t indexed_commit_count = 0;  // commits and restores at or before checkpoint
+  TimelineId indexed_timeline;        // current at the checkpoint
+  std::vector<std::shared_ptr<Timeline>> recent_timelines;  // in order; may have recent commits
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_OBJECT_STATE_H_

@@ -1,0 +1,61 @@
+// The read path below a snapshot: which version of a page, and what it decodes to.
+//
+// Find: recent versions of the timeline, else its rows in the index, else the parent, and so on.
+// Read: the version's bytes from the queue's buffers or the segment, then the versions it patches,
+// down to a full image; the patches are applied on the way back, and the hash of the page is
+// checked.
+//
+// Threads: any, at any time. No lock is held across I/O.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_PAGE_READER_H_
+#define TIDEMARK_ENGINE_INTERNAL_PAGE_READER_H_
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/internal/commit_queue.h"
+#include "engine/internal/index.h"
+#include "engine/internal/segments.h"
+#include "engine/internal/timeline.h"
+#include "engine/result.h"
+
+namespace tidemark::internal {
+
+class PageReader {
+ public:
+  PageReader(Index* index, Segments* segments, CommitQueue* queue)
+      : index_(index), segments_(segments), queue_(queue) {}
+
+  // The version of `page` at `lsn`; empty if nobody wrote it. Errors: kCorruption if the timeline
+  // cannot be trusted at that LSN; kIoError.
+  Result<std::optional<PageVersion>> Find(const Timeline& timeline, PageNo page, Lsn lsn) const;
+
+  // The same for out.size() pages from `first` on.
+  Status FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
+                   std::span<std::optional<PageVersion>> out) const;
+
+  // Decodes a version into `out`, a page of its database. Errors: kCorruption, naming the place.
+  Status Read(PageNo page, const PageVersion& version, Bytes out) const;
+
+  // Decodes a version whose bytes are at hand (read ahead).
+  Status Decode(PageNo page, const PageVersion& version, ConstBytes bytes, Bytes out) const;
+
+  // A stretch of several records at once; false if that is not possible (not all written yet).
+  bool ReadStretch(Location location, Bytes out) const;
+
+  // Bytes of one record, from the queue's buffers or the segment.
+  Status ReadBytes(Location location, Bytes out) const;
+
+ private:
+  Index* const index_;
+  Segments* const segments_;
+  CommitQueue* const queue_;
+};
+
+// "page 7 at LSN 12 (segment 1, offset 8300)", for messages.
+std::string Describe(PageNo page, const PageVersion& version);
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_PAGE_READER_H_

@@ -1,0 +1,344 @@
+#include "engine/internal/recovery.h"
+
+#include <algorithm>
+
+#include "engine/bookmark.h"
+
+namespace tidemark::internal {
+namespace {
+
+// Replaying a log without an index must not need memory for all of it.
+constexpr uint64_t kMaxRecentWhileReplaying = 1u << 20;
+
+Status Inconsistent(const ScannedGroup& group, const DirectoryEntry& entry, const char* what) {
+  return Status(StatusCode::kCorruption,
+                "the record with LSN " + std::to_string(entry.lsn.value) + " (segment " +
+                    std::to_string(group.location.segment) + ", offset " +
+                    std::to_string(group.location.offset + entry.offset) + ") " + what);
+}
+
+Location PlaceOf(const ScannedGroup& group, const DirectoryEntry& entry) {
+  return {group.location.segment, group.location.offset + entry.offset};
+}
+
+// Adds the versions in `payload`; false if they are not `count` page versions, exactly.
+bool AddVersions(ConstBytes payload, Location location, uint32_t count, Lsn lsn,
+                 std::vector<PageChange>& changes) {
+  size_t at = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto view = ParsePageVersion(payload.subspan(at));
+    if (!view) return false;
+    PageChange change;
+    change.page = view->page;
+    change.version.lsn = lsn;
+    change.version.location = {location.segment, location.offset + static_cast<uint32_t>(at)};
+    change.version.length = static_cast<uint32_t>(view->length);
+    change.version.depth = view->depth;
+    change.version.chain_units = view->chain_units;
+    change.version.hash = view->hash;
+    changes.push_back(change);
+    at += view->length;
+  }
+  return at == payload.size();
+}
+
+}  // namespace
+
+Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place) {
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(header.time + place.time_delta)));
+}
+
+Result<std::vector<PageChange>> ReadPageChanges(Segments& segments, const FrameFields& fields,
+                                                ConstBytes payload, Location payload_location,
+                                                Lsn lsn, uint64_t* batch_bytes) {
+  std::vector<PageChange> changes;
+  *batch_bytes = 0;
+  Buffer bytes;
+  for (const BatchReference& reference : fields.batches) {
+    const auto damaged = [&](const char* what) {
+      return Status(StatusCode::kCorruption,
+                    "a batch of LSN " + std::to_string(lsn.value) + " (segment " +
+                        std::to_string(reference.location.segment) + ", offset " +
+                        std::to_string(reference.location.offset) + ") is damaged: " + what);
+    };
+    RecordView record;
+    uint64_t incarnation = 0;
+    bytes.resize(64);
+    TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes, &incarnation));
+    // Twice: the lengths say how long the header is, the header how long the payload.
+    auto outcome = ParseRecord(bytes, incarnation, record);
+    for (int i = 0; i < 2 && outcome == ParseOutcome::kShort; ++i) {
+      if (record.length > (16u << 20)) return damaged("it is too long");
+      bytes.resize(record.length);
+      TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes));
+      outcome = ParseRecord(bytes, incarnation, record);
+    }
+    if (outcome != ParseOutcome::kOk || record.kind != RecordKind::kBatch ||
+        record.hash != reference.record_hash || record.length > (16u << 20)) {
+      return damaged("its header");
+    }
+    bytes.resize(record.length);
+    TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes));
+    if (ParseRecord(bytes, incarnation, record) != ParseOutcome::kOk) return damaged("its header");
+    const auto batch = DecodeBatch(record.fields);
+    if (!batch) return damaged("its fields");
+    const Location place{reference.location.segment,
+                         reference.location.offset + static_cast<uint32_t>(record.payload_offset)};
+    if (!AddVersions(ConstBytes(bytes).subspan(record.payload_offset), place,
+                     static_cast<uint32_t>(batch->pages.size()), lsn, changes)) {
+      return damaged("its pages");
+    }
+    *batch_bytes += record.length;
+  }
+  if (!AddVersions(payload, payload_location, fields.version_count, lsn, changes)) {
+    return Status(StatusCode::kCorruption,
+                  "the pages of LSN " + std::to_string(lsn.value) + " (segment " +
+                      std::to_string(payload_location.segment) + ", offset " +
+                      std::to_string(payload_location.offset) + ") are damaged");
+  }
+  return changes;
+}
+
+Result<LogEnd> Recovery::Run() {
+  Segments& segments = *store_->segments_;
+  const auto headers = segments.Headers();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store_->index_->Checkpoint());
+  ScanStart start;
+  start.position = {headers.begin()->first, format::kFirstGroupOffset};
+  if (checkpoint) {
+    start.position = checkpoint->position;
+    start.last_lsn = checkpoint->lsn;
+    start.last_time = checkpoint->time;
+    start.proven_lsn = checkpoint->lsn;
+    if (!headers.contains(checkpoint->position.segment)) {
+      return Status(StatusCode::kCorruption,
+                    "the log ends before segment " + std::to_string(checkpoint->position.segment) +
+                        ", where the index says it goes on: a segment is missing or its header is "
+                        "damaged");
+    }
+  }
+  behind_ = {.lsn = start.last_lsn, .position = start.position, .time = start.last_time};
+  store_->checkpointer_->Start(behind_);
+
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const ScanEnd end,
+      ScanLog(segments, start, [this](const ScannedGroup& group) { return ReplayGroup(group); }));
+  if (end.empty_segment != 0) segments.MarkSpare(end.empty_segment);
+  TIDEMARK_RETURN_IF_ERROR(RewriteTail(end));
+
+  LogEnd log_end;
+  log_end.store_id = headers.begin()->second.store_id;
+  log_end.last_time = end.last_time;
+  uint32_t last_epoch = end.last_epoch;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(end.last_lsn));
+  if (epoch) last_epoch = std::max(last_epoch, epoch->epoch);
+  log_end.epoch = last_epoch + 1;
+  if (end.closed) {
+    log_end.last_lsn = end.last_lsn;
+    log_end.position = end.position;
+  } else {
+    log_end.last_lsn = Lsn(end.last_lsn.value + format::kLostLsnGap);
+    log_end.position = {end.position.segment, 0};
+    log_end.previous_end = end.position;
+  }
+  return log_end;
+}
+
+Status Recovery::RewriteTail(const ScanEnd& end) {
+  if (end.last_group.offset == 0 || end.proven_lsn >= end.last_lsn) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(end.last_group.segment));
+  Buffer bytes(format::kFirstGroupOffset);
+  if (end.last_group.offset == format::kFirstGroupOffset) {
+    // The segment's header was written with its first group.
+    TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read({end.last_group.segment, 0}, bytes));
+    TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(0, bytes));
+  }
+  bytes.resize(end.last_group_length);
+  TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read(end.last_group, bytes));
+  TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(end.last_group.offset, bytes));
+  return segment->file->Sync();
+}
+
+Status Recovery::ReplayGroup(const ScannedGroup& group) {
+  if (store_->recent_versions > kMaxRecentWhileReplaying) {
+    // This group is there, so the one before it was synced: the index may have it.
+    TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
+  }
+  for (const DirectoryEntry& entry : group.directory) {
+    RecordView record;
+    const bool readable = group.header_ok && entry.offset < group.bytes.size() &&
+                          ParseRecord(group.bytes.subspan(entry.offset), group.incarnation,
+                                      record) == ParseOutcome::kOk &&
+                          entry.offset + record.length <= group.bytes.size();
+    if (readable) {
+      TIDEMARK_RETURN_IF_ERROR(ReplayRecord(group, entry, record));
+    } else if (group.intact) {
+      return Inconsistent(group, entry, "is malformed in a group that is intact");
+    } else {
+      TIDEMARK_RETURN_IF_ERROR(Quarantine(group, entry));
+    }
+  }
+  behind_.lsn = group.directory.back().lsn;
+  behind_.position = {group.location.segment,
+                      group.location.offset + static_cast<uint32_t>(group.bytes.size())};
+  if (group.header_ok) behind_.time = std::max(behind_.time, RecordTime(group.header, {}));
+  return OkStatus();
+}
+
+Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
+                              const RecordView& record) {
+  switch (record.kind) {
+    case RecordKind::kFrame: return ReplayFrame(group, entry, record);
+    case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
+    case RecordKind::kOpen: {
+      const auto fields = DecodeOpen(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not an open record");
+      store_->AddEpoch(
+          {.epoch = fields->epoch, .first_lsn = entry.lsn, .previous_end = fields->previous_end});
+      return OkStatus();
+    }
+    case RecordKind::kNamespace: {
+      const auto fields = DecodeNamespace(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not a namespace record");
+      store_->AddNamespace(std::make_shared<NamespaceState>(fields->name, entry.lsn.value));
+      return OkStatus();
+    }
+    case RecordKind::kObject: {
+      const auto fields = DecodeObject(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not an object record");
+      TIDEMARK_ASSIGN_OR_RETURN(
+          auto object, store_->AdoptObject(fields->namespace_id, fields->id, fields->name));
+      TimelineRow row;
+      row.id = TimelineId(entry.lsn.value);
+      row.kind = TimelineKind::kCreate;
+      row.namespace_id = fields->namespace_id;
+      row.object = fields->id;
+      row.location = PlaceOf(group, entry);
+      auto timeline = store_->AddTimeline(row, nullptr);
+      {
+        std::lock_guard lock(object->mutex);
+        object->created = entry.lsn;
+        object->timeline = timeline;
+      }
+      timelines_[row.id] = std::move(timeline);
+      objects_[fields->id] = std::move(object);
+      return OkStatus();
+    }
+    default:  // batches count when a frame names them; a close record says nothing more
+      return OkStatus();
+  }
+}
+
+Result<std::shared_ptr<ObjectState>> Recovery::ObjectOf(const Timeline& timeline) {
+  std::shared_ptr<ObjectState>& object = objects_[timeline.row().object];
+  if (object == nullptr) {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        object, store_->AdoptObject(timeline.row().namespace_id, timeline.row().object,
+                                    std::string_view()));
+  }
+  return object;
+}
+
+bool Recovery::IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const {
+  Buffer page(page_size);
+  return std::all_of(changes.begin(), changes.end(), [&](const PageChange& change) {
+    return store_->reader().Read(change.page, change.version, page).ok();
+  });
+}
+
+Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  const auto fields = DecodeFrame(record.fields);
+  if (!fields) return Inconsistent(group, entry, "is not a frame");
+  std::shared_ptr<Timeline>& timeline = timelines_[fields->timeline];
+  if (timeline == nullptr) {
+    auto found = store_->FindTimeline(fields->timeline);
+    if (!found.ok()) return Quarantine(group, entry);  // its object's creation was damaged
+    timeline = *found;
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(*timeline));
+  const Location place = PlaceOf(group, entry);
+  const Location payload{place.segment,
+                         place.offset + static_cast<uint32_t>(record.payload_offset)};
+  uint64_t batch_bytes = 0;
+  auto changes = ReadPageChanges(
+      *store_->segments_, *fields,
+      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length), payload,
+      entry.lsn, &batch_bytes);
+  if (!changes.ok()) {
+    if (changes.status().code() != StatusCode::kCorruption) return changes.status();
+    return Quarantine(group, entry);
+  }
+  if (!group.intact && !IsReadable(*changes, fields->page_size)) return Quarantine(group, entry);
+  RecentCommit commit;
+  commit.location = place;
+  commit.info = {.lsn = entry.lsn,
+                 .timeline = fields->timeline,
+                 .epoch = group.header.epoch,
+                 .kind = CommitKind::kCommit,
+                 .time = RecordTime(group.header, record.place),
+                 .page_size = fields->page_size,
+                 .page_count = fields->page_count,
+                 .state_hash = fields->state_hash,
+                 .pages_changed = static_cast<uint32_t>(changes->size()),
+                 .log_bytes = record.length + batch_bytes,
+                 .restored_from = Lsn()};
+  store_->PublishCommit(object, timeline, commit, *changes);
+  return OkStatus();
+}
+
+Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
+                                const RecordView& record) {
+  const auto fields = DecodeTimeline(record.fields);
+  if (!fields) return Inconsistent(group, entry, "is not a timeline record");
+  auto parent = store_->FindTimeline(fields->parent);
+  if (!parent.ok()) return Quarantine(group, entry);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**parent));
+  const bool rewrite = fields->operation == format::TimelineOperation::kRewrite;
+  TimelineRow row;
+  row.id = TimelineId(entry.lsn.value);
+  row.kind = rewrite ? TimelineKind::kRewrite : TimelineKind::kRestore;
+  row.namespace_id = object->ns->id;
+  row.object = fields->object;
+  row.parent = rewrite ? TimelineId() : fields->parent;
+  row.parent_lsn = rewrite ? Lsn() : fields->parent_lsn;
+  row.location = PlaceOf(group, entry);
+  auto timeline = store_->AddTimeline(row, rewrite ? nullptr : *parent);
+  timelines_[row.id] = timeline;
+  if (rewrite) return OkStatus();  // the frame behind it makes it current
+
+  const auto to = Bookmark::Parse(fields->to);
+  RecentCommit commit;
+  commit.location = row.location;
+  commit.info = {.lsn = entry.lsn,
+                 .timeline = row.id,
+                 .epoch = group.header.epoch,
+                 .kind = CommitKind::kRestore,
+                 .time = RecordTime(group.header, record.place),
+                 .page_size = fields->page_size,
+                 .page_count = fields->page_count,
+                 .state_hash = fields->state_hash,
+                 .pages_changed = 0,
+                 .log_bytes = record.length,
+                 .restored_from = to.ok() ? to->lsn : Lsn()};
+  store_->AddRestore({.object = fields->object,
+                      .lsn = entry.lsn,
+                      .time = commit.info.time,
+                      .from_bookmark = fields->from,
+                      .to_bookmark = fields->to});
+  store_->PublishCommit(object, timeline, commit, {});
+  return OkStatus();
+}
+
+Status Recovery::Quarantine(const ScannedGroup& group, const DirectoryEntry& entry) {
+  if (!entry.timeline.valid()) {
+    return Inconsistent(group, entry,
+                        "is damaged, and it belongs to the whole store: rebuild the index from "
+                        "what is whole, or bring back a copy of the log");
+  }
+  store_->AddDamage(
+      {.timeline = entry.timeline, .lsn = entry.lsn, .location = PlaceOf(group, entry)});
+  return OkStatus();
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,63 @@
+// Recovery: what an open finds in the log behind the checkpoint becomes recent versions again.
+//
+//   scan from the checkpoint -> replay records -> the log's end -> rewrite the unproven tail
+//
+// Opening costs the tail of the log, never the size of the store. The last group may stand only in
+// the page cache (a process died between its write and its sync, or the sync failed): it is written
+// and synced again before anything is served from it. Damage, as LogScanner proves it, quarantines
+// the timelines it touches; everything else opens.
+//
+// Without a checkpoint (a new or deleted index) the whole log is replayed.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_RECOVERY_H_
+#define TIDEMARK_ENGINE_INTERNAL_RECOVERY_H_
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/internal/log_scanner.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+
+class Recovery {
+ public:
+  explicit Recovery(StoreImpl* store) : store_(store) {}
+
+  // Where the log goes on. Errors: kCorruption (damage that cannot be blamed on objects, an index
+  // newer than the log), kIoError.
+  Result<LogEnd> Run();
+
+ private:
+  Status ReplayGroup(const ScannedGroup& group);
+  Status ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
+                      const RecordView& record);
+  Status ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
+                     const RecordView& record);
+  Status ReplayTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
+                        const RecordView& record);
+  Status Quarantine(const ScannedGroup& group, const DirectoryEntry& entry);
+  // Reads every page version that a commit made.
+  bool IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
+  Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
+  Status RewriteTail(const ScanEnd& end);
+
+  StoreImpl* const store_;
+  CheckpointRow behind_;  // the boundary before the group that is replayed: known to be durable
+  // Objects and timelines stay in memory through the replay, dirty or not.
+  std::unordered_map<ObjectId, std::shared_ptr<ObjectState>> objects_;
+  std::unordered_map<TimelineId, std::shared_ptr<Timeline>> timelines_;
+};
+
+// The page versions of a frame, its batches' first, with their places. Errors: kCorruption if a
+// batch is not what the frame says. `batch_bytes` gets the batches' lengths in the log.
+Result<std::vector<PageChange>> ReadPageChanges(Segments& segments, const FrameFields& fields,
+                                                ConstBytes payload, Location payload_location,
+                                                Lsn lsn, uint64_t* batch_bytes);
+
+Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place);
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_RECOVERY_H_

@@ -1,0 +1,282 @@
+#include "engine/internal/segments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <random>
+
+#include "engine/check.h"
+#include "engine/internal/record.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr size_t kMaxOpenSegments = 128;
+constexpr uint64_t kHeaderSeed = 0;
+
+std::optional<uint32_t> ParseSegmentName(const std::string& name) {
+  if (name.size() != 12 || !name.ends_with(".seg")) return std::nullopt;
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + 8, number);
+  if (error != std::errc() || end != name.data() + 8 || number == 0) return std::nullopt;
+  return number;
+}
+
+uint64_t HeaderHash(const format::SegmentHeader& header) {
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return SeededHash(bytes.first(offsetof(format::SegmentHeader, hash)), kHeaderSeed);
+}
+
+}  // namespace
+
+std::string SegmentName(uint32_t number) {
+  char name[16];
+  std::snprintf(name, sizeof(name), "%08u.seg", number);
+  return name;
+}
+
+uint64_t RandomNumber() {
+  std::random_device device;
+  uint64_t number = 0;
+  while (number == 0) number = (uint64_t{device()} << 32) | device();
+  return number;
+}
+
+format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint64_t incarnation,
+                                        Location previous_end, Lsn first_lsn) {
+  format::SegmentHeader header{};
+  header.magic = format::kSegmentMagic;
+  header.version = format::kFormatVersion;
+  header.number = number;
+  header.store_id = store_id;
+  header.incarnation = incarnation;
+  header.previous = previous_end.segment;
+  header.previous_end = previous_end.offset;
+  header.first_lsn = first_lsn.value;
+  header.hash = HeaderHash(header);
+  return header;
+}
+
+Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number) {
+  const std::string name = "segment " + std::to_string(number);
+  if (header.magic != format::kSegmentMagic || header.hash != HeaderHash(header)) {
+    return Status(StatusCode::kCorruption, name + ": its header is damaged");
+  }
+  if (header.version != format::kFormatVersion) {
+    return Status(StatusCode::kUnsupportedVersion,
+                  name + " has format version " + std::to_string(header.version) +
+                      ", this library reads version " + std::to_string(format::kFormatVersion) +
+                      ": use a newer tidemark");
+  }
+  if (header.number != number) {
+    return Status(StatusCode::kCorruption,
+                  name + ": its header says " + std::to_string(header.number));
+  }
+  return OkStatus();
+}
+
+Segments::Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes)
+    : file_system_(file_system),
+      directory_(std::move(directory)),
+      full_size_bytes_(full_size_bytes) {}
+
+std::string Segments::Path(uint32_t number) const { return directory_ + "/" + SegmentName(number); }
+
+Status Segments::Load() {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto names, file_system_->ListDirectory(directory_));
+  std::lock_guard lock(mutex_);
+  for (const std::string& name : names) {
+    const std::optional<uint32_t> number = ParseSegmentName(name);
+    if (!number) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(*number), OpenMode::kReadOnly));
+    TIDEMARK_ASSIGN_OR_RETURN(const uint64_t size, file->SizeBytes());
+    Entry entry;
+    entry.size_bytes = static_cast<uint32_t>(std::min<uint64_t>(size, 1u << 30));
+    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
+      format::SegmentHeader header{};
+      TIDEMARK_ASSIGN_OR_RETURN(
+          const size_t got, file->ReadAt(offset, std::as_writable_bytes(std::span(&header, 1))));
+      if (got != sizeof(header)) continue;
+      const Status status = CheckSegmentHeader(header, *number);
+      if (status.code() == StatusCode::kUnsupportedVersion) return status;
+      if (status.ok() && entry.spare) {
+        entry.spare = false;
+        entry.header = header;
+      }
+    }
+    entries_[*number] = entry;
+  }
+  return OkStatus();
+}
+
+std::map<uint32_t, format::SegmentHeader> Segments::Headers() const {
+  std::lock_guard lock(mutex_);
+  std::map<uint32_t, format::SegmentHeader> headers;
+  for (const auto& [number, entry] : entries_) {
+    if (!entry.spare) headers[number] = entry.header;
+  }
+  return headers;
+}
+
+void Segments::MarkSpare(uint32_t number) {
+  std::lock_guard lock(mutex_);
+  entries_[number].spare = true;
+  if (const auto it = open_by_number_.find(number); it != open_by_number_.end()) {
+    open_.erase(it->second);
+    open_by_number_.erase(it);
+  }
+}
+
+Status Segments::ReadySpares() {
+  std::lock_guard lock(mutex_);
+  for (auto it = entries_.rbegin(); it != entries_.rend() && it->second.spare;) {
+    const uint32_t number = it->first;
+    if (it->second.size_bytes >= std::min(kFirstSegmentBytes, full_size_bytes_)) {
+      // A crash can leave a file that has its size but not all its blocks.
+      TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(number), OpenMode::kReadWrite));
+      TIDEMARK_RETURN_IF_ERROR(file->Allocate(it->second.size_bytes));
+      ++it;
+    } else {
+      TIDEMARK_RETURN_IF_ERROR(file_system_->Remove(Path(number)));
+      it = std::make_reverse_iterator(entries_.erase(std::next(it).base()));
+    }
+  }
+  return OkStatus();
+}
+
+Status Segments::CutAt(Location end) {
+  const uint32_t keep = (end.offset + 4095u) / 4096u * 4096u;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(end.segment));
+  if (keep >= segment->size_bytes) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(segment->file->Truncate(keep));
+  std::lock_guard lock(mutex_);
+  entries_[end.segment].size_bytes = keep;
+  return OkStatus();
+}
+
+Status Segments::PrepareSpare(SpareBlocks blocks) {
+  std::lock_guard prepare_lock(prepare_mutex_);
+  uint32_t number = 1;
+  uint32_t size_bytes = std::min(kFirstSegmentBytes, full_size_bytes_);
+  {
+    std::lock_guard lock(mutex_);
+    if (SpareCountLocked() > 0) return OkStatus();
+    for (const auto& [n, entry] : entries_) {
+      number = n + 1;
+      // Doubling by count, not by the last size: recovery cuts the segments it leaves behind.
+      size_bytes = std::min(full_size_bytes_,
+                            size_bytes > full_size_bytes_ / 2 ? full_size_bytes_ : size_bytes * 2);
+    }
+  }
+  const std::string path = Path(number);
+  const auto make = [&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(path, OpenMode::kCreateNew));
+    TIDEMARK_RETURN_IF_ERROR(file->Allocate(size_bytes));
+    if (blocks == SpareBlocks::kWritten) {
+      const Buffer zeros(256u << 10);
+      for (uint32_t offset = 0; offset < size_bytes;) {
+        const uint32_t length = std::min(static_cast<uint32_t>(zeros.size()), size_bytes - offset);
+        TIDEMARK_RETURN_IF_ERROR(file->WriteAt(offset, ConstBytes(zeros).first(length)));
+        offset += length;
+      }
+    }
+    TIDEMARK_RETURN_IF_ERROR(file->Sync());
+    return file_system_->SyncDirectory(directory_);
+  };
+  if (const Status status = make(); !status.ok()) {
+    // Best effort: what is left is a spare of the wrong size, and the error is what counts.
+    (void)file_system_->Remove(path);
+    return status.WithContext("preparing segment " + std::to_string(number));
+  }
+  std::lock_guard lock(mutex_);
+  Entry entry;
+  entry.size_bytes = size_bytes;
+  entries_[number] = entry;
+  return OkStatus();
+}
+
+bool Segments::HasSpare() const { return SpareCount() > 0; }
+
+uint32_t Segments::SpareCount() const {
+  std::lock_guard lock(mutex_);
+  return SpareCountLocked();
+}
+
+uint32_t Segments::SpareCountLocked() const {
+  uint32_t count = 0;
+  for (auto it = entries_.rbegin(); it != entries_.rend() && it->second.spare; ++it) ++count;
+  return count;
+}
+
+std::shared_ptr<Segment> Segments::Activate(uint64_t store_id, Location previous_end, Lsn first_lsn,
+                                            format::SegmentHeader* header) {
+  std::lock_guard lock(mutex_);
+  const auto it = entries_.upper_bound(previous_end.segment);
+  CHECK(it != entries_.end());
+  CHECK(it->second.spare);
+  auto segment = OpenLocked(it->first, OpenMode::kReadWrite);
+  if (!segment.ok()) return nullptr;
+  (*segment)->incarnation = RandomNumber();
+  *header =
+      MakeSegmentHeader(it->first, store_id, (*segment)->incarnation, previous_end, first_lsn);
+  it->second.spare = false;
+  it->second.header = *header;
+  CacheLocked(*segment);
+  return *segment;
+}
+
+Result<std::shared_ptr<Segment>> Segments::OpenLocked(uint32_t number, OpenMode mode) {
+  TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(number), mode));
+  auto segment = std::make_shared<Segment>();
+  segment->number = number;
+  segment->size_bytes = entries_[number].size_bytes;
+  segment->incarnation = entries_[number].header.incarnation;
+  segment->file = std::move(file);
+  return segment;
+}
+
+void Segments::CacheLocked(const std::shared_ptr<Segment>& segment) {
+  open_.push_front(segment);
+  open_by_number_[segment->number] = open_.begin();
+  if (open_.size() > kMaxOpenSegments) {
+    open_by_number_.erase(open_.back()->number);
+    open_.pop_back();  // whoever still uses it holds a reference
+  }
+}
+
+Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
+  std::lock_guard lock(mutex_);
+  if (const auto it = open_by_number_.find(number); it != open_by_number_.end()) {
+    if (it->second != open_.begin()) open_.splice(open_.begin(), open_, it->second);
+    return *it->second;
+  }
+  const auto entry = entries_.find(number);
+  if (entry == entries_.end() || entry->second.spare) {
+    return Status(StatusCode::kCorruption,
+                  "segment " + std::to_string(number) + " is missing or its header is damaged");
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(auto segment, OpenLocked(number, OpenMode::kReadWrite));
+  CacheLocked(segment);
+  return segment;
+}
+
+Status Segments::Read(Location location, Bytes out, uint64_t* incarnation) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(location.segment));
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segment->file->ReadAt(location.offset, out));
+  if (got != out.size()) {
+    return Status(StatusCode::kCorruption, "segment " + std::to_string(location.segment) +
+                                               " ends before offset " +
+                                               std::to_string(location.offset + out.size()));
+  }
+  if (incarnation != nullptr) *incarnation = segment->incarnation;
+  return OkStatus();
+}
+
+uint64_t Segments::FileBytes() const {
+  std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const auto& [number, entry] : entries_) bytes += entry.size_bytes;
+  return bytes;
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,132 @@
+// The segment files of the log: names, headers, spares, and reading.
+//
+//   spare --Activate--> active --(log rolls on)--> sealed
+//
+// A spare is a file of full size whose header does not verify for it. Preparing one costs a write
+// of all its blocks, because overwriting written blocks is what makes a later fdatasync cheap; it
+// happens in the background. When the log is faster than that, a spare with blocks merely reserved
+// does: large groups do not notice, and a full disk is still found before a commit depends on it.
+//
+// Sizes: the first segments are small, so that a small store stays small; each is twice the one
+// before, up to StoreOptions::segment_size_bytes.
+//
+// Threads: any thread. `mutex_` guards the maps; no I/O is done under it except opening a file to
+// read. PrepareSpare is serialised by its own mutex.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_SEGMENTS_H_
+#define TIDEMARK_ENGINE_INTERNAL_SEGMENTS_H_
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "engine/file_system.h"
+#include "engine/format.h"
+#include "engine/internal/index.h"
+#include "engine/internal/page_codec.h"
+
+namespace tidemark::internal {
+
+inline constexpr uint32_t kMinSegmentBytes = 1u << 20;
+inline constexpr uint32_t kFirstSegmentBytes = 8u << 20;
+
+std::string SegmentName(uint32_t number);  // "00000001.seg"
+
+// A header for a new use of a file; the hash is filled in.
+format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint64_t incarnation,
+                                        Location previous_end, Lsn first_lsn);
+
+// What a header of the log must be. Errors: kCorruption, kUnsupportedVersion.
+Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number);
+
+// A segment open for reading or writing.
+struct Segment {
+  uint32_t number = 0;
+  uint32_t size_bytes = 0;
+  uint64_t incarnation = 0;
+  std::unique_ptr<File> file;
+};
+
+enum class SpareBlocks {
+  kWritten,   // zeros on every block: cheap syncs later
+  kReserved,  // room, but not written
+};
+
+class Segments {
+ public:
+  Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes);
+
+  // Finds what is there: which files are segments of a log, by their headers, and which are spares.
+  // Errors: kIoError; kUnsupportedVersion.
+  Status Load();
+
+  // Headers of the segments that Load found or Activate made, by number. Spares are not in it.
+  std::map<uint32_t, format::SegmentHeader> Headers() const;
+
+  // A file turned out not to belong to the log (its header was written, its first group was not).
+  void MarkSpare(uint32_t number);
+
+  // After Load, for writing: removes spares that a crash left unfinished, readies the others.
+  Status ReadySpares();
+
+  // Gives back the room behind the end of a segment that the log has left for good.
+  Status CutAt(Location end);
+
+  // Makes sure a spare is there: syncs its blocks and its name. Errors: kFull, kIoError; then
+  // nothing is left behind.
+  Status PrepareSpare(SpareBlocks blocks);
+  bool HasSpare() const;
+  uint32_t SpareCount() const;
+
+  // Takes the lowest spare and gives it a new incarnation. Writing the returned header, to both its
+  // places and before the next sync, is the caller's. CHECKs that there is a spare. Null if the
+  // file cannot be opened.
+  std::shared_ptr<Segment> Activate(uint64_t store_id, Location previous_end, Lsn first_lsn,
+                                    format::SegmentHeader* header);
+
+  // A segment by number, from a cache of open files. Errors: kCorruption if it is missing or its
+  // header is not one of the log.
+  Result<std::shared_ptr<Segment>> Get(uint32_t number);
+
+  // Reads exactly out.size() bytes. Errors: kCorruption if the segment ends before, or is missing.
+  Status Read(Location location, Bytes out, uint64_t* incarnation = nullptr);
+
+  // Bytes of all files, spares included.
+  uint64_t FileBytes() const;
+
+ private:
+  struct Entry {
+    uint32_t size_bytes = 0;
+    bool spare = true;
+    format::SegmentHeader header{};  // unless spare
+  };
+
+  std::string Path(uint32_t number) const;
+  uint32_t SpareCountLocked() const;
+  Result<std::shared_ptr<Segment>> OpenLocked(uint32_t number, OpenMode mode);
+  void CacheLocked(const std::shared_ptr<Segment>& segment);
+
+  FileSystem* const file_system_;
+  const std::string directory_;
+  const uint32_t full_size_bytes_;
+
+  std::mutex prepare_mutex_;
+
+  mutable std::mutex mutex_;
+  std::map<uint32_t, Entry> entries_;
+  // Open files, most recently used first: ten thousand segments must not take as many descriptors.
+  std::list<std::shared_ptr<Segment>> open_;
+  std::unordered_map<uint32_t, std::list<std::shared_ptr<Segment>>::iterator> open_by_number_;
+};
+
+// 64 random bits from the operating system, never 0.
+uint64_t RandomNumber();
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_SEGMENTS_H_

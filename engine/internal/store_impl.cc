@@ -1,0 +1,222 @@
+// Opening and closing. Finding things is in catalog.cc.
+
+#include "engine/internal/store_impl.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/check.h"
+#include "engine/internal/recovery.h"
+#include "engine/internal/version.h"
+
+namespace tidemark::internal {
+namespace {
+
+std::string ParentOf(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = path.find_last_of('/', end);
+  if (end == std::string::npos || slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status CheckOptions(const StoreOptions& options) {
+  const auto invalid = [](const std::string& what) {
+    return Status(StatusCode::kInvalidArgument, "store options: " + what);
+  };
+  if (!std::has_single_bit(options.segment_size_bytes) ||
+      options.segment_size_bytes < kMinSegmentBytes || options.segment_size_bytes > (1u << 30)) {
+    return invalid("segment_size_bytes must be a power of two from 1 MiB to 1 GiB");
+  }
+  if (options.max_chain_length < 1 || options.max_chain_length > 127) {
+    return invalid("max_chain_length must be 1 to 127");
+  }
+  if (options.flush_delay.count() < 0) return invalid("flush_delay must not be negative");
+  if (options.file_system == nullptr || options.clock == nullptr) {
+    return invalid("file_system and clock must be set");
+  }
+  return OkStatus();
+}
+
+// What stands in a directory that is to become, or should be, a store.
+enum class Found { kNothing, kStore, kUnfinished, kOther };
+
+Result<Found> Look(FileSystem& fs, const std::string& directory) {
+  TIDEMARK_ASSIGN_OR_RETURN(const bool exists, fs.Exists(directory));
+  if (!exists) return Found::kNothing;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto names, fs.ListDirectory(directory));
+  if (names.empty()) return Found::kNothing;
+  // The log's directory is the last thing that creating a store makes before its first segment, and
+  // a store whose first segment did not become durable holds nothing.
+  if (std::find(names.begin(), names.end(), "log") != names.end()) return Found::kStore;
+  const bool ours = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == "LOCK" || name == "index";
+  });
+  return ours ? Found::kUnfinished : Found::kOther;
+}
+
+Status NotAStore(const std::string& directory) {
+  return Status(StatusCode::kNotFound, directory +
+                                           " is not a tidemark store (it has no log); "
+                                           "`tidemark init` creates one");
+}
+
+}  // namespace
+
+StoreImpl::StoreImpl(std::string directory, const StoreOptions& options)
+    : directory_(std::move(directory)), options_(options) {}
+
+Status StoreImpl::Create(const std::string& directory, const StoreOptions& options) {
+  TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
+  FileSystem& fs = *options.file_system;
+  TIDEMARK_ASSIGN_OR_RETURN(const Found found, Look(fs, directory));
+  if (found == Found::kOther) {
+    return Status(StatusCode::kExists, directory +
+                                           " is not empty: a store needs a directory of "
+                                           "its own");
+  }
+  if (found == Found::kNothing) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool exists, fs.Exists(directory));
+    if (!exists) {
+      TIDEMARK_RETURN_IF_ERROR(fs.CreateDirectory(directory));
+      TIDEMARK_RETURN_IF_ERROR(fs.SyncDirectory(ParentOf(directory)));
+    }
+  }
+  std::unique_ptr<StoreImpl> store(new StoreImpl(directory, options));
+  TIDEMARK_ASSIGN_OR_RETURN(store->lock_, fs.Lock(directory + "/LOCK"));
+  const std::string log = directory + "/log";
+  TIDEMARK_ASSIGN_OR_RETURN(const bool has_log, fs.Exists(log));
+  if (!has_log) TIDEMARK_RETURN_IF_ERROR(fs.CreateDirectory(log));
+  TIDEMARK_RETURN_IF_ERROR(fs.SyncDirectory(directory));
+  TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
+  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
+  if (!store->segments_->Headers().empty() || checkpoint) {
+    return Status(StatusCode::kExists, directory + " is a tidemark store already");
+  }
+  TIDEMARK_RETURN_IF_ERROR(store->StartLog());
+  return store->Close();
+}
+
+Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
+                                                   const StoreOptions& options) {
+  TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
+  FileSystem& fs = *options.file_system;
+  TIDEMARK_ASSIGN_OR_RETURN(const Found found, Look(fs, directory));
+  if (found != Found::kStore) {
+    if (!options.create_if_missing || found == Found::kOther) return NotAStore(directory);
+    TIDEMARK_RETURN_IF_ERROR(Create(directory, options));
+  }
+  std::unique_ptr<StoreImpl> store(new StoreImpl(directory, options));
+  TIDEMARK_ASSIGN_OR_RETURN(store->lock_, fs.Lock(directory + "/LOCK"));
+  TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
+  if (store->segments_->Headers().empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
+    if (checkpoint) {
+      return Status(StatusCode::kCorruption,
+                    directory + " has an index but no readable segment in its log");
+    }
+    if (!options.create_if_missing) return NotAStore(directory);
+    // A crash interrupted the creation.
+    store.reset();
+    TIDEMARK_RETURN_IF_ERROR(Create(directory, options));
+    return Open(directory, options);
+  }
+  TIDEMARK_RETURN_IF_ERROR(store->StartLog());
+  return store;
+}
+
+Status StoreImpl::OpenFiles() {
+  segments_ = std::make_unique<Segments>(options_.file_system, directory_ + "/log",
+                                         options_.segment_size_bytes);
+  TIDEMARK_RETURN_IF_ERROR(segments_->Load());
+  IndexOptions index_options;
+  index_options.max_map_bytes = options_.max_index_bytes;
+  index_options.initial_map_bytes =
+      std::min(index_options.initial_map_bytes, options_.max_index_bytes);
+  TIDEMARK_ASSIGN_OR_RETURN(index_,
+                            Index::Open(options_.index_directory.empty() ? directory_ + "/index"
+                                                                         : options_.index_directory,
+                                        index_options));
+  queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
+  reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
+  checkpointer_ = std::make_unique<Checkpointer>(this);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, index_->ListNamespaces());
+  for (const NamespaceRow& row : namespaces) {
+    namespaces_[row.name] = std::make_shared<NamespaceState>(row.name, row.id);
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto damage, index_->ListDamage());
+  for (const DamageRow& row : damage) damaged_[row.timeline] = row;
+  return OkStatus();
+}
+
+Status StoreImpl::StartLog() {
+  LogEnd end;
+  const bool is_new = segments_->Headers().empty();
+  if (is_new) {
+    end.store_id = RandomNumber();
+    end.epoch = 1;
+    TIDEMARK_RETURN_IF_ERROR(segments_->ReadySpares());
+    TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kWritten));
+  } else {
+    TIDEMARK_ASSIGN_OR_RETURN(end, Recovery(this).Run());
+    TIDEMARK_RETURN_IF_ERROR(segments_->ReadySpares());
+  }
+  store_id_ = end.store_id;
+  epoch_ = end.epoch;
+  const bool unclean = !is_new && end.position.offset == 0;
+  queue_->set_on_group([this](bool wants_spare) { checkpointer_->AfterGroup(wants_spare); });
+  queue_->Start(end);
+  TIDEMARK_RETURN_IF_ERROR(queue_->broken());
+  const Lsn previous_end(unclean ? end.last_lsn.value - format::kLostLsnGap : end.last_lsn.value);
+  TIDEMARK_RETURN_IF_ERROR(LogOpen(previous_end));
+  // The new segment names the old one's exact end, so nothing behind that will be looked at again.
+  if (unclean) TIDEMARK_RETURN_IF_ERROR(segments_->CutAt(end.previous_end));
+  if (options_.background_work == BackgroundWork::kThreads) checkpointer_->StartThread();
+  return OkStatus();
+}
+
+Status StoreImpl::LogOpen(Lsn previous_end) {
+  Buffer fields;
+  EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = kVersion}, fields);
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
+  Lsn lsn;
+  {
+    CommitQueue::Scope scope(*queue_, std::move(reservation));
+    TIDEMARK_RETURN_IF_ERROR(scope.status());
+    lsn = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
+  }
+  AddEpoch({.epoch = epoch_, .first_lsn = lsn, .previous_end = previous_end});
+  queue_->FinishPublish(lsn);
+  return queue_->WaitDurable(lsn);
+}
+
+StoreImpl::~StoreImpl() {
+  // Threads first: they use what is destroyed below.
+  if (checkpointer_ != nullptr) checkpointer_->Stop();
+  if (queue_ != nullptr) queue_->Stop();
+}
+
+Status StoreImpl::Close() {
+  if (closed_) return OkStatus();
+  closed_ = true;
+  checkpointer_->Stop();
+  queue_->Stop();
+  const auto finish = [this]() -> Status {
+    TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
+    TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
+    TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
+    Lsn lsn;
+    {
+      CommitQueue::Scope scope(*queue_, std::move(reservation));
+      TIDEMARK_RETURN_IF_ERROR(scope.status());
+      lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
+    }
+    queue_->FinishPublish(lsn);
+    return queue_->WaitDurable(lsn);
+  };
+  const Status status = finish();
+  index_.reset();
+  lock_.reset();
+  return status;
+}
+
+}  // namespace tidemark::internal

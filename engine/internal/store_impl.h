@@ -1,0 +1,157 @@
+// StoreImpl: the parts of an open store, and the tables they share: namespaces, objects, timelines.
+//
+//   Store, Object, Snapshot, Transaction   (public, thin)
+//     StoreImpl      this file: what is open, and finding it
+//       CommitQueue, Segments              commit path (commit_queue.h)
+//       PageReader, Index                  read path (page_reader.h)
+//       Recovery                           at open (recovery.h)
+//       Checkpointer                       behind the log (checkpointer.h)
+//
+// Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
+// memory yet, never across a write. Order of locks: mutex_, ObjectState::mutex, then the commit
+// queue's or Timeline's, which are innermost.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
+#define TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/internal/checkpointer.h"
+#include "engine/internal/commit_queue.h"
+#include "engine/internal/index.h"
+#include "engine/internal/object_state.h"
+#include "engine/internal/page_reader.h"
+#include "engine/internal/segments.h"
+#include "engine/store.h"
+
+namespace tidemark::internal {
+
+class StoreImpl {
+ public:
+  static Status Create(const std::string& directory, const StoreOptions& options);
+  static Result<std::unique_ptr<StoreImpl>> Open(const std::string& directory,
+                                                 const StoreOptions& options);
+  ~StoreImpl();
+  Status Close();
+
+  const std::string& directory() const { return directory_; }
+  const StoreOptions& options() const { return options_; }
+  uint64_t store_id() const { return store_id_; }
+  uint32_t epoch() const { return epoch_; }
+  Index& index() { return *index_; }
+  Segments& segments() { return *segments_; }
+  CommitQueue& queue() { return *queue_; }
+  const PageReader& reader() const { return *reader_; }
+  Checkpointer& checkpointer() { return *checkpointer_; }
+
+  // ---- finding things ----
+
+  // The namespace; with kCreate one that is not logged yet if there is none.
+  Result<std::shared_ptr<NamespaceState>> FindNamespace(std::string_view name,
+                                                        IfMissing if_missing);
+  Result<std::shared_ptr<ObjectState>> FindObject(const std::shared_ptr<NamespaceState>& ns,
+                                                  const ObjectId& id, std::string_view name,
+                                                  IfMissing if_missing);
+  std::vector<std::shared_ptr<NamespaceState>> Namespaces() const;
+  // Objects that have commits which the index does not have.
+  std::vector<std::shared_ptr<ObjectState>> DirtyObjects() const;
+
+  Result<std::shared_ptr<Timeline>> FindTimeline(TimelineId id);
+
+  // The timeline of the object that was current at `lsn`; null if it did not exist then.
+  Result<std::shared_ptr<Timeline>> FindTimelineAt(const ObjectState& object, Lsn lsn);
+  // The latest commit of the object at or before `lsn`, on the timeline current then; kNone if
+  // none.
+  Result<CommitInfo> FindCommitAt(const ObjectState& object, Lsn lsn);
+  // What the log says of a commit or restore that the index knows.
+  Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline) const;
+
+  // ---- called by transactions, restores and recovery ----
+
+  // Adopts a namespace or timeline that was just logged, so that it is found and indexed.
+  void AddNamespace(const std::shared_ptr<NamespaceState>& ns);
+  std::shared_ptr<Timeline> AddTimeline(const TimelineRow& row, std::shared_ptr<Timeline> parent);
+  // Makes a commit visible: recent versions, head, counter, the list of dirty objects.
+  void PublishCommit(const std::shared_ptr<ObjectState>& object,
+                     const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                     std::span<const PageChange> changes);
+
+  // Recovery: the namespace and object of a record, made if the index does not have them.
+  Result<std::shared_ptr<ObjectState>> AdoptObject(uint64_t namespace_id, const ObjectId& id,
+                                                   std::string_view name);
+
+  // What the catalogue holds that the index does not have yet, by LSN. For the checkpointer.
+  template <typename Row>
+  using Pending = std::multimap<Lsn, Row>;
+  struct PendingRows {
+    Pending<NamespaceRow> namespaces;
+    Pending<RestoreRow> restores;
+    Pending<EpochRow> epochs;
+    Pending<DamageRow> damage;
+  };
+  void AddRestore(const RestoreRow& row);
+  void AddEpoch(const EpochRow& row);
+  void AddDamage(const DamageRow& row);
+  PendingRows CollectPending(Lsn cut) const;
+  void DropPending(Lsn cut);
+  // Lets go of the objects that have no recent commits any more.
+  void UndirtyObjects();
+
+  Result<std::vector<RestoreRow>> RestoresOf(const ObjectId& object) const;
+  // The epoch in which `lsn` was, or would have been, written.
+  Result<std::optional<EpochRow>> EpochOf(Lsn lsn) const;
+  uint64_t damaged_timeline_count() const;
+
+  // Page versions in memory; writers wait when it grows without bound.
+  std::atomic<uint64_t> recent_versions{0};
+  std::atomic<uint64_t> commits{0};  // since the store was opened
+
+ private:
+  StoreImpl(std::string directory, const StoreOptions& options);
+  Status OpenFiles();
+  // Recovers the log, or begins one in a store that is being created, and opens an epoch.
+  Status StartLog();
+  Status LogOpen(Lsn previous_end);
+  Result<std::shared_ptr<Timeline>> FindTimelineLocked(TimelineId id);
+  Result<std::shared_ptr<ObjectState>> LoadObjectLocked(const std::shared_ptr<NamespaceState>& ns,
+                                                        const ObjectId& id, std::string_view name,
+                                                        IfMissing if_missing);
+  Status LoadHead(ObjectState& object, const ObjectRow& row);
+  void SweepLocked();
+
+  friend class Recovery;
+
+  const std::string directory_;
+  const StoreOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  uint64_t store_id_ = 0;
+  uint32_t epoch_ = 0;
+  bool closed_ = false;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<NamespaceState>, std::less<>> namespaces_;
+  std::unordered_map<ObjectId, std::weak_ptr<ObjectState>> objects_;
+  std::unordered_map<TimelineId, std::weak_ptr<Timeline>> timelines_;
+  size_t sweep_objects_at_ = 1024;  // expired entries are removed when the maps reach these sizes
+  size_t sweep_timelines_at_ = 1024;
+  std::vector<std::shared_ptr<ObjectState>> dirty_;
+  PendingRows pending_;
+  std::map<TimelineId, DamageRow> damaged_;
+
+  std::unique_ptr<Segments> segments_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<CommitQueue> queue_;
+  std::unique_ptr<PageReader> reader_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_

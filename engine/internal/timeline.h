@@ -1,0 +1,84 @@
+// Timeline: one line of commits of one object, and its part of the recent-versions table: what was
+// committed and is not yet in the index.
+//
+// A page of a timeline at an LSN is the latest version at or before it: on this timeline, else on
+// the parent up to parent_lsn, and so on. Recent versions are looked at first; they are dropped
+// only after the index that holds them is durable, so a reader that misses one finds it there.
+//
+// Threads: any. `mutex_` guards the recent tables and is held for a look-up or an insertion, never
+// across I/O.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_TIMELINE_H_
+#define TIDEMARK_ENGINE_INTERNAL_TIMELINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/commit_info.h"
+#include "engine/internal/index.h"
+#include "engine/lsn.h"
+
+namespace tidemark::internal {
+
+struct RecentCommit {
+  CommitInfo info;
+  Location location;
+};
+
+struct PageChange {
+  PageNo page;
+  PageVersion version;
+};
+
+class Timeline {
+ public:
+  Timeline(TimelineRow row, std::shared_ptr<Timeline> parent)
+      : row_(std::move(row)), parent_(std::move(parent)) {}
+
+  TimelineId id() const { return row_.id; }
+  const TimelineRow& row() const { return row_; }
+  // Null if it inherits no pages.
+  const std::shared_ptr<Timeline>& parent() const { return parent_; }
+
+  // Adds a commit and the page versions it made. LSNs must rise.
+  void AddRecent(const RecentCommit& commit, std::span<const PageChange> changes);
+
+  // The latest recent version of a page at or before `lsn`, on this timeline itself.
+  std::optional<PageVersion> FindRecent(PageNo page, Lsn lsn) const;
+  // The latest recent commit at or before `lsn`.
+  std::optional<RecentCommit> FindRecentCommit(Lsn lsn) const;
+  bool HasRecent() const;
+  size_t RecentCommitCount() const;
+
+  // For the checkpointer: copies what is at or before `cut`, sorted by page and LSN.
+  void CollectRecent(Lsn cut, std::vector<std::pair<PageNo, std::vector<PageVersion>>>* pages,
+                     std::vector<CommitRow>* commits) const;
+  // After the index has it: drops what is at or before `cut`; returns how many versions went.
+  size_t DropRecent(Lsn cut);
+
+  // Commits from here on cannot be trusted; valid() is false if all can.
+  Lsn damaged_from() const { return Lsn(damaged_from_.load(std::memory_order_acquire)); }
+  void MarkDamaged(Lsn lsn, Location location);
+  Location damage_location() const;
+
+ private:
+  const TimelineRow row_;
+  const std::shared_ptr<Timeline> parent_;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<uint32_t, std::vector<PageVersion>> pages_;  // by page number, in LSN order
+  std::vector<RecentCommit> commits_;                             // in LSN order
+  Location damage_location_;
+  std::atomic<uint64_t> damaged_from_{0};
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_TIMELINE_H_

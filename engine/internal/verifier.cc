@@ -1,0 +1,253 @@
+#include "engine/internal/verifier.h"
+
+#include <algorithm>
+
+#include "engine/internal/recovery.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr size_t kPageCacheBytes = 64u << 20;
+
+uint64_t KeyOf(Location location) { return (uint64_t{location.segment} << 32) | location.offset; }
+
+}  // namespace
+
+Result<VerifyReport> Verifier::Run(const Progress& progress) {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(store_->queue().last_lsn()));
+  end_ = store_->queue().CutForCheckpoint();
+  TIDEMARK_RETURN_IF_ERROR(CheckHeaders());
+  TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
+  TIDEMARK_RETURN_IF_ERROR(CheckObjects());
+  return std::move(report_);
+}
+
+void Verifier::Report(Location location, const std::string& object, const std::string& message) {
+  report_.damage.push_back({.object = object,
+                            .segment = location.segment,
+                            .offset = location.offset,
+                            .message = message});
+}
+
+std::string Verifier::ObjectOf(TimelineId timeline) {
+  if (!timeline.valid()) return "";
+  const auto found = store_->FindTimeline(timeline);
+  if (!found.ok()) return "";
+  const TimelineRow& row = (*found)->row();
+  const auto object = store_->AdoptObject(row.namespace_id, row.object, "");
+  return object.ok() ? (*object)->DisplayName() : "";
+}
+
+// Either copy of a segment's header will do for reading; a lost one is still damage.
+Status Verifier::CheckHeaders() {
+  for (const auto& [number, expected] : store_->segments().Headers()) {
+    ++report_.segments;
+    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
+      format::SegmentHeader header;
+      const Status read =
+          store_->segments().Read({number, offset}, std::as_writable_bytes(std::span(&header, 1)));
+      if (read.code() == StatusCode::kIoError) return read;
+      if (!read.ok() || !CheckSegmentHeader(header, number).ok()) {
+        Report({number, offset}, "", "one of the two copies of the segment's header is damaged");
+      }
+    }
+  }
+  return OkStatus();
+}
+
+Status Verifier::ScanSegments(const Progress& progress) {
+  const auto headers = store_->segments().Headers();
+  uint64_t total = end_.position.offset;
+  for (const auto& [number, header] : headers) total += header.previous_end;
+  ScanStart start;
+  start.position = {headers.begin()->first, format::kFirstGroupOffset};
+  while (true) {
+    start.proven_lsn = end_.lsn;
+    Location last = start.position;
+    bool finished = false;
+    const auto scanned =
+        ScanLog(store_->segments(), start, [&](const ScannedGroup& group) -> Status {
+          last = group.location;
+          if (group.directory.front().lsn > end_.lsn) {
+            finished = true;
+            return Status(StatusCode::kOutOfRange, "the end of what is verified");
+          }
+          report_.bytes += group.bytes.size();
+          if (progress) progress(report_.bytes, total);
+          return CheckGroup(group);
+        });
+    if (finished || scanned.ok()) return OkStatus();
+    if (scanned.status().code() != StatusCode::kCorruption) return scanned.status();
+    Report(last, "", scanned.status().message());
+    // What cannot be attributed ends a segment's reading; the next one begins anew.
+    const auto next = headers.upper_bound(last.segment);
+    if (next == headers.end()) return OkStatus();
+    start.position = {next->first, format::kFirstGroupOffset};
+    start.last_lsn = Lsn(next->second.first_lsn - 1);
+  }
+}
+
+Status Verifier::CheckGroup(const ScannedGroup& group) {
+  ++report_.groups;
+  if (!group.intact && group.header_ok) {
+    // Which of its records it is stands below, unless it is the directory or the padding.
+    Report(group.location, "", "the group's hash does not fit its bytes");
+  } else if (!group.header_ok) {
+    Report(group.location, "", "the group's header is damaged");
+  }
+  for (const DirectoryEntry& entry : group.directory) {
+    ++report_.records;
+    const Location place{group.location.segment, group.location.offset + entry.offset};
+    RecordView record;
+    if (entry.offset >= group.bytes.size() ||
+        ParseRecord(group.bytes.subspan(entry.offset), group.incarnation, record) !=
+            ParseOutcome::kOk ||
+        entry.offset + record.length > group.bytes.size()) {
+      Report(place, ObjectOf(entry.timeline),
+             "the record with LSN " + std::to_string(entry.lsn.value) + " is damaged");
+      continue;
+    }
+    if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
+  }
+  return OkStatus();
+}
+
+void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry,
+                          const RecordView& record) {
+  const Location place{group.location.segment, group.location.offset + entry.offset};
+  const auto fields = DecodeFrame(record.fields);
+  const auto report = [&](const std::string& message) {
+    Report(place, ObjectOf(entry.timeline), message);
+  };
+  if (!fields) return report("the frame's fields are malformed");
+  uint64_t batch_bytes = 0;
+  auto changes = ReadPageChanges(
+      store_->segments(), *fields,
+      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length),
+      {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)}, entry.lsn,
+      &batch_bytes);
+  if (!changes.ok()) return report(changes.status().message());
+  const auto timeline = store_->FindTimeline(fields->timeline);
+  if (!timeline.ok()) return report(timeline.status().message());
+  std::unordered_map<uint32_t, PageVersion> last;  // a page may stand in a batch and in the frame
+  for (const PageChange& change : *changes) {
+    ++report_.page_versions;
+    if (const Status status = CheckVersion(change, fields->page_size); !status.ok()) {
+      report(status.message());
+    }
+    last[change.page.value] = change.version;
+  }
+  for (const auto& [page, version] : last) {
+    // Written in a batch, then cut off before the commit: the index need not know it.
+    if (page > fields->page_count) continue;
+    auto recent = (*timeline)->FindRecent(PageNo(page), entry.lsn);
+    if (!recent || recent->lsn != entry.lsn) {
+      auto indexed = store_->index().FindPageVersion(fields->timeline, PageNo(page), entry.lsn);
+      if (!indexed.ok()) {
+        report(indexed.status().message());
+        continue;
+      }
+      recent = *indexed;
+    }
+    if (!recent || *recent != version) {
+      report("the index does not know " + Describe(PageNo(page), version) +
+             ": it must be rebuilt from the log");
+    }
+  }
+}
+
+Status Verifier::CheckVersion(const PageChange& change, uint32_t page_size) {
+  Buffer bytes(change.version.length);
+  TIDEMARK_RETURN_IF_ERROR(store_->reader().ReadBytes(change.version.location, bytes));
+  const auto view = ParsePageVersion(bytes);
+  if (view && view->form == format::PageForm::kRanges) {
+    const auto base = pages_.find(KeyOf(view->base));
+    if (base != pages_.end() && base->second.size() == page_size) {
+      Buffer page = std::move(base->second);
+      pages_.erase(base);
+      page_bytes_ -= page.size();
+      if (!ApplyPatch(view->data, page) || PageHash(change.page, page) != change.version.hash) {
+        return Status(StatusCode::kCorruption,
+                      Describe(change.page, change.version) + " is damaged: its hash does not fit");
+      }
+      Remember(change.version.location, std::move(page));
+      return OkStatus();
+    }
+  }
+  Buffer page(page_size);
+  TIDEMARK_RETURN_IF_ERROR(store_->reader().Read(change.page, change.version, page));
+  Remember(change.version.location, std::move(page));
+  return OkStatus();
+}
+
+void Verifier::Remember(Location location, Buffer page) {
+  page_bytes_ += page.size();
+  pages_[KeyOf(location)] = std::move(page);
+  order_.push_back(KeyOf(location));
+  while (page_bytes_ > kPageCacheBytes && !order_.empty()) {
+    if (const auto oldest = pages_.find(order_.front()); oldest != pages_.end()) {
+      page_bytes_ -= oldest->second.size();
+      pages_.erase(oldest);
+    }
+    order_.pop_front();
+  }
+}
+
+Status Verifier::CheckObjects() {
+  for (const auto& ns : store_->Namespaces()) {
+    if (ns->id == 0) continue;
+    std::optional<ObjectId> after;
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto rows, store_->index().ListObjects(ns->id, after, 1000));
+      for (const ObjectRow& row : rows) {
+        ++report_.objects;
+        TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                                  store_->FindObject(ns, row.id, row.name, IfMissing::kCreate));
+        CheckObject(*object);
+      }
+      if (rows.size() < 1000) break;
+      after = rows.back().id;
+    }
+  }
+  // Those whose creation is not in the index yet.
+  for (const auto& object : store_->DirtyObjects()) {
+    {
+      std::lock_guard lock(object->mutex);
+      if (object->indexed_timeline.valid()) continue;
+    }
+    ++report_.objects;
+    CheckObject(*object);
+  }
+  return OkStatus();
+}
+
+void Verifier::CheckObject(const ObjectState& object) {
+  CommitInfo head;
+  std::shared_ptr<Timeline> timeline;
+  {
+    std::lock_guard lock(object.mutex);
+    head = object.head;
+    timeline = object.timeline;
+  }
+  uint64_t hash = 0;
+  Status status;
+  std::vector<std::optional<PageVersion>> versions;
+  for (uint32_t first = 1; first <= head.page_count && status.ok(); first += 256) {
+    versions.resize(std::min<size_t>(256, head.page_count - first + 1));
+    status = store_->reader().FindRange(*timeline, PageNo(first), head.lsn, versions);
+    for (const auto& version : versions) hash ^= version ? version->hash : 0;
+  }
+  if (status.ok() && timeline != nullptr && timeline->damaged_from().valid() &&
+      timeline->damaged_from() <= head.lsn) {
+    status = Status(StatusCode::kCorruption, "its latest commits are damaged");
+  }
+  if (status.ok() && hash != head.state_hash) {
+    status = Status(StatusCode::kCorruption,
+                    "the pages in the index do not give the state hash of LSN " +
+                        std::to_string(head.lsn.value));
+  }
+  if (!status.ok()) Report({}, object.DisplayName(), status.message());
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,282 @@
+#include "engine/object.h"
+
+#include "engine/internal/store_impl.h"
+
+namespace tidemark {
+
+using internal::CommitQueue;
+using internal::ObjectState;
+using internal::StoreImpl;
+using internal::Timeline;
+
+namespace {
+
+// The write lock for the length of a restore.
+class WriteLock {
+ public:
+  static Result<WriteLock> Take(const std::shared_ptr<ObjectState>& state) {
+    std::lock_guard lock(state->mutex);
+    if (state->writer) {
+      return Status(StatusCode::kBusy,
+                    "object " + state->DisplayName() + " is being written by another transaction");
+    }
+    state->writer = true;
+    return WriteLock(state);
+  }
+  WriteLock(WriteLock&&) = default;
+  ~WriteLock() {
+    if (state_ == nullptr) return;
+    std::lock_guard lock(state_->mutex);
+    state_->writer = false;
+  }
+
+ private:
+  explicit WriteLock(std::shared_ptr<ObjectState> state) : state_(std::move(state)) {}
+  std::shared_ptr<ObjectState> state_;
+};
+
+Status NotYet(const ObjectState& state, Timestamp time) {
+  return Status(StatusCode::kNotFound,
+                "object " + state.DisplayName() + " did not exist at " + FormatTime(time));
+}
+
+// The last commit at or before `time`; kNone if the object did not exist then. Commit times rise
+// with LSNs, so this is a binary search over LSNs, each step one look-up.
+Result<CommitInfo> FindCommitAtTime(StoreImpl& store, const ObjectState& state, Timestamp time) {
+  CommitInfo head;
+  {
+    std::lock_guard lock(state.mutex);
+    head = state.head;
+  }
+  if (head.kind == CommitKind::kNone || head.time <= time) return head;
+  uint64_t high = head.lsn.value - 1;  // what is found lies in [low, high]
+  uint64_t low = 0;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto after, store.index().FirstLsnAfter(time));
+  if (after && after->value <= high) high = after->value;
+  CommitInfo found;
+  while (low <= high) {
+    const uint64_t middle = low + (high - low) / 2;
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store.FindCommitAt(state, Lsn(middle)));
+    if (commit.kind == CommitKind::kNone || commit.time <= time) {
+      if (commit.kind != CommitKind::kNone) found = commit;
+      low = middle + 1;
+    } else {
+      high = commit.lsn.value - 1;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+Object::Object(StoreImpl* store, std::shared_ptr<ObjectState> state)
+    : store_(store), state_(std::move(state)) {}
+
+const ObjectId& Object::id() const { return state_->id; }
+const std::string& Object::namespace_name() const { return state_->ns->name; }
+const std::string& Object::name() const { return state_->name; }
+std::string Object::DisplayName() const { return state_->DisplayName(); }
+
+bool Object::exists() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->timeline != nullptr;
+}
+
+CommitInfo Object::head() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->head;
+}
+
+uint32_t Object::change_counter() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->change_counter;
+}
+
+// ---- the past ----------------------------------------------------------------------------------
+
+Result<Snapshot> Object::OpenSnapshot() const {
+  std::lock_guard lock(state_->mutex);
+  return Snapshot(store_, state_->timeline, state_->head);
+}
+
+Result<Snapshot> Object::OpenSnapshot(const Point& at) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, Resolve(at));
+  return OpenSnapshot(commit);
+}
+
+Result<Snapshot> Object::OpenSnapshot(const CommitInfo& commit) const {
+  TIDEMARK_ASSIGN_OR_RETURN(auto timeline, store_->FindTimeline(commit.timeline));
+  return Snapshot(store_, std::move(timeline), commit);
+}
+
+Bookmark Object::BookmarkOf(const CommitInfo& commit) const {
+  return {.epoch = commit.epoch,
+          .lsn = commit.lsn,
+          .object_tag = ObjectTag(state_->id),
+          .state_hash = commit.state_hash};
+}
+
+Result<Bookmark> Object::CurrentBookmark() const {
+  const CommitInfo commit = head();
+  if (commit.kind == CommitKind::kNone) {
+    return Status(StatusCode::kNotFound, "object " + DisplayName() + " has no commit yet");
+  }
+  return BookmarkOf(commit);
+}
+
+Result<CommitInfo> Object::Resolve(const Point& point) const {
+  const Timestamp horizon =
+      store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
+  if (const auto* time = std::get_if<Timestamp>(&point)) {
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, FindCommitAtTime(*store_, *state_, *time));
+    if (commit.kind == CommitKind::kNone) return NotYet(*state_, *time);
+    if (*time < horizon) {
+      return Status(StatusCode::kExpired, FormatTime(*time) + " is before the horizon, " +
+                                              FormatTime(horizon) +
+                                              ": history reaches back no further");
+    }
+    return commit;
+  }
+
+  const Bookmark& bookmark = std::get<Bookmark>(point);
+  const std::string name = "bookmark " + bookmark.ToString();
+  if (bookmark.object_tag != ObjectTag(state_->id)) {
+    return Status(StatusCode::kForeign, name + " belongs to another object than " + DisplayName());
+  }
+  const Lsn last = store_->queue().last_lsn();
+  if (bookmark.epoch > store_->epoch() ||
+      (bookmark.epoch == store_->epoch() && bookmark.lsn > last)) {
+    return Status(StatusCode::kFuture,
+                  name + " is newer than this store, whose latest record is LSN " +
+                      std::to_string(last.value) + ": is it of another copy of the store?");
+  }
+  // An LSN of an earlier epoch behind that epoch's end was taken by a crash.
+  TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(bookmark.lsn));
+  if (bookmark.lsn > last || (epoch && epoch->epoch != bookmark.epoch)) {
+    return Status(StatusCode::kLost, name +
+                                         " names a commit that a crash took before it was "
+                                         "confirmed");
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, bookmark.lsn));
+  if (commit.kind == CommitKind::kNone || commit.lsn != bookmark.lsn ||
+      commit.epoch != bookmark.epoch || commit.state_hash != bookmark.state_hash) {
+    return Status(
+        StatusCode::kCorruption,
+        name + " is damaged: " + DisplayName() +
+            " has no commit with this LSN, epoch and state; compare it with `tidemark log`");
+  }
+  if (commit.time < horizon) {
+    // Still in reach if it was the state at the horizon.
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo oldest, FindCommitAtTime(*store_, *state_, horizon));
+    if (commit.lsn < oldest.lsn) {
+      return Status(StatusCode::kExpired,
+                    name + " has expired: it is of " + FormatTime(commit.time) +
+                        " and was replaced before the horizon, " + FormatTime(horizon));
+    }
+  }
+  return commit;
+}
+
+Status Object::History(const std::function<bool(const CommitInfo&)>& visit) const {
+  Lsn lsn = head().lsn;
+  while (lsn.valid()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, lsn));
+    if (commit.kind == CommitKind::kNone || !visit(commit)) break;
+    lsn = Lsn(commit.lsn.value - 1);
+  }
+  return OkStatus();
+}
+
+// ---- and back ----------------------------------------------------------------------------------
+
+Result<RestoreInfo> Object::PlanRestore(const Point& to) const {
+  RestoreInfo info;
+  info.from = head();
+  if (info.from.kind == CommitKind::kNone) {
+    return Status(StatusCode::kNotFound, "object " + DisplayName() + " does not exist");
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(info.to, Resolve(to));
+  info.undo = BookmarkOf(info.from);
+  return info;
+}
+
+Result<RestoreInfo> Object::Restore(const Point& to) {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
+  TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
+  TIDEMARK_ASSIGN_OR_RETURN(auto parent, store_->FindTimeline(info.to.timeline));
+  Lsn parent_lsn = info.to.lsn;
+  if (parent->damaged_from().valid() && parent->damaged_from() <= parent_lsn) {
+    return Status(StatusCode::kCorruption, "object " + DisplayName() + " is damaged from LSN " +
+                                               std::to_string(parent->damaged_from().value) +
+                                               " on: restore to a bookmark before that");
+  }
+  // A restore that wrote nothing since is the same as its own parent: ancestry does not deepen when
+  // somebody goes back and forth.
+  while (parent_lsn.value == parent->id().value && parent->parent() != nullptr) {
+    parent_lsn = parent->row().parent_lsn;
+    parent = parent->parent();
+  }
+  // The way back first.
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(info.from.lsn));
+
+  internal::TimelineFields fields;
+  fields.operation = format::TimelineOperation::kRestore;
+  fields.object = state_->id;
+  fields.parent = parent->id();
+  fields.parent_lsn = parent_lsn;
+  fields.page_size = info.to.page_size;
+  fields.page_count = info.to.page_count;
+  fields.state_hash = info.to.state_hash;
+  fields.from = info.undo.ToString();
+  fields.to = BookmarkOf(info.to).ToString();
+  internal::Buffer bytes;
+  internal::EncodeTimeline(fields, bytes);
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, store_->queue().Reserve(bytes.size(), 1));
+  CommitQueue::Appended appended;
+  {
+    CommitQueue::Scope scope(store_->queue(), std::move(reservation));
+    TIDEMARK_RETURN_IF_ERROR(scope.status());
+    appended = scope.Append(internal::RecordKind::kTimeline, TimelineId(scope.next_lsn().value),
+                            bytes, {});
+  }
+  const Status durable = store_->queue().WaitDurable(appended.lsn);
+  if (!durable.ok()) {
+    store_->queue().FinishPublish(appended.lsn);
+    return durable;
+  }
+
+  internal::TimelineRow row;
+  row.id = TimelineId(appended.lsn.value);
+  row.kind = internal::TimelineKind::kRestore;
+  row.namespace_id = state_->ns->id;
+  row.object = state_->id;
+  row.parent = parent->id();
+  row.parent_lsn = parent_lsn;
+  row.location = appended.location;
+  const auto timeline = store_->AddTimeline(row, parent);
+  internal::RecentCommit commit;
+  commit.location = appended.location;
+  commit.info = {.lsn = appended.lsn,
+                 .timeline = row.id,
+                 .epoch = appended.epoch,
+                 .kind = CommitKind::kRestore,
+                 .time = appended.time,
+                 .page_size = info.to.page_size,
+                 .page_count = info.to.page_count,
+                 .state_hash = info.to.state_hash,
+                 .pages_changed = 0,
+                 .log_bytes = appended.length,
+                 .restored_from = info.to.lsn};
+  store_->AddRestore({.object = state_->id,
+                      .lsn = appended.lsn,
+                      .time = appended.time,
+                      .from_bookmark = fields.from,
+                      .to_bookmark = fields.to});
+  store_->PublishCommit(state_, timeline, commit, {});
+  store_->queue().FinishPublish(appended.lsn);
+  info.result = commit.info;
+  return info;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,114 @@
+#include "engine/snapshot.h"
+
+#include <algorithm>
+
+#include "engine/check.h"
+#include "engine/internal/read_ahead.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark {
+
+using internal::PageVersion;
+using internal::ReadAhead;
+
+namespace {
+
+// Fetches the places of the pages from `first` on, and the bytes of those that follow each other in
+// one segment.
+Status Fetch(const internal::PageReader& reader, const internal::Timeline& timeline, uint32_t first,
+             uint32_t last, Lsn lsn, ReadAhead& ahead) {
+  ahead.first = first;
+  ahead.versions.resize(std::min(ReadAhead::kPages, last - first + 1));
+  ahead.bytes.clear();
+  TIDEMARK_RETURN_IF_ERROR(reader.FindRange(timeline, PageNo(first), lsn, ahead.versions));
+  if (!ahead.versions[0]) return OkStatus();
+  const PageVersion& begin = *ahead.versions[0];
+  uint64_t end = begin.location.offset + begin.length;
+  for (const auto& version : ahead.versions) {
+    if (!version || version->location.segment != begin.location.segment ||
+        version->location.offset < begin.location.offset) {
+      break;
+    }
+    // Between neighbours stands at most a record's header: a gap means that this is no bulk load.
+    if (version->location.offset > end + 1024) break;
+    const uint64_t version_end = uint64_t{version->location.offset} + version->length;
+    if (version_end - begin.location.offset > ReadAhead::kMaxBytes) break;
+    end = std::max(end, version_end);
+  }
+  ahead.begin = begin.location;
+  ahead.bytes.resize(end - begin.location.offset);
+  // If some of it is still in the queue's buffers: page by page, then.
+  if (!reader.ReadStretch(ahead.begin, ahead.bytes)) ahead.bytes.clear();
+  return OkStatus();
+}
+
+}  // namespace
+
+Snapshot::Snapshot() = default;
+Snapshot::Snapshot(Snapshot&&) noexcept = default;
+Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
+Snapshot::~Snapshot() = default;
+
+Snapshot::Snapshot(internal::StoreImpl* store, std::shared_ptr<internal::Timeline> timeline,
+                   const CommitInfo& commit)
+    : store_(store), timeline_(std::move(timeline)), commit_(commit) {}
+
+Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
+  if (!page_no.valid() || page_no.value > page_count()) {
+    return Status(StatusCode::kOutOfRange,
+                  "page " + std::to_string(page_no.value) + " of " + std::to_string(page_count()));
+  }
+  if (out.size() != page_size()) {
+    return Status(StatusCode::kInvalidArgument, "the buffer has " + std::to_string(out.size()) +
+                                                    " bytes, a page " +
+                                                    std::to_string(page_size()));
+  }
+  const internal::PageReader& reader = store_->reader();
+  if (read_ahead_ == nullptr) read_ahead_ = std::make_unique<ReadAhead>();
+  ReadAhead& ahead = *read_ahead_;
+  ahead.run_length = page_no.value == ahead.last_page + 1 ? ahead.run_length + 1 : 0;
+  ahead.last_page = page_no.value;
+
+  std::optional<PageVersion> version;
+  const uint32_t position = page_no.value - ahead.first;
+  const bool fetched = page_no.value >= ahead.first && position < ahead.versions.size();
+  if (!fetched && ahead.run_length >= ReadAhead::kSequentialReads) {
+    TIDEMARK_RETURN_IF_ERROR(Fetch(reader, *timeline_, page_no.value, page_count(), lsn(), ahead));
+    version = ahead.versions[0];
+  } else if (fetched) {
+    version = ahead.versions[position];
+  } else {
+    TIDEMARK_ASSIGN_OR_RETURN(version, reader.Find(*timeline_, page_no, lsn()));
+  }
+  if (!version) {
+    std::fill(out.begin(), out.end(), std::byte{0});
+    return OkStatus();
+  }
+  if (!ahead.bytes.empty() && version->location.segment == ahead.begin.segment &&
+      version->location.offset >= ahead.begin.offset) {
+    const size_t from = version->location.offset - ahead.begin.offset;
+    if (from + version->length <= ahead.bytes.size()) {
+      return reader.Decode(page_no, *version,
+                           internal::ConstBytes(ahead.bytes).subspan(from, version->length), out);
+    }
+  }
+  return reader.Read(page_no, *version, out);
+}
+
+Status Snapshot::Verify() const {
+  std::vector<std::byte> page(page_size());
+  uint64_t hash = 0;
+  for (uint32_t number = 1; number <= page_count(); ++number) {
+    const PageNo page_no(number);
+    TIDEMARK_RETURN_IF_ERROR(ReadPage(page_no, page));
+    hash ^= internal::PageHash(page_no, page);
+  }
+  if (hash != commit_.state_hash) {
+    return Status(StatusCode::kCorruption,
+                  "the pages at LSN " + std::to_string(lsn().value) +
+                      " are not those that were committed: the state hash differs");
+  }
+  return OkStatus();
+}
+
+}  // namespace tidemark

@@ -1,0 +1,191 @@
+#include "engine/store.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "engine/internal/store_impl.h"
+#include "engine/internal/verifier.h"
+
+namespace tidemark {
+
+using internal::StoreImpl;
+
+Status Store::Create(const std::string& directory, const StoreOptions& options) {
+  return StoreImpl::Create(directory, options);
+}
+
+Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
+                                           const StoreOptions& options) {
+  TIDEMARK_ASSIGN_OR_RETURN(auto impl, StoreImpl::Open(directory, options));
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Store::Store(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+Status Store::Close() { return impl_->Close(); }
+const std::string& Store::directory() const { return impl_->directory(); }
+const StoreOptions& Store::options() const { return impl_->options(); }
+
+Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
+                                                  std::string_view name, IfMissing if_missing) {
+  TIDEMARK_RETURN_IF_ERROR(ValidateName("object name", name));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, if_missing));
+  TIDEMARK_ASSIGN_OR_RETURN(auto state,
+                            impl_->FindObject(ns, ns->factory.FromName(name), name, if_missing));
+  return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
+}
+
+Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
+                                                  const ObjectId& id, IfMissing if_missing) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, IfMissing::kFail));
+  if (!ns->factory.Owns(id)) {
+    return Status(StatusCode::kInvalidArgument,
+                  "id " + id.ToString() + " is not valid for namespace " + ns->name);
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(auto state, impl_->FindObject(ns, id, std::string_view(), if_missing));
+  return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
+}
+
+Result<std::vector<std::string>> Store::ListNamespaces() const {
+  std::vector<std::string> names;
+  for (const auto& ns : impl_->Namespaces()) {
+    if (ns->id != 0) names.push_back(ns->name);
+  }
+  return names;
+}
+
+Status Store::ListObjects(std::string_view namespace_name,
+                          const std::function<bool(const ObjectSummary&)>& visit) const {
+  std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
+  if (namespace_name.empty()) {
+    namespaces = impl_->Namespaces();
+  } else {
+    TIDEMARK_ASSIGN_OR_RETURN(auto ns, impl_->FindNamespace(namespace_name, IfMissing::kFail));
+    if (ns->id == 0) {
+      return Status(StatusCode::kNotFound,
+                    "namespace " + std::string(namespace_name) + " does not exist");
+    }
+    namespaces.push_back(std::move(ns));
+  }
+  // Objects whose first commit the index does not have yet stand in memory.
+  std::vector<std::shared_ptr<internal::ObjectState>> recent = impl_->DirtyObjects();
+  std::sort(recent.begin(), recent.end(),
+            [](const auto& a, const auto& b) { return a->id < b->id; });
+  const auto summarize = [&](const std::shared_ptr<internal::ObjectState>& state) {
+    ObjectSummary summary;
+    summary.id = state->id;
+    summary.namespace_name = state->ns->name;
+    summary.name = state->name;
+    std::vector<std::shared_ptr<internal::Timeline>> timelines;
+    {
+      std::lock_guard lock(state->mutex);
+      summary.head = state->head;
+      summary.commit_count = state->indexed_commit_count;
+      timelines = state->recent_timelines;
+    }
+    for (const auto& timeline : timelines) summary.commit_count += timeline->RecentCommitCount();
+    return summary;
+  };
+  constexpr size_t kPage = 1000;
+  for (const auto& ns : namespaces) {
+    if (ns->id == 0) continue;
+    auto next_recent = recent.begin();
+    std::optional<ObjectId> after;
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto rows, impl_->index().ListObjects(ns->id, after, kPage));
+      // Recent objects with smaller ids come first, those with equal ids are the row's own.
+      const auto emit_recent_below = [&](const ObjectId* bound) {
+        for (; next_recent != recent.end() && (bound == nullptr || (*next_recent)->id < *bound);
+             ++next_recent) {
+          if ((*next_recent)->ns == ns && !visit(summarize(*next_recent))) return false;
+        }
+        return true;
+      };
+      for (const internal::ObjectRow& row : rows) {
+        if (!emit_recent_below(&row.id)) return OkStatus();
+        if (next_recent != recent.end() && (*next_recent)->id == row.id) ++next_recent;
+        TIDEMARK_ASSIGN_OR_RETURN(const auto state,
+                                  impl_->FindObject(ns, row.id, row.name, IfMissing::kCreate));
+        if (!visit(summarize(state))) return OkStatus();
+      }
+      if (rows.size() < kPage) {
+        if (!emit_recent_below(nullptr)) return OkStatus();
+        break;
+      }
+      after = rows.back().id;
+    }
+  }
+  return OkStatus();
+}
+
+Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto rows, impl_->RestoresOf(object.id()));
+  std::vector<RestoreEntry> entries;
+  for (const internal::RestoreRow& row : rows) {
+    RestoreEntry entry;
+    entry.time = row.time;
+    entry.lsn = row.lsn;
+    TIDEMARK_ASSIGN_OR_RETURN(entry.from, Bookmark::Parse(row.from_bookmark));
+    TIDEMARK_ASSIGN_OR_RETURN(entry.to, Bookmark::Parse(row.to_bookmark));
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+Status Store::WaitDurable(Lsn lsn) { return impl_->queue().WaitDurable(lsn); }
+Status Store::Sync() {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
+  return impl_->queue().WaitDurable(impl_->queue().last_lsn());
+}
+Lsn Store::durable_lsn() const { return impl_->queue().durable_lsn(); }
+Status Store::Checkpoint() {
+  TIDEMARK_RETURN_IF_ERROR(Sync());
+  return impl_->checkpointer().Run();
+}
+Status Store::PrepareSegment() {
+  return impl_->segments().PrepareSpare(internal::SpareBlocks::kWritten);
+}
+
+StoreStats Store::Stats() const {
+  StoreStats stats;
+  char id[17];
+  std::snprintf(id, sizeof(id), "%016llx", static_cast<unsigned long long>(impl_->store_id()));
+  stats.store_id = id;
+  stats.format_version = format::kFormatVersion;
+  stats.epoch = impl_->epoch();
+  stats.last_lsn = impl_->queue().last_lsn();
+  stats.durable_lsn = impl_->queue().durable_lsn();
+  stats.checkpoint_lsn = impl_->checkpointer().checkpoint_lsn();
+  for (const auto& ns : impl_->Namespaces()) stats.namespace_count += ns->id != 0;
+  stats.object_count = impl_->index().ObjectCount();
+  for (const auto& object : impl_->DirtyObjects()) {
+    std::lock_guard lock(object->mutex);
+    stats.object_count += !object->indexed_timeline.valid();
+  }
+  const auto headers = impl_->segments().Headers();
+  stats.spare_segment_count = impl_->segments().SpareCount();
+  stats.segment_count = headers.size() + stats.spare_segment_count;
+  const auto end = impl_->queue().CutForCheckpoint().position;
+  for (const auto& [number, header] : headers) {
+    // A segment that the log has entered, but with nothing durable yet, does not count.
+    if (number <= end.segment) stats.log_bytes += header.previous_end;
+  }
+  stats.log_bytes += end.offset;
+  stats.log_file_bytes = impl_->segments().FileBytes();
+  stats.index_bytes = impl_->index().UsedBytes();
+  stats.index_file_bytes = impl_->index().FileBytes();
+  stats.recent_version_count = impl_->recent_versions;
+  stats.horizon =
+      impl_->options().clock->Now() - std::chrono::microseconds(impl_->options().retention);
+  stats.damaged_object_count = impl_->damaged_timeline_count();
+  stats.commits = impl_->commits;
+  stats.groups_written = impl_->queue().groups_written();
+  stats.checkpoints = impl_->checkpointer().count();
+  return stats;
+}
+
+Result<VerifyReport> Store::Verify(const Progress& progress) {
+  return internal::Verifier(impl_.get()).Run(progress);
+}
+
+}  // namespace tidemark
