@@ -1,0 +1,68 @@
+// tidemark bookmark: the text that names a commit of an object.
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tools/session.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  std::string object;
+  std::optional<std::string> at;
+};
+
+void Run(const Arguments& arguments, bool json) {
+  const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  std::optional<Point> at;
+  if (arguments.at) at = ParsePointArgument(*arguments.at, arguments.store, name);
+
+  Session session(arguments.store);
+  std::string bookmark;
+  Json document;
+  {
+    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const CommitInfo commit = session.ResolveCommit(*object, at);
+    bookmark = object->BookmarkOf(commit).ToString();
+    document = CommitJson(*object, commit);
+  }
+  session.Close();
+  if (!json) {
+    PrintLine(bookmark);
+    return;
+  }
+  document["store"] = session.path();
+  document["object"] = name.text;
+  PrintJson(document);
+}
+
+}  // namespace
+
+void AddBookmark(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "bookmark",
+       .summary = "Print the bookmark for now or for a time",
+       .usage = "STORE OBJECT [--at POINT]",
+       .details =
+           std::string("Without a write in between, the same bookmark comes again.\n") + kPointHelp,
+       .example = "tidemark bookmark /var/lib/rooms rooms/lobby\n"
+                  "tidemark bookmark /var/lib/rooms rooms/lobby --at \"5 minutes ago\"",
+       .json_fields = std::string(kCommitFields) + ", store, object"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  verb->add_option("--at", arguments->at, "The commit at this POINT, not the latest");
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

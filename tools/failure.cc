@@ -1,0 +1,127 @@
+#include "tools/failure.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "tools/text.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+ExitCode ExitCodeOf(StatusCode code) {
+  switch (code) {
+    // These say that an argument is wrong by itself: another store would not make it right.
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kMalformed: return kExitUsage;
+    case StatusCode::kCorruption: return kExitDamage;
+    default: return kExitFailed;
+  }
+}
+
+std::string NotFoundHint(const Subject& subject) {
+  switch (subject.kind) {
+    case Subject::Kind::kNewStore: return "make the directory above it first";
+    case Subject::Kind::kStore:
+      return "make a store with: " + Command({"init", subject.store}) +
+             "  (STORE may also come from TIDEMARK_STORE)";
+    case Subject::Kind::kObject:
+      return "see what is there with: " + Command({"ls", subject.store}) +
+             "  (import makes an object, and so does sql --create)";
+    case Subject::Kind::kPoint:
+      return "see how far back it goes with: " +
+             Command({"log", subject.store, subject.object, "--limit", "0"});
+    case Subject::Kind::kNone: break;
+  }
+  return "";
+}
+
+std::string HintFor(StatusCode code, const Subject& subject) {
+  const bool has_object = !subject.object.empty();
+  const std::string log =
+      has_object ? Command({"log", subject.store, subject.object}) : std::string();
+  switch (code) {
+    case StatusCode::kOk: break;
+    case StatusCode::kNotFound: return NotFoundHint(subject);
+    case StatusCode::kExists:
+      return subject.kind == Subject::Kind::kNewStore
+                 ? "nothing was changed; choose a directory that is missing or empty"
+                 : "nothing was changed";
+    case StatusCode::kInvalidArgument:
+      return subject.kind == Subject::Kind::kObject
+                 ? "OBJECT is NAMESPACE/NAME, each 1 to 512 bytes of UTF-8, such as rooms/lobby"
+                 : "see: " + Command({"--help"});
+    case StatusCode::kBusy: return "try again when the other transaction is over";
+    case StatusCode::kInUse:
+      return "one process owns a store at a time: wait for that process or end it, then try again";
+    case StatusCode::kReadOnly:
+      return "nothing was changed; opening a store writes to it, so this user must be able to "
+             "write to the directory and everything in it";
+    case StatusCode::kUnsupportedVersion:
+      return "nothing was changed; use the release of tidemark that wrote the store, or a newer "
+             "one";
+    case StatusCode::kFull:
+      return "what was committed before is safe, this change was not made; make room and try again";
+    case StatusCode::kMalformed:
+      return has_object ? "bookmarks are listed by: " + log
+                        : "a point is a bookmark, a time, or words such as \"5 minutes ago\"";
+    case StatusCode::kForeign:
+      return has_object ? "the bookmarks of this object are listed by: " + log : "";
+    case StatusCode::kExpired:
+      return has_object ? "the oldest point that is kept is the last line of: " +
+                              Command({"log", subject.store, subject.object, "--limit", "0"})
+                        : "";
+    case StatusCode::kFuture:
+      return has_object ? "is it a bookmark of another copy of this store? The latest is printed "
+                          "by: " +
+                              Command({"bookmark", subject.store, subject.object})
+                        : "";
+    case StatusCode::kLost:
+      return has_object ? "that commit was never confirmed; the latest one that survived is "
+                          "printed by: " +
+                              Command({"bookmark", subject.store, subject.object})
+                        : "";
+    case StatusCode::kCorruption:
+      return "see everything that is damaged with: " + Command({"verify", subject.store}) +
+             "; objects it does not name are whole";
+    case StatusCode::kIoError: return "see what the system says about the disk, then try again";
+    case StatusCode::kBroken: return "run the command again: opening the store recovers it";
+    case StatusCode::kOutOfRange:
+    case StatusCode::kLimitExceeded: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+Failure UsageFailure(std::string_view verb, const std::string& message) {
+  if (verb.empty()) return Failure("usage", kExitUsage, message, "see: " + Command({"--help"}));
+  return Failure("usage", kExitUsage, message, "see: " + Command({std::string(verb), "--help"}));
+}
+
+Failure FileFailure(const std::string& message, const std::string& hint) {
+  return Failure("file", kExitFailed, message, hint);
+}
+
+Failure Explain(const Status& status, const Subject& subject) {
+  return Failure(StatusCodeName(status.code()), ExitCodeOf(status.code()), status.message(),
+                 HintFor(status.code(), subject));
+}
+
+void PrintFailure(const Failure& failure, bool json) {
+  if (json) {
+    Json error = {{"code", failure.code},
+                  {"exit_code", static_cast<int>(failure.exit_code)},
+                  {"message", failure.message},
+                  {"hint", failure.hint}};
+    if (failure.sql_offset) error["offset"] = *failure.sql_offset;
+    std::fprintf(stderr, "%s\n", DumpJson({{"error", error}}).c_str());
+    return;
+  }
+  std::fprintf(stderr, "tidemark: %s\n", PrintableLine(failure.message).c_str());
+  if (!failure.excerpt.empty()) std::fprintf(stderr, "%s\n", failure.excerpt.c_str());
+  if (!failure.hint.empty())
+    std::fprintf(stderr, "  hint: %s\n", PrintableLine(failure.hint).c_str());
+}
+
+}  // namespace tidemark::tools

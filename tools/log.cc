@@ -1,0 +1,136 @@
+// tidemark log: the commits of an object, newest first.
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tools/session.h"
+#include "tools/table.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+constexpr uint64_t kDefaultLimit = 100;
+
+struct Arguments {
+  std::string store;
+  std::string object;
+  uint64_t limit = kDefaultLimit;
+};
+
+// Restores by their LSN: a restore's line says what it brought back.
+using Restores = std::map<Lsn, Bookmark>;
+
+class Printer {
+ public:
+  Printer(const Object& object, Restores restores, bool json)
+      : object_(object), restores_(std::move(restores)), json_(json) {}
+
+  void Begin(const std::string& store) {
+    if (json_) {
+      std::printf("{\"store\":%s,\"object\":%s,\"commits\":[", DumpJson(store).c_str(),
+                  DumpJson(object_.DisplayName()).c_str());
+    }
+  }
+
+  void Commit(const CommitInfo& commit) {
+    const auto restore = restores_.find(commit.lsn);
+    const std::string restored = restore == restores_.end() ? "" : restore->second.ToString();
+    if (json_) {
+      Json row = CommitJson(object_, commit);
+      if (restored.empty()) {
+        row["restored"] = nullptr;
+      } else {
+        row["restored"] = restored;
+      }
+      std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
+    } else {
+      std::string what(CommitKindName(commit.kind));
+      if (!restored.empty()) what += " of " + restored;
+      table_.AddRow({object_.BookmarkOf(commit).ToString(), FormatLocalTime(commit.time),
+                     FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what});
+    }
+    ++count_;
+  }
+
+  void End(bool more) {
+    if (json_) {
+      std::printf("],\"more\":%s}\n", more ? "true" : "false");
+      return;
+    }
+    table_.Finish();
+    if (more) {
+      std::fflush(stdout);
+      PrintNote("older commits are not shown; --limit N shows more, --limit 0 all");
+    }
+  }
+
+  uint64_t count() const { return count_; }
+
+ private:
+  const Object& object_;
+  const Restores restores_;
+  const bool json_;
+  uint64_t count_ = 0;
+  Table table_{
+      {{"BOOKMARK"}, {"TIME"}, {"PAGES", Align::kRight}, {"BYTES", Align::kRight}, {"WHAT"}}};
+};
+
+void Run(const Arguments& arguments, bool json) {
+  const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  Session session(arguments.store);
+  {
+    const std::shared_ptr<Object> object = session.OpenObject(name);
+    Restores restores;
+    for (const RestoreEntry& entry :
+         OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text))) {
+      restores[entry.lsn] = entry.to;
+    }
+    Printer printer(*object, std::move(restores), json);
+    bool more = false;
+    printer.Begin(session.path());
+    const Status status = object->History([&](const CommitInfo& commit) {
+      if (arguments.limit != 0 && printer.count() == arguments.limit) {
+        more = true;
+        return false;
+      }
+      printer.Commit(commit);
+      return true;
+    });
+    printer.End(more);
+    OrThrow(status, session.AboutObject(name.text));
+  }
+  session.Close();
+}
+
+}  // namespace
+
+void AddLog(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "log",
+       .summary = "List the commits of an object, newest first",
+       .usage = "STORE OBJECT [--limit N]",
+       .details = "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
+                  "restore left\nbehind are listed too: their bookmarks still work.",
+       .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10",
+       .json_fields = "{\"store\",\"object\",\"commits\":[…],\"more\"}; more: older commits exist. "
+                      "A commit has\n" +
+                      std::string(kCommitFields) +
+                      ",\nrestored (the bookmark that a restore brought back, else null)"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  verb->add_option("--limit", arguments->limit, "At most this many commits; 0 for all")
+      ->capture_default_str();
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

@@ -1,0 +1,96 @@
+// tidemark ls: the objects of a store, in order of their names.
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <tuple>
+#include <vector>
+
+#include "tools/session.h"
+#include "tools/table.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  std::string namespace_name;
+};
+
+// An object without a name is addressed by nothing on the command line yet: its id stands for it.
+std::string DisplayName(const ObjectSummary& object) {
+  return object.namespace_name + "/" + (object.name.empty() ? object.id.ToString() : object.name);
+}
+
+Json ObjectJson(const ObjectSummary& object) {
+  return {{"object", DisplayName(object)},        {"id", object.id.ToString()},
+          {"namespace", object.namespace_name},   {"name", object.name},
+          {"bytes", DatabaseBytes(object.head)},  {"page_size", object.head.page_size},
+          {"page_count", object.head.page_count}, {"commits", object.commit_count},
+          {"lsn", object.head.lsn.value},         {"last_change", FormatTime(object.head.time)}};
+}
+
+void Run(const Arguments& arguments, bool json) {
+  if (!arguments.namespace_name.empty()) {
+    OrThrow(ValidateNamespaceName(arguments.namespace_name),
+            {.kind = Subject::Kind::kNone, .store = arguments.store});
+  }
+  Session session(arguments.store);
+  // The engine lists by id, which is a hash. About 200 bytes an object are held here.
+  std::vector<ObjectSummary> objects;
+  OrThrow(session.store().ListObjects(arguments.namespace_name,
+                                      [&](const ObjectSummary& object) {
+                                        objects.push_back(object);
+                                        return true;
+                                      }),
+          session.AboutObject(""));
+  session.Close();
+  std::sort(objects.begin(), objects.end(), [](const ObjectSummary& a, const ObjectSummary& b) {
+    return std::tie(a.namespace_name, a.name, a.id) < std::tie(b.namespace_name, b.name, b.id);
+  });
+
+  if (json) {
+    // Written object by object: a million of them make no tree in memory.
+    std::printf("{\"store\":%s,\"objects\":[", DumpJson(session.path()).c_str());
+    for (size_t i = 0; i < objects.size(); ++i) {
+      std::printf("%s%s", i == 0 ? "" : ",", DumpJson(ObjectJson(objects[i])).c_str());
+    }
+    PrintLine("]}");
+    return;
+  }
+  Table table({{"OBJECT"}, {"SIZE", Align::kRight}, {"COMMITS", Align::kRight}, {"LAST CHANGE"}});
+  for (const ObjectSummary& object : objects) {
+    table.AddRow({DisplayName(object), FormatBytes(DatabaseBytes(object.head)),
+                  FormatCount(object.commit_count), FormatLocalTime(object.head.time)});
+  }
+  table.Finish();
+}
+
+}  // namespace
+
+void AddLs(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "ls",
+       .summary = "List objects with size, commits and last change",
+       .usage = "STORE [NAMESPACE]",
+       .details = "With TIDEMARK_STORE set, a single argument is the NAMESPACE, unless it has a "
+                  "slash in it,\nwhich no namespace has: then it is the STORE.",
+       .example = "tidemark ls /var/lib/rooms\ntidemark ls /var/lib/rooms rooms --json",
+       .json_fields = "{\"store\",\"objects\":[{\"object\",\"id\",\"namespace\",\"name\","
+                      "\"bytes\",\n  \"page_size\",\"page_count\",\"commits\",\"lsn\","
+                      "\"last_change\"}]}"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->AddOptional("NAMESPACE", "Only the objects of this namespace",
+                           &arguments->namespace_name);
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

@@ -1,0 +1,112 @@
+// tidemark restore: makes an earlier state of an object its present one.
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/session.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  std::string object;
+  std::string to;
+  bool dry_run = false;
+};
+
+std::string Describe(const Object& object, const CommitInfo& commit) {
+  return object.BookmarkOf(commit).ToString() + "  (" + FormatLocalTime(commit.time) + ", " +
+         FormatBytes(DatabaseBytes(commit)) + ")";
+}
+
+// Restoring what is there already would only add a line to the log, each time a script is run
+// again.
+bool SameState(const CommitInfo& a, const CommitInfo& b) {
+  return a.state_hash == b.state_hash && a.page_count == b.page_count && a.page_size == b.page_size;
+}
+
+void Run(const Arguments& arguments, bool json) {
+  const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  const Point to = ParsePointArgument(arguments.to, arguments.store, name);
+  Session session(arguments.store);
+  bool done = false;
+  {
+    const std::shared_ptr<Object> object = session.OpenObject(name);
+    RestoreInfo info = OrThrow(object->PlanRestore(to), session.AboutPoint(name.text));
+    const bool needed = !SameState(info.from, info.to);
+    if (!json) {
+      PrintLine(name.text);
+      PrintLine("  is at    " + Describe(*object, info.from));
+      PrintLine("  goes to  " + Describe(*object, info.to));
+      std::fflush(stdout);
+    }
+    if (needed && !arguments.dry_run) {
+      // The very commit that was shown, also if a time was given and time went on.
+      info = OrThrow(object->Restore(object->BookmarkOf(info.to)), session.AboutPoint(name.text));
+      done = true;
+    }
+    const std::string undo = RestoreCommand(session, name.text, info.undo);
+    if (json) {
+      Json document = {{"store", session.path()},
+                       {"object", name.text},
+                       {"done", done},
+                       {"dry_run", arguments.dry_run},
+                       {"from", CommitJson(*object, info.from)},
+                       {"to", CommitJson(*object, info.to)},
+                       {"result", nullptr},
+                       {"undo_bookmark", nullptr},
+                       {"undo", nullptr}};
+      if (done) document["result"] = CommitJson(*object, info.result);
+      if (needed) {
+        document["undo_bookmark"] = info.undo.ToString();
+        document["undo"] = undo;
+      }
+      PrintJson(document);
+    } else if (!needed) {
+      PrintLine("nothing to do: that is its present state");
+    } else if (done) {
+      PrintLine("done; nothing of its history is lost. To undo:");
+      PrintLine("  " + undo);
+    } else {
+      PrintLine("dry run: nothing was changed. Afterwards, this would undo it:");
+      PrintLine("  " + undo);
+    }
+  }
+  session.Close();
+}
+
+}  // namespace
+
+void AddRestore(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "restore",
+       .summary = "Bring an object back to a point of its past",
+       .usage = "STORE OBJECT --to POINT [--dry-run]",
+       .details = std::string("Takes the same time whatever the size of the object: nothing is "
+                              "copied, and nothing of its\nhistory is lost. Prints the command "
+                              "that undoes it.\n") +
+                  kPointHelp,
+       .example = "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\" --dry-run\n"
+                  "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"",
+       .json_fields = "{\"store\",\"object\",\"done\",\"dry_run\",\"from\",\"to\",\"result\","
+                      "\"undo_bookmark\",\"undo\"}; from, to and\nresult (null unless done) "
+                      "are commits:\n" +
+                      std::string(kCommitFields) +
+                      "\nundo is a command; null if the object is at that point already"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  verb->add_option("--to", arguments->to, "The POINT to go back to")->required();
+  verb->add_flag("--dry-run", arguments->dry_run, "Only say what would happen");
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

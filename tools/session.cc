@@ -1,0 +1,123 @@
+#include "tools/session.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace tidemark::tools {
+
+namespace {
+
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return path;
+  std::string text = absolute.lexically_normal().string();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+Subject MakeSubject(Subject::Kind kind, const std::string& store, const std::string& object) {
+  return {.kind = kind, .store = store, .object = object};
+}
+
+}  // namespace
+
+ObjectName ParseObjectName(const std::string& text, const std::string& store) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    throw UsageFailure("", "\"" + text +
+                               "\" names no object: OBJECT is NAMESPACE/NAME, such as "
+                               "rooms/lobby");
+  }
+  ObjectName object{
+      .namespace_name = text.substr(0, slash), .name = text.substr(slash + 1), .text = text};
+  const Subject subject = MakeSubject(Subject::Kind::kObject, store, text);
+  OrThrow(ValidateNamespaceName(object.namespace_name), subject);
+  OrThrow(ValidateName("object name", object.name), subject);
+  return object;
+}
+
+Point ParsePointArgument(const std::string& text, const std::string& store,
+                         const ObjectName& object) {
+  return OrThrow(ParsePoint(text, Clock::System()->Now()),
+                 MakeSubject(Subject::Kind::kPoint, AbsolutePath(store), object.text));
+}
+
+Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) {
+  store_ = OrThrow(Store::Open(directory, StoreOptions{}), AboutStore());
+}
+
+Session::~Session() {
+  // Only after a failure that is already on its way to the user, or work that needs no closing.
+  if (store_) static_cast<void>(store_->Close());
+}
+
+std::shared_ptr<Object> Session::OpenObject(const ObjectName& object) {
+  return OrThrow(store_->OpenObject(object.namespace_name, object.name, IfMissing::kFail),
+                 AboutObject(object.text));
+}
+
+std::shared_ptr<Object> Session::OpenOrCreateObject(const ObjectName& object) {
+  return OrThrow(store_->OpenObject(object.namespace_name, object.name, IfMissing::kCreate),
+                 AboutObject(object.text));
+}
+
+CommitInfo Session::ResolveCommit(const Object& object, const std::optional<Point>& at) {
+  if (!at) return object.head();
+  return OrThrow(object.Resolve(*at), AboutPoint(object.DisplayName()));
+}
+
+void Session::Close() {
+  const Status status = store_->Close();
+  store_.reset();
+  OrThrow(status, AboutStore());
+}
+
+Subject Session::AboutStore() const { return MakeSubject(Subject::Kind::kStore, path_, ""); }
+
+Subject Session::AboutObject(const std::string& object) const {
+  return MakeSubject(Subject::Kind::kObject, path_, object);
+}
+
+Subject Session::AboutPoint(const std::string& object) const {
+  return MakeSubject(Subject::Kind::kPoint, path_, object);
+}
+
+std::string_view CommitKindName(CommitKind kind) {
+  switch (kind) {
+    case CommitKind::kNone: return "none";
+    case CommitKind::kCommit: return "commit";
+    case CommitKind::kRestore: return "restore";
+  }
+  return "unknown";
+}
+
+uint64_t DatabaseBytes(const CommitInfo& commit) {
+  return uint64_t{commit.page_size} * commit.page_count;
+}
+
+Json CommitJson(const Object& object, const CommitInfo& commit) {
+  return {{"bookmark", object.BookmarkOf(commit).ToString()},
+          {"lsn", commit.lsn.value},
+          {"time", FormatTime(commit.time)},
+          {"kind", CommitKindName(commit.kind)},
+          {"page_size", commit.page_size},
+          {"page_count", commit.page_count},
+          {"bytes", DatabaseBytes(commit)},
+          {"pages_changed", commit.pages_changed},
+          {"log_bytes", commit.log_bytes}};
+}
+
+std::string RestoreCommand(const Session& session, const std::string& object,
+                           const Bookmark& bookmark) {
+  return Command({"restore", session.path(), object, "--to", bookmark.ToString()});
+}
+
+void PrintJson(const Json& json) { PrintLine(DumpJson(json)); }
+
+void PrintLine(const std::string& line) { std::printf("%s\n", line.c_str()); }
+
+void PrintNote(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+}  // namespace tidemark::tools

@@ -1,0 +1,85 @@
+// Session: the store that a verb works on, from opening to closing, and what names things in it.
+
+#ifndef TIDEMARK_TOOLS_SESSION_H_
+#define TIDEMARK_TOOLS_SESSION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/bookmark.h"
+#include "engine/object.h"
+#include "engine/store.h"
+#include "tools/failure.h"
+#include "tools/text.h"
+
+namespace tidemark::tools {
+
+// "rooms/lobby": the first slash ends the namespace, the name may have more of them.
+struct ObjectName {
+  std::string namespace_name;
+  std::string name;
+  std::string text;
+};
+
+// Throws Failure (usage) for a text that can name no object of any store.
+ObjectName ParseObjectName(const std::string& text, const std::string& store);
+
+// Parses a POINT; words are relative to now. Throws Failure (usage).
+Point ParsePointArgument(const std::string& text, const std::string& store,
+                         const ObjectName& object);
+
+// Parse arguments before making a Session: wrong usage must not touch the store.
+class Session {
+ public:
+  // Opens and recovers the store. Throws Failure.
+  explicit Session(const std::string& directory);
+  // Closes the store. A failure of that is not reported: use Close() for work that must hold.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Store& store() { return *store_; }
+  // For messages and for commands that can be pasted in any directory: an absolute path.
+  const std::string& path() const { return path_; }
+
+  // Throws Failure if it does not exist.
+  std::shared_ptr<Object> OpenObject(const ObjectName& object);
+  // A handle to an object that may not exist yet.
+  std::shared_ptr<Object> OpenOrCreateObject(const ObjectName& object);
+  // The commit at `at`, or the latest. Throws Failure.
+  CommitInfo ResolveCommit(const Object& object, const std::optional<Point>& at);
+
+  // Closes the store cleanly. Every handle must be gone. Throws Failure.
+  void Close();
+
+  Subject AboutStore() const;
+  Subject AboutObject(const std::string& object) const;
+  Subject AboutPoint(const std::string& object) const;
+
+ private:
+  std::string path_;
+  std::unique_ptr<Store> store_;
+};
+
+// "commit" or "restore".
+std::string_view CommitKindName(CommitKind kind);
+uint64_t DatabaseBytes(const CommitInfo& commit);
+
+// One commit as every verb's JSON shows it:
+//   {"bookmark","lsn","time","kind","page_size","page_count","bytes","pages_changed","log_bytes"}
+Json CommitJson(const Object& object, const CommitInfo& commit);
+
+// The command that brings `bookmark` back.
+std::string RestoreCommand(const Session& session, const std::string& object,
+                           const Bookmark& bookmark);
+
+// Prints on stdout, with a line end.
+void PrintJson(const Json& json);
+void PrintLine(const std::string& line);
+// A remark for people, on stderr.
+void PrintNote(const std::string& line);
+
+}  // namespace tidemark::tools
+
+#endif  // TIDEMARK_TOOLS_SESSION_H_

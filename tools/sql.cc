@@ -1,0 +1,215 @@
+// tidemark sql: runs SQL on an object, now or (to read) at a point of its past.
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tools/result_printer.h"
+#include "tools/session.h"
+#include "tools/sql_script.h"
+#include "tools/verbs.h"
+#include "vfs/database.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  std::string object;
+  std::string sql;
+  std::optional<std::string> at;
+  bool create = false;
+  bool csv = false;
+};
+
+std::string ReadStandardInput() {
+  std::string text;
+  char buffer[65536];
+  size_t size = 0;
+  while ((size = std::fread(buffer, 1, sizeof(buffer), stdin)) > 0) text.append(buffer, size);
+  if (std::ferror(stdin) != 0) {
+    throw FileFailure("cannot read the SQL from stdin", "nothing was changed");
+  }
+  return text;
+}
+
+// What the statements did to the object.
+struct Effect {
+  bool changed = false;
+  int64_t rows = 0;
+  std::optional<Bookmark> before;  // none for an object that did not exist
+  std::optional<Bookmark> after;   // none for one that still does not
+};
+
+// Waits until what was committed is durable.
+Effect FinishWriting(Session& session, Object& object, sqlite3* db, const CommitInfo& before,
+                     const std::string& name) {
+  Effect effect;
+  const CommitInfo after = object.head();
+  effect.changed = after.lsn != before.lsn;
+  effect.rows = sqlite3_total_changes64(db);
+  if (before.kind != CommitKind::kNone) effect.before = object.BookmarkOf(before);
+  if (after.kind != CommitKind::kNone) effect.after = object.BookmarkOf(after);
+  if (effect.changed) {
+    OrThrow(session.store().WaitDurable(after.lsn), session.AboutObject(name));
+  }
+  return effect;
+}
+
+void PrintEffect(const Session& session, const std::string& object, const Effect& effect) {
+  if (!effect.changed) return;
+  std::fflush(stdout);
+  const std::string rows = Plural(static_cast<uint64_t>(effect.rows), "row") + " changed";
+  if (!effect.before) {
+    PrintNote(object + ": created, " + rows);
+    return;
+  }
+  PrintNote(object + ": " + rows + "; the bookmark before is " + effect.before->ToString());
+  PrintNote("undo: " + RestoreCommand(session, object, *effect.before));
+}
+
+// The fields that follow the results.
+void PrintEffectJson(const Session& session, const std::string& object,
+                     const std::optional<std::string>& at, const Effect& effect) {
+  Json fields = {{"object", object},
+                 {"at", nullptr},
+                 {"changed", effect.changed},
+                 {"rows_changed", effect.rows},
+                 {"bookmark", nullptr},
+                 {"before", nullptr},
+                 {"undo", nullptr}};
+  if (at) fields["at"] = *at;
+  if (effect.after) fields["bookmark"] = effect.after->ToString();
+  if (effect.changed && effect.before) {
+    fields["before"] = effect.before->ToString();
+    fields["undo"] = RestoreCommand(session, object, *effect.before);
+  }
+  PrintLine("]," + DumpJson(fields).substr(1));
+}
+
+// Runs the statements; what was printed is a whole document whether they fail or not.
+std::optional<Failure> RunScript(Session& session, const ObjectName& name, Database& database,
+                                 const std::string& sql, ResultFormat format) {
+  if (format == ResultFormat::kJson) {
+    std::printf("{\"store\":%s,\"results\":[", DumpJson(session.path()).c_str());
+  }
+  const auto printer = ResultPrinter::Make(format);
+  try {
+    SqlScript(database, *printer, session.AboutObject(name.text)).Run(sql);
+  } catch (const Failure& failure) {
+    return failure;
+  }
+  return std::nullopt;
+}
+
+void RunAt(Session& session, const ObjectName& name, const Point& at, const std::string& sql,
+           ResultFormat format) {
+  const std::shared_ptr<Object> object = session.OpenObject(name);
+  const Bookmark bookmark = object->BookmarkOf(session.ResolveCommit(*object, at));
+  DatabaseOptions options;
+  options.if_missing = IfMissing::kFail;
+  options.read_only = true;
+  options.at = bookmark;
+  Database database =
+      OrThrow(Database::Open(session.store(), name.namespace_name, name.name, options),
+              session.AboutPoint(name.text));
+  const std::optional<Failure> failure = RunScript(session, name, database, sql, format);
+  if (format == ResultFormat::kJson) PrintEffectJson(session, name.text, bookmark.ToString(), {});
+  if (failure) throw Failure(*failure);
+}
+
+void RunNow(Session& session, const ObjectName& name, IfMissing if_missing, const std::string& sql,
+            ResultFormat format) {
+  const std::shared_ptr<Object> object = if_missing == IfMissing::kCreate
+                                             ? session.OpenOrCreateObject(name)
+                                             : session.OpenObject(name);
+  const CommitInfo before = object->head();
+  DatabaseOptions options;
+  // One wait for all commits of the text, at its end.
+  options.synchronous = Synchronous::kNormal;
+  Database database =
+      OrThrow(Database::Open(session.store(), name.namespace_name, name.name, options),
+              session.AboutObject(name.text));
+  std::optional<Failure> failure = RunScript(session, name, database, sql, format);
+  // Transactions that the text ended before the failure stay: they, too, must be told.
+  const Effect effect = FinishWriting(session, *object, database.handle(), before, name.text);
+  if (format == ResultFormat::kJson) {
+    PrintEffectJson(session, name.text, std::nullopt, effect);
+  } else {
+    PrintEffect(session, name.text, effect);
+  }
+  if (failure && failure->code == "sql") {
+    failure->hint = effect.changed ? "the transactions that ended before it stay, this one does not"
+                                   : "nothing was changed";
+  }
+  if (failure) throw Failure(*failure);
+}
+
+void Run(const Arguments& arguments, bool json) {
+  if (json && arguments.csv) throw UsageFailure("sql", "--json and --csv exclude each other");
+  if (arguments.at && arguments.create) {
+    throw UsageFailure("sql", "--create makes a new object, which has no past to look --at");
+  }
+  const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  std::optional<Point> at;
+  if (arguments.at) at = ParsePointArgument(*arguments.at, arguments.store, name);
+  const std::string sql = arguments.sql == "-" ? ReadStandardInput() : arguments.sql;
+  if (sql.find('\0') != std::string::npos) {
+    throw UsageFailure("sql", "the SQL has a NUL byte in it");
+  }
+
+  Session session(arguments.store);
+  const ResultFormat format = json            ? ResultFormat::kJson
+                              : arguments.csv ? ResultFormat::kCsv
+                                              : ResultFormat::kTable;
+  if (at) {
+    RunAt(session, name, *at, sql, format);
+  } else {
+    RunNow(session, name, arguments.create ? IfMissing::kCreate : IfMissing::kFail, sql, format);
+  }
+  session.Close();
+}
+
+}  // namespace
+
+void AddSql(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "sql",
+       .summary = "Run SQL on an object, now or in the past",
+       .usage = "STORE OBJECT [--at POINT] SQL",
+       .details = std::string(
+                      "SQL may hold several statements; they run as one transaction, all or none, "
+                      "unless the text has\nBEGIN and COMMIT itself. The verb ends when the change "
+                      "is durable, and prints (on stderr, or in\nthe JSON) the command that undoes "
+                      "it. An empty line stands between results of several statements.\n"
+                      "--csv: NULL is nothing, an empty text is \"\", a BLOB is x'00ff'.\n") +
+                  kPointHelp,
+       .example =
+           "tidemark sql /var/lib/rooms rooms/lobby --create \"create table t(a)\"\n"
+           "tidemark sql /var/lib/rooms rooms/lobby --at \"1 hour ago\" \"select * from t\"\n"
+           "tidemark sql /var/lib/rooms rooms/lobby - < script.sql",
+       .json_fields =
+           "{\"store\",\"results\":[{\"columns\":[…],\"rows\":[[…],…]},…],\"object\",\"at\","
+           "\"changed\",\n \"rows_changed\",\"bookmark\",\"before\",\"undo\"}; a BLOB (or text "
+           "that "
+           "is not UTF-8) is {\"blob\":\"00ff\"};\nundo is a command, before the bookmark that it "
+           "goes to: null if nothing was changed"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  positionals->Add("SQL", "The statements; - reads them from stdin", &arguments->sql);
+  verb->add_option("--at", arguments->at, "A read-only view of this POINT");
+  verb->add_flag("--create", arguments->create,
+                 "Make the object if it is missing (with the first statement that writes)");
+  verb->add_flag("--csv", arguments->csv, "Print results as CSV");
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

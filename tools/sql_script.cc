@@ -1,0 +1,201 @@
+#include "tools/sql_script.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "tools/text.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+constexpr size_t kExcerptBytes = 70;
+
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
+
+// The first word of a statement in upper case, comments skipped.
+std::string FirstWord(std::string_view sql) {
+  size_t i = 0;
+  while (i < sql.size()) {
+    if (IsSpace(sql[i]) || sql[i] == ';') {
+      ++i;
+    } else if (sql.substr(i, 2) == "--") {
+      i = std::min(sql.find('\n', i), sql.size());
+    } else if (sql.substr(i, 2) == "/*") {
+      const size_t end = sql.find("*/", i + 2);
+      i = end == std::string_view::npos ? sql.size() : end + 2;
+    } else {
+      break;
+    }
+  }
+  std::string word;
+  for (; i < sql.size(); ++i) {
+    const char upper = sql[i] >= 'a' && sql[i] <= 'z' ? static_cast<char>(sql[i] - 32) : sql[i];
+    if (upper < 'A' || upper > 'Z') break;
+    word += upper;
+  }
+  return word;
+}
+
+// Statements that control transactions themselves, or that do nothing or fail inside one.
+bool StandsAlone(std::string_view sql) {
+  static constexpr std::array<std::string_view, 10> kWords = {
+      "BEGIN",   "COMMIT", "END",    "ROLLBACK", "SAVEPOINT",
+      "RELEASE", "PRAGMA", "VACUUM", "ATTACH",   "DETACH"};
+  const std::string word = FirstWord(sql);
+  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+}
+
+// SQLite's code for what the engine has the better words for: it knows object, LSN and place.
+bool EngineKnowsBetter(int code) {
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FULL:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PROTOCOL: return true;
+    default: return false;
+  }
+}
+
+struct Place {
+  size_t line = 1;    // from 1
+  size_t column = 1;  // from 1, in bytes
+};
+
+Place PlaceOf(std::string_view text, size_t offset) {
+  Place place;
+  for (size_t i = 0; i < offset && i < text.size(); ++i) {
+    ++place.column;
+    if (text[i] == '\n') place = {.line = place.line + 1, .column = 1};
+  }
+  return place;
+}
+
+// The line that `offset` is in, or a part of it, with a mark below.
+std::string Excerpt(std::string_view text, size_t offset) {
+  offset = std::min(offset, text.size());
+  const size_t line_break = offset == 0 ? std::string_view::npos : text.rfind('\n', offset - 1);
+  size_t begin = line_break == std::string_view::npos ? 0 : line_break + 1;
+  size_t end = std::min(text.find('\n', offset), text.size());
+  if (offset - begin > kExcerptBytes / 2) begin = offset - kExcerptBytes / 2;
+  // Not inside a character.
+  while (begin < offset && (static_cast<uint8_t>(text[begin]) & 0xc0) == 0x80) ++begin;
+  end = std::min(end, begin + kExcerptBytes);
+  while (end < text.size() && end > offset && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  const std::string before = PrintableLine(text.substr(begin, offset - begin));
+  const std::string after = PrintableLine(text.substr(offset, end - offset));
+  return "  " + before + after + "\n  " + std::string(DisplayWidth(before), ' ') + "^";
+}
+
+}  // namespace
+
+SqlScript::SqlScript(Database& database, ResultPrinter& printer, Subject subject)
+    : database_(database), printer_(printer), subject_(std::move(subject)) {}
+
+void SqlScript::Run(std::string_view text) {
+  text_ = text;
+  sqlite3* db = database_.handle();
+  size_t position = 0;
+  while (position < text_.size()) {
+    const bool alone = StandsAlone(std::string_view(text_).substr(position));
+    if (alone && own_transaction_) Commit(position);
+    sqlite3_stmt* raw = nullptr;
+    const char* tail = nullptr;
+    const int code = sqlite3_prepare_v2(db, text_.data() + position,
+                                        static_cast<int>(text_.size() - position + 1), &raw, &tail);
+    const Statement statement(raw);
+    if (code != SQLITE_OK) Fail(position);
+    if (statement) {
+      if (!alone && sqlite3_get_autocommit(db) != 0) Begin();
+      RunStatement(statement.get(), position);
+    }
+    position = static_cast<size_t>(tail - text_.data());
+  }
+  if (own_transaction_) Commit(text_.size());
+  if (sqlite3_get_autocommit(db) == 0) {
+    sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+    throw Failure("sql", kExitFailed, "the SQL ends inside a transaction that it began",
+                  "that transaction was rolled back; end the text with COMMIT");
+  }
+}
+
+void SqlScript::RunStatement(sqlite3_stmt* statement, size_t position) {
+  const bool has_columns = sqlite3_column_count(statement) > 0;
+  bool begun = false;
+  int code = SQLITE_ROW;
+  while (code == SQLITE_ROW) {
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+      if (begun) printer_.End();
+      Fail(position);
+    }
+    // Not before the first step: a statement that fails there has no result.
+    if (has_columns && !begun) {
+      printer_.Begin(statement);
+      begun = true;
+    }
+    if (code == SQLITE_ROW && has_columns) printer_.Row(statement);
+  }
+  if (begun) printer_.End();
+}
+
+void SqlScript::Begin() {
+  if (sqlite3_exec(database_.handle(), "BEGIN", nullptr, nullptr, nullptr) != SQLITE_OK) Fail(0);
+  own_transaction_ = true;
+}
+
+void SqlScript::Commit(size_t position) {
+  own_transaction_ = false;
+  // ON CONFLICT ROLLBACK and some errors end a transaction by themselves.
+  if (sqlite3_get_autocommit(database_.handle()) != 0) return;
+  if (sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) {
+    Fail(position);
+  }
+}
+
+void SqlScript::Fail(size_t position) {
+  const Failure failure = SqlFailure(position);
+  if (sqlite3_get_autocommit(database_.handle()) == 0) {
+    sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  throw failure;
+}
+
+Failure SqlScript::SqlFailure(size_t position) const {
+  sqlite3* db = database_.handle();
+  const int code = sqlite3_errcode(db);
+  if (EngineKnowsBetter(code)) return Explain(database_.ErrorStatus(), subject_);
+
+  const std::string message = sqlite3_errmsg(db);
+  const bool read_only = (code & 0xff) == SQLITE_READONLY;
+  Failure failure(read_only ? StatusCodeName(StatusCode::kReadOnly) : "sql", kExitFailed, message,
+                  read_only ? "a view of the past (--at) cannot be written; restore the object to "
+                              "go on from there"
+                            : "");
+  const int offset = sqlite3_error_offset(db);
+  if (offset >= 0) {
+    // SQLite counts from the beginning of the statement, a user from that of the text.
+    const size_t absolute = position + static_cast<size_t>(offset);
+    const Place place = PlaceOf(text_, absolute);
+    failure.sql_offset = static_cast<int64_t>(absolute);
+    failure.message += " at offset " + std::to_string(absolute) + " (line " +
+                       std::to_string(place.line) + ", column " + std::to_string(place.column) +
+                       ")";
+    failure.excerpt = Excerpt(text_, absolute);
+  }
+  return failure;
+}
+
+}  // namespace tidemark::tools

@@ -1,0 +1,47 @@
+// SqlScript: runs a text of SQL statements on a connection, as one transaction where it can.
+
+#ifndef TIDEMARK_TOOLS_SQL_SCRIPT_H_
+#define TIDEMARK_TOOLS_SQL_SCRIPT_H_
+
+#include <sqlite3.h>
+
+#include <string>
+#include <string_view>
+
+#include "tools/failure.h"
+#include "tools/result_printer.h"
+#include "vfs/database.h"
+
+namespace tidemark::tools {
+
+// Statements that stand between BEGIN, COMMIT, SAVEPOINT, PRAGMA, VACUUM, ATTACH and the like run
+// as one transaction, so that an error in the third does not leave the first two done. Where the
+// text has a BEGIN of its own, that counts.
+class SqlScript {
+ public:
+  // `database` and `printer` must outlive it. Errors in the engine are explained as about
+  // `subject`.
+  SqlScript(Database& database, ResultPrinter& printer, Subject subject);
+
+  // Throws Failure at the first statement that fails; the transaction it stands in is rolled back
+  // then. A text that ends inside a transaction is a failure, too.
+  void Run(std::string_view text);
+
+ private:
+  void RunStatement(sqlite3_stmt* statement, size_t position);
+  void Begin();
+  void Commit(size_t position);
+  // Rolls back what is open and throws.
+  [[noreturn]] void Fail(size_t position);
+  Failure SqlFailure(size_t position) const;
+
+  Database& database_;
+  ResultPrinter& printer_;
+  const Subject subject_;
+  std::string text_;
+  bool own_transaction_ = false;  // Begin() opened it, not the text
+};
+
+}  // namespace tidemark::tools
+
+#endif  // TIDEMARK_TOOLS_SQL_SCRIPT_H_

@@ -1,0 +1,98 @@
+// tidemark stat: sizes, counts and positions of a store.
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/session.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+Json StatsJson(const std::string& path, const StoreStats& stats) {
+  return {{"store", path},
+          {"store_id", stats.store_id},
+          {"format_version", stats.format_version},
+          {"epoch", stats.epoch},
+          {"namespaces", stats.namespace_count},
+          {"objects", stats.object_count},
+          {"damaged_objects", stats.damaged_object_count},
+          {"horizon", FormatTime(stats.horizon)},
+          {"last_lsn", stats.last_lsn.value},
+          {"durable_lsn", stats.durable_lsn.value},
+          {"checkpoint_lsn", stats.checkpoint_lsn.value},
+          {"segments", stats.segment_count},
+          {"spare_segments", stats.spare_segment_count},
+          {"log_bytes", stats.log_bytes},
+          {"log_file_bytes", stats.log_file_bytes},
+          {"index_bytes", stats.index_bytes},
+          {"index_file_bytes", stats.index_file_bytes},
+          {"recent_versions", stats.recent_version_count}};
+}
+
+void PrintField(const std::string& name, const std::string& value) {
+  PrintLine(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') +
+            PrintableLine(value));
+}
+
+void PrintStats(const std::string& path, const StoreStats& stats) {
+  PrintField("store", path);
+  PrintField("id", stats.store_id + ", format version " + std::to_string(stats.format_version));
+  PrintField("objects", FormatCount(stats.object_count) + " in " +
+                            Plural(stats.namespace_count, "namespace") +
+                            (stats.damaged_object_count == 0
+                                 ? std::string()
+                                 : ", " + FormatCount(stats.damaged_object_count) + " damaged"));
+  PrintField("log", FormatBytes(stats.log_bytes) + " in " + Plural(stats.segment_count, "segment") +
+                        " of " + FormatBytes(stats.log_file_bytes) + ", " +
+                        FormatCount(stats.spare_segment_count) + " of them spare");
+  PrintField("index", FormatBytes(stats.index_bytes) + " in a file of " +
+                          FormatBytes(stats.index_file_bytes));
+  PrintField("LSN", "last " + std::to_string(stats.last_lsn.value) + ", durable " +
+                        std::to_string(stats.durable_lsn.value) + ", checkpoint " +
+                        std::to_string(stats.checkpoint_lsn.value) + " (" +
+                        Plural(stats.recent_version_count, "page version") + " since)");
+  PrintField("epoch", std::to_string(stats.epoch) + " (opened that many times)");
+  PrintField("horizon", FormatLocalTime(stats.horizon) + " (bookmarks reach back to here)");
+}
+
+void Run(const std::string& directory, bool json) {
+  Session session(directory);
+  const StoreStats stats = session.store().Stats();
+  session.Close();
+  if (json) {
+    PrintJson(StatsJson(session.path(), stats));
+  } else {
+    PrintStats(session.path(), stats);
+  }
+}
+
+}  // namespace
+
+void AddStat(CLI::App& app, Invocation* invocation) {
+  struct Arguments {
+    std::string store;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "stat",
+       .summary = "Show sizes, segments, index, counts, horizon and LSNs",
+       .usage = "STORE",
+       .details = "As found when the store was opened, which writes a few records itself.",
+       .example = "tidemark stat /var/lib/rooms",
+       .json_fields =
+           "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
+           " \"damaged_objects\",\"horizon\",\"last_lsn\",\"durable_lsn\",\"checkpoint_lsn\",\n"
+           " \"segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
+           " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(arguments->store, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools

@@ -1,0 +1,32 @@
+// The verbs of the command line, one file each. Each adds itself to the parser and, if it is the
+// one that was named, sets invocation->run.
+
+#ifndef TIDEMARK_TOOLS_VERBS_H_
+#define TIDEMARK_TOOLS_VERBS_H_
+
+#include "tools/command_line.h"
+
+namespace tidemark::tools {
+
+inline constexpr char kPointHelp[] =
+    "POINT is a bookmark, an RFC 3339 time (local time if it names no zone), unix seconds, or "
+    "words such as \"5 minutes ago\". A time means the last commit at or before it.";
+inline constexpr char kObjectHelp[] = "NAMESPACE/NAME of the object, such as rooms/lobby";
+inline constexpr char kCommitFields[] =
+    "bookmark, lsn, time, kind (\"commit\", \"restore\"), page_size, page_count,\n"
+    "bytes (of the database), pages_changed, log_bytes";
+
+void AddInit(CLI::App& app, Invocation* invocation);
+void AddImport(CLI::App& app, Invocation* invocation);
+void AddExport(CLI::App& app, Invocation* invocation);
+void AddSql(CLI::App& app, Invocation* invocation);
+void AddLs(CLI::App& app, Invocation* invocation);
+void AddLog(CLI::App& app, Invocation* invocation);
+void AddBookmark(CLI::App& app, Invocation* invocation);
+void AddRestore(CLI::App& app, Invocation* invocation);
+void AddVerify(CLI::App& app, Invocation* invocation);
+void AddStat(CLI::App& app, Invocation* invocation);
+
+}  // namespace tidemark::tools
+
+#endif  // TIDEMARK_TOOLS_VERBS_H_
