@@ -29,7 +29,7 @@ void Live(uint64_t seed, int steps) {
       case 3:
       case 4:
       case 5: status = model.Sync(sim.store()); break;
-      case 6: model.Check(sim.store(), StoreModel::After::kReopen); break;
+      case 6: model.Check(sim.store(), StoreModel::After::kWork); break;
       case 7:
         if (random.OneIn(4)) {
           status = sim.Close();
@@ -61,6 +61,7 @@ void Live(uint64_t seed, int steps) {
     ASSERT_OK(status) << "step " << step;
   }
   if (::testing::Test::HasFailure()) return;
+  sim.fs().CrashAt(UINT64_MAX / 2);
   model.CheckHistory(sim.store());
   ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim.store().Verify());
   for (const Damage& damage : report.damage) ADD_FAILURE() << damage.object << damage.message;

@@ -46,7 +46,7 @@ class StoreModel {
 
   // Holds the store against the model, and fails the test where they differ. With `after_crash`
   // unconfirmed versions may be gone; they are then forgotten here, too.
-  enum class After { kReopen, kCrash };
+  enum class After { kWork, kReopen, kCrash };
   void Check(Store& store, After after);
   // Every version of every object, through bookmarks.
   void CheckHistory(Store& store);
