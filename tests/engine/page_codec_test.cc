@@ -173,7 +173,8 @@ TEST(PageCodecTest, CompressionRoundTrip) {
   for (size_t size = 512; size <= 65536; size *= 2) {
     Buffer page(size);
     for (size_t i = 0; i < size; ++i) {
-      page[i] = static_cast<std::byte>(random.OneIn(50) ? random.Next() : kText[i % kText.size()]);
+      page[i] = static_cast<std::byte>(
+          random.OneIn(50) ? random.Next() & 0xff : static_cast<uint64_t>(kText[i % kText.size()]));
     }
     Buffer out = BytesOf({9});
     ASSERT_TRUE(CompressPage(page, out));
