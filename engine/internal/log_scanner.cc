@@ -164,7 +164,6 @@ class Scanner {
   // Is there proof that records above last_lsn were durable?
   Result<bool> IsDamage() {
     if (end_.proven_lsn > end_.last_lsn) return true;
-    if (end_.closed) return false;  // written last of all
     uint32_t from = end_.position.offset;
     while (true) {
       TIDEMARK_ASSIGN_OR_RETURN(const uint32_t offset, window_->FindGroup(from));
