@@ -1,0 +1,98 @@
+// Transaction's inside: what is staged, and its way into the log.
+//
+// Two sources: engine/transaction.cc stages pages and holds the write lock;
+// engine/internal/transaction_commit.cc encodes and publishes.
+//
+// The state hash is kept as the pages change: placing a page takes out the hash of what it was and
+// puts in its own, cutting pages off takes theirs out. What is staged counts only when it is
+// encoded.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_TRANSACTION_IMPL_H_
+#define TIDEMARK_ENGINE_INTERNAL_TRANSACTION_IMPL_H_
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/internal/page_codec.h"
+#include "engine/internal/record.h"
+#include "engine/internal/staged_pages.h"
+#include "engine/internal/store_impl.h"
+#include "engine/object.h"
+#include "engine/transaction.h"
+
+namespace tidemark {
+
+class Transaction::Impl {
+ public:
+  explicit Impl(std::shared_ptr<Object> object)
+      : object_(std::move(object)), store_(*object_->store_), state_(object_->state_) {}
+
+  Status Begin();
+  void End();
+  Status ResetPageSize(uint32_t page_size);
+  Status WritePage(PageNo page, internal::ConstBytes image);
+  Status ReadPage(PageNo page, std::span<std::byte> out);
+  Status SetPageCount(uint32_t count);
+  Status Prepare(PreImageSource* pre_images);
+  Result<CommitInfo> Publish();
+  void Rollback();
+
+  bool active() const { return active_; }
+  const CommitInfo& base() const { return base_; }
+  uint32_t page_size() const { return page_size_; }
+  uint32_t page_count() const { return page_count_; }
+  bool has_changes() const {
+    return !staged_.empty() || !batches_.empty() || rewrite_ || page_count_ != base_.page_count ||
+           kept_ != base_.page_count;
+  }
+
+ private:
+  // What a page is before the staged image: a version, or nothing.
+  Result<std::optional<internal::PageVersion>> Current(PageNo page) const;
+  // Adds one page to `payload_` and `changes_`, and its hashes to `state_hash`.
+  Status EncodePage(PageNo page, internal::ConstBytes image, bool compress,
+                    PreImageSource* pre_images, uint64_t* state_hash);
+  Status EncodeZeros(uint64_t* state_hash);
+  Status WriteBatch();
+  Status DropPagesAbove(uint32_t count);
+  void ForgetBatches();
+  void Stand(const CommitInfo& base, std::shared_ptr<internal::Timeline> timeline);
+
+  const std::shared_ptr<Object> object_;
+  internal::StoreImpl& store_;
+  const std::shared_ptr<internal::ObjectState> state_;
+
+  bool active_ = false;
+  CommitInfo base_;
+  std::shared_ptr<internal::Timeline>
+      timeline_;  // of the base; null for an object that does not exist
+
+  uint32_t page_size_ = 0;
+  uint32_t page_count_ = 0;
+  uint32_t kept_ = 0;        // pages of the base up to here were never cut off
+  bool rewrite_ = false;     // inherits no pages: another page size
+  uint64_t state_hash_ = 0;  // with what was written in batches, without what is staged
+  internal::StagedPages staged_;
+
+  std::vector<internal::BatchReference> batches_;
+  uint64_t batch_bytes_ = 0;
+  size_t batch_pages_ = 0;
+  Lsn first_batch_;
+  std::unordered_map<uint32_t, internal::PageVersion>
+      placed_;  // pages in batches, as the last batch has them
+
+  // Of Prepare, for Publish.
+  internal::CommitQueue::Reservation reservation_;
+  uint64_t prepared_hash_ = 0;
+  internal::Buffer payload_;
+  std::vector<internal::PageChange> changes_;  // locations relative to the payload until published
+  internal::Buffer patch_;
+  internal::Buffer page_;
+  internal::Buffer fields_;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_TRANSACTION_IMPL_H_
