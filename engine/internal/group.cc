@@ -89,6 +89,7 @@ bool IsGroupHeader(const format::GroupHeader& header, uint64_t incarnation) {
 }
 
 bool IsGroupIntact(ConstBytes group, uint64_t incarnation) {
+  if (group.size() < sizeof(format::GroupHeader)) return false;
   format::GroupHeader header;
   std::memcpy(&header, group.data(), sizeof(header));
   return group.size() == header.length &&
