@@ -279,6 +279,7 @@ std::optional<PageVersionView> ParsePageVersion(ConstBytes bytes) {
   }
   const uint32_t data_length = reader.Varint32();
   if (data_length > 2 * format::kMaxPageSize) return std::nullopt;
+  if (view.form == format::PageForm::kZero && data_length != 0) return std::nullopt;
   view.data = reader.Span(data_length);
   if (!reader.ok() || !view.page.valid()) return std::nullopt;
   view.length = reader.position();
