@@ -1,0 +1,287 @@
+// Records, as engine/format.h gives them, pinned byte for byte; and what is not as it says is
+// refused. Segments and groups are in format_test.cc, which also says where the hashes come from.
+
+#include "engine/internal/record.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/internal/page_codec.h"
+#include "tests/support/golden_bytes.h"
+
+namespace tidemark::internal {
+namespace {
+
+using format::TimelineOperation;
+using testing::Golden;
+using testing::GuardedBytes;
+using testing::Hex;
+using testing::Unhex;
+
+constexpr uint64_t kIncarnation = 0x1122334455667788;
+constexpr uint64_t kStateHash = 0x8877665544332211;
+
+ObjectId TestId() {
+  ObjectId id;
+  for (size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::byte>(0xa0 + i);
+  return id;
+}
+
+#define ID_HEX "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+
+template <typename Encode, typename Fields>
+Buffer Encoded(Encode encode, const Fields& fields) {
+  Buffer out;
+  encode(fields, out);
+  return out;
+}
+
+// The fields of every kind in use that has some: a value, its bytes, and whether bytes are such.
+struct Sample {
+  const char* name;
+  Buffer bytes;
+  const char* golden;
+  std::function<bool(ConstBytes)> decodes;
+};
+
+std::vector<Sample> Samples() {
+  const FrameFields frame{.timeline = TimelineId(300),
+                          .page_size = 4096,
+                          .page_count = 200,
+                          .state_hash = kStateHash,
+                          .version_count = 2,
+                          .batches = {}};
+  FrameFields with_batches = frame;
+  with_batches.page_size = 65536;
+  with_batches.batches = {{.location = {3, 8248}, .record_hash = 0x0102030405060708},
+                          {.location = {4, 8192}, .record_hash = 0x1112131415161718}};
+  const BatchFields batch{.timeline = TimelineId(0),
+                          .first_batch = Lsn(129),
+                          .pages = {{PageNo(1), 11}, {PageNo(3), 300}, {PageNo(400), 12}}};
+  const OpenFields open{.epoch = 8, .previous_end = Lsn(1000), .library_version = "0.1.0"};
+  const NamespaceFields name_space{.name = "Rooms", .unique_key = "key"};
+  const ObjectFields object{.namespace_id = 200, .id = TestId(), .name = "lobby"};
+  const TimelineFields restore{.operation = TimelineOperation::kRestore,
+                               .object = TestId(),
+                               .parent = TimelineId(5),
+                               .parent_lsn = Lsn(1000),
+                               .page_size = 512,
+                               .page_count = 9,
+                               .state_hash = kStateHash,
+                               .from = "ab",
+                               .to = "c"};
+  TimelineFields rewrite = restore;
+  rewrite.operation = TimelineOperation::kRewrite;
+  rewrite.page_size = 0;
+  rewrite.page_count = 0;
+  rewrite.state_hash = 0;
+  const auto decodes = [](auto decode) {
+    return [decode](ConstBytes bytes) { return decode(bytes).has_value(); };
+  };
+  return {
+      {"frame", Encoded(EncodeFrame, frame),
+       "ac02"              // timeline 300
+       "00"                // flags
+       "0c"                // page size 2^12
+       "c801"              // 200 pages
+       "1122334455667788"  // state hash
+       "02",               // 2 versions
+       decodes(DecodeFrame)},
+      {"frame with batches", Encoded(EncodeFrame, with_batches),
+       "ac02"
+       "01"  // flags: has batches
+       "10"  // page size 2^16
+       "c801 1122334455667788 02"
+       "02"                // 2 batches
+       "03 b840"           // segment 3, offset 8248
+       "0807060504030201"  // record hash
+       "04 8040 1817161514131211",
+       decodes(DecodeFrame)},
+      {"batch", Encoded(EncodeBatch, batch),
+       "00"        // timeline: a new object's first
+       "8101"      // LSN of the first batch
+       "03"        // 3 versions
+       "01 0b"     // page 1, 11 bytes
+       "02 ac02"   // page 3, 300 bytes
+       "8d03 0c",  // page 400, 12 bytes
+       decodes(DecodeBatch)},
+      {"open", Encoded(EncodeOpen, open),
+       "08"             // epoch
+       "e807"           // LSN of the last record before
+       "05302e312e30",  // "0.1.0"
+       decodes(DecodeOpen)},
+      {"namespace", Encoded(EncodeNamespace, name_space),
+       "05526f6f6d73"  // "Rooms"
+       "036b6579",     // "key"
+       decodes(DecodeNamespace)},
+      {"object", Encoded(EncodeObject, object),
+       "c801"           // namespace 200
+       ID_HEX           //
+       "056c6f626279",  // "lobby"
+       decodes(DecodeObject)},
+      {"timeline: restore", Encoded(EncodeTimeline, restore),
+       "01"                // operation
+       ID_HEX              //
+       "05 e807"           // parent timeline and LSN
+       "09"                // page size 2^9
+       "09"                // 9 pages
+       "1122334455667788"  // state hash
+       "026162 0163",      // from and to
+       decodes(DecodeTimeline)},
+      {"timeline: rewrite", Encoded(EncodeTimeline, rewrite),
+       "08"              // operation
+       ID_HEX "05 e807"  //
+       "00 00"           // no page size yet, no pages
+       "0000000000000000 026162 0163",
+       decodes(DecodeTimeline)},
+  };
+}
+
+// Goal: the fields of every kind never change their bytes, and decode to what they were.
+TEST(RecordFormatTest, FieldsOfEveryKind) {
+  for (const Sample& sample : Samples()) {
+    SCOPED_TRACE(sample.name);
+    EXPECT_EQ(Hex(sample.bytes), Golden(sample.golden));
+    EXPECT_TRUE(sample.decodes(sample.bytes));
+  }
+  const auto frame = DecodeFrame(Unhex(Samples()[1].golden));
+  ASSERT_TRUE(frame.has_value());
+  EXPECT_EQ(frame->page_size, 65536u);
+  ASSERT_EQ(frame->batches.size(), 2u);
+  EXPECT_EQ(frame->batches[1].location, (Location{4, 8192}));
+  EXPECT_EQ(frame->batches[1].record_hash, 0x1112131415161718u);
+  const auto batch = DecodeBatch(Unhex(Samples()[2].golden));
+  ASSERT_TRUE(batch.has_value());
+  ASSERT_EQ(batch->pages.size(), 3u);
+  EXPECT_EQ(batch->pages[2].page, PageNo(400));
+  EXPECT_EQ(batch->pages[2].length, 12u);
+  const auto timeline = DecodeTimeline(Unhex(Samples()[6].golden));
+  ASSERT_TRUE(timeline.has_value());
+  EXPECT_EQ(timeline->object, TestId());
+  EXPECT_EQ(timeline->parent_lsn, Lsn(1000));
+  EXPECT_EQ(timeline->from, "ab");
+  EXPECT_EQ(timeline->to, "c");
+}
+
+// Goal: fields are exactly what format.h allows. Method: cut them everywhere, go on behind them,
+// write a varint longer than it is, and set what is unknown or reserved.
+TEST(RecordFormatTest, OtherFieldsAreRefused) {
+  for (const Sample& sample : Samples()) {
+    SCOPED_TRACE(sample.name);
+    for (size_t size = 0; size < sample.bytes.size(); ++size) {
+      const GuardedBytes cut(ConstBytes(sample.bytes).first(size));
+      EXPECT_FALSE(sample.decodes(cut.bytes())) << size;
+    }
+    Buffer longer = sample.bytes;
+    longer.push_back(std::byte{0});
+    EXPECT_FALSE(sample.decodes(longer));
+  }
+
+  const std::string tail = "c801 1122334455667788 02";
+  EXPECT_TRUE(DecodeFrame(Unhex("05 00 00" + tail)).has_value());
+  EXPECT_FALSE(DecodeFrame(Unhex("8500 00 00" + tail)).has_value());        // 5 in two bytes
+  EXPECT_TRUE(DecodeFrame(Unhex("05 06 0c" + tail + "8101")).has_value());  // alarm, schema
+  EXPECT_FALSE(DecodeFrame(Unhex("05 06 0c" + tail)).has_value());          // alarm missing
+  for (unsigned bit = 3; bit < 8; ++bit) {
+    Buffer frame = Unhex("05 00 0c" + tail);
+    frame[1] = static_cast<std::byte>(1u << bit);
+    EXPECT_FALSE(DecodeFrame(frame).has_value()) << "flag bit " << bit;
+  }
+  for (unsigned value = 0; value < 256; ++value) {
+    Buffer frame = Unhex("05 00 0c" + tail);
+    frame[2] = static_cast<std::byte>(value);
+    EXPECT_EQ(DecodeFrame(frame).has_value(), value == 0 || (value >= 9 && value <= 16)) << value;
+    Buffer timeline = Samples()[6].bytes;
+    timeline[0] = static_cast<std::byte>(value);
+    EXPECT_EQ(DecodeTimeline(timeline).has_value(), value == 1 || value == 8) << value;
+  }
+  // The same page twice; a page beyond 32 bits; more pages than bytes.
+  EXPECT_FALSE(DecodeBatch(Unhex("05 00 02 010b 000b")).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("05 00 02 010b ffffffff0f0b")).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("05 00 ffffffffffffffffff01 010b")).has_value());
+  EXPECT_FALSE(DecodeFrame(Unhex("0501 0c" + tail + "ffffffffffffffffff01")).has_value());
+  EXPECT_FALSE(DecodeNamespace(Unhex("ffffffffffffffffff01 00")).has_value());
+}
+
+// Goal: a record never changes its bytes; any other than it was, of another life of the file, of a
+// kind that is not in use, or cut, is refused. Method: the shortest record and one with a payload;
+// every byte of the hashed part in every way, every prefix.
+TEST(RecordFormatTest, Records) {
+  Buffer close;
+  const AppendedRecord appended =
+      AppendRecord(RecordKind::kClose, {.lsn_delta = 0, .time_delta = 0, .group_offset = 56}, {},
+                   {}, kIncarnation, close);
+  EXPECT_EQ(Hex(close), Golden("04 03 00 00 00 38 c6cce8caac3362e2"));
+  EXPECT_EQ(appended.payload_offset, close.size());
+
+  const Buffer fields = Unhex("aabbcc");
+  const Buffer payload(300, std::byte{0x5a});
+  Buffer record;
+  AppendRecord(RecordKind::kBatch, {.lsn_delta = 200, .time_delta = 300, .group_offset = 86},
+               fields, payload, kIncarnation, record);
+  const size_t payload_offset = 1 + 1 + 2 + 5 + 3 + 8;
+  RecordView view;
+  ASSERT_EQ(ParseRecord(record, kIncarnation, view), ParseOutcome::kOk);
+  EXPECT_EQ(view.kind, RecordKind::kBatch);
+  EXPECT_EQ(view.place.lsn_delta, 200u);
+  EXPECT_EQ(view.place.time_delta, 300u);
+  EXPECT_EQ(view.place.group_offset, 86u);
+  EXPECT_EQ(Hex(view.fields), "aabbcc");
+  EXPECT_EQ(view.payload_offset, payload_offset);
+  EXPECT_EQ(view.payload_length, payload.size());
+  EXPECT_EQ(view.length, record.size());
+  EXPECT_EQ(ParseRecord(record, kIncarnation + 1, view), ParseOutcome::kBad);
+  EXPECT_EQ(ParseRecord(close, kIncarnation + 1, view), ParseOutcome::kBad);
+
+  for (size_t size = 0; size < record.size(); ++size) {
+    const GuardedBytes cut(ConstBytes(record).first(size));
+    const ParseOutcome outcome = ParseRecord(cut.bytes(), kIncarnation, view);
+    if (size < payload_offset) {
+      ASSERT_EQ(outcome, ParseOutcome::kShort) << size;
+      ASSERT_GT(view.length, size);
+    } else {
+      ASSERT_EQ(outcome, ParseOutcome::kOk) << size;
+    }
+  }
+  for (size_t i = 0; i < payload_offset; ++i) {
+    for (unsigned flip = 1; flip < 256; ++flip) {
+      Buffer damaged = record;
+      damaged[i] ^= static_cast<std::byte>(flip);
+      const GuardedBytes guarded(damaged);
+      ASSERT_NE(ParseRecord(guarded.bytes(), kIncarnation, view), ParseOutcome::kOk) << i;
+    }
+  }
+}
+
+// Goal: a kind that is reserved or unknown is refused although its hash is right; so is a header
+// without room for the common fields.
+TEST(RecordFormatTest, OtherRecordsAreRefused) {
+  for (unsigned kind = 0; kind < 256; ++kind) {
+    Buffer record;
+    AppendRecord(static_cast<RecordKind>(kind), {}, {}, {}, kIncarnation, record);
+    RecordView view;
+    EXPECT_EQ(ParseRecord(record, kIncarnation, view) == ParseOutcome::kOk, kind >= 1 && kind <= 7)
+        << kind;
+  }
+  // Header length 2: no group offset. LSN in two bytes that fits one. Lengths beyond 1 GiB.
+  for (const char* const header : {"04 02 00 00 00", "04 04 00 8000 00 38"}) {
+    Buffer record = Unhex(header);
+    const uint64_t hash = SeededHash(record, kIncarnation);
+    record.insert(record.end(), reinterpret_cast<const std::byte*>(&hash),
+                  reinterpret_cast<const std::byte*>(&hash) + sizeof(hash));
+    RecordView view;
+    EXPECT_EQ(ParseRecord(record, kIncarnation, view), ParseOutcome::kBad) << header;
+  }
+  for (const char* const lengths : {"04 ffffffffffffffffff01 00", "04 03 ffffffffffffffffff01"}) {
+    Buffer record = Unhex(lengths);
+    record.resize(100);
+    RecordView view;
+    EXPECT_EQ(ParseRecord(record, kIncarnation, view), ParseOutcome::kBad) << lengths;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::internal
