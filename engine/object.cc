@@ -152,7 +152,9 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
   }
   // An LSN of an earlier epoch behind that epoch's end was taken by a crash.
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(bookmark.lsn));
-  if (bookmark.lsn > last || (epoch && epoch->epoch != bookmark.epoch)) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto next, store_->FindEpoch(bookmark.epoch + 1));
+  if (bookmark.lsn > last || (epoch && epoch->epoch != bookmark.epoch) ||
+      (next && bookmark.lsn > next->previous_end)) {
     return Status(StatusCode::kLost, name +
                                          " names a commit that a crash took before it was "
                                          "confirmed");

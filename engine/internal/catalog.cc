@@ -364,6 +364,16 @@ Result<std::optional<EpochRow>> StoreImpl::EpochOf(Lsn lsn) const {
   return recent;
 }
 
+Result<std::optional<EpochRow>> StoreImpl::FindEpoch(uint32_t epoch) const {
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [lsn, row] : pending_.epochs) {
+      if (row.epoch == epoch) return std::optional<EpochRow>(row);
+    }
+  }
+  return index_->FindEpoch(epoch);
+}
+
 uint64_t StoreImpl::damaged_timeline_count() const {
   std::lock_guard lock(mutex_);
   return damaged_.size();

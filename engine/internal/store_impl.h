@@ -107,6 +107,7 @@ class StoreImpl {
   Result<std::vector<RestoreRow>> RestoresOf(const ObjectId& object) const;
   // The epoch in which `lsn` was, or would have been, written.
   Result<std::optional<EpochRow>> EpochOf(Lsn lsn) const;
+  Result<std::optional<EpochRow>> FindEpoch(uint32_t epoch) const;
   uint64_t damaged_timeline_count() const;
 
   // Page versions in memory; writers wait when it grows without bound.
