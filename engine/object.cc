@@ -96,6 +96,7 @@ uint32_t Object::change_counter() const {
 
 Result<Snapshot> Object::OpenSnapshot() const {
   std::lock_guard lock(state_->mutex);
+  TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
   return Snapshot(store_, state_->timeline, state_->head);
 }
 

@@ -49,7 +49,7 @@ class Object {
   // lives: what SQLite's caches are revalidated by. It is at most the head's LSN.
   uint32_t change_counter() const;
 
-  Result<Snapshot> OpenSnapshot() const;                          // of head()
+  Result<Snapshot> OpenSnapshot() const;  // of head(); kCorruption if the object is quarantined
   Result<Snapshot> OpenSnapshot(const Point& at) const;           // errors: as Resolve
   Result<Snapshot> OpenSnapshot(const CommitInfo& commit) const;  // as Resolve or History gave it
 

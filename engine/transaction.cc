@@ -28,15 +28,7 @@ Status Transaction::Impl::Begin() {
     }
     head = state_->head;
     timeline = state_->timeline;
-    if (timeline != nullptr && timeline->damaged_from().valid() &&
-        timeline->damaged_from() <= head.lsn) {
-      const internal::Location place = timeline->damage_location();
-      return Status(StatusCode::kCorruption,
-                    "object " + state_->DisplayName() + " is damaged from LSN " +
-                        std::to_string(timeline->damaged_from().value) + " on (segment " +
-                        std::to_string(place.segment) + ", offset " + std::to_string(place.offset) +
-                        "): restore it to a bookmark before that to write again");
-    }
+    TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
     state_->writer = true;
   }
   active_ = true;

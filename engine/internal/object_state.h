@@ -19,6 +19,7 @@
 #include "engine/commit_info.h"
 #include "engine/internal/timeline.h"
 #include "engine/object_id.h"
+#include "engine/status.h"
 
 namespace tidemark::internal {
 
@@ -35,6 +36,19 @@ class ObjectState {
   ObjectState(std::shared_ptr<NamespaceState> object_namespace, const ObjectId& object_id,
               std::string object_name)
       : ns(std::move(object_namespace)), id(object_id), name(std::move(object_name)) {}
+
+  // With the mutex held. Errors: kCorruption if commits of the current timeline are damaged. The
+  // head is then the last one that could be read, before or behind the damage: not the latest state
+  // that was confirmed, and so not to be given out as that, nor to be written on.
+  Status CheckCurrent() const {
+    if (timeline == nullptr || !timeline->damaged_from().valid()) return OkStatus();
+    const Location place = timeline->damage_location();
+    return Status(StatusCode::kCorruption, "object " + DisplayName() + " is damaged from LSN " +
+                                               std::to_string(timeline->damaged_from().value) +
+                                               " on (segment " + std::to_string(place.segment) +
+                                               ", offset " + std::to_string(place.offset) +
+                                               "): restore it to a bookmark before that");
+  }
 
   std::string DisplayName() const { return ns->name + "/" + (name.empty() ? id.ToString() : name); }
 
