@@ -1,3 +1,4 @@
+// clang-format off: the tables keep their lines
 // The bytes on disk. This is the only description of them; golden tests pin every structure.
 //
 // Integers are little-endian. `varint` is unsigned LEB128, shortest form, at most 10 bytes. Hashes
@@ -38,11 +39,12 @@
 //   Group header     offset  size  field
 //                         0     8  hash           of bytes [8, 56), seeded
 //                         8     4  magic          "GRP1"
-//                        12     4  length         of the whole group, header to footer; multiple of
-//                        8 16     8  body_hash      of bytes [56, length), seeded 24     8
-//                        first_lsn      of its first record 32     8  durable_lsn    highest
-//                        confirmed LSN when this was written 40     8  time           of its first
-//                        record, microseconds since 1970 UTC 48     4  epoch          owner epoch
+//                        12     4  length         of the whole group; a multiple of 8
+//                        16     8  body_hash      of bytes [56, length), seeded
+//                        24     8  first_lsn      of its first record
+//                        32     8  durable_lsn    highest confirmed LSN when this was written
+//                        40     8  time           of its first record, us since 1970 UTC
+//                        48     4  epoch          owner epoch
 //                        52     4  record_count
 //                        56        records, zeros, directory
 //   Footer  length-16     4  directory_length
@@ -67,23 +69,21 @@
 //     varint  time            microseconds after the group's time; never below the record before
 //     varint  group_offset    of this record in its group: the way back to the group header
 //   u64     hash              of everything above, seeded
-//   payload                   page versions, each with its own hash; the group's body_hash covers
-//   it
+//   payload                   page versions, each with its own hash; body_hash covers it all
 //
-// Header fields by kind, after those three. A string is a varint length and its bytes; an id 32
-// bytes.
+// Header fields by kind, after those three. A string is a varint length and its bytes; an id has
+// 32 bytes.
 //
-//   frame (1)       varint timeline, u8 flags, u8 log2(page size), varint page_count, u64
-//   state_hash,
-//                   varint version_count; if flags & 1: varint batch_count, and for each batch, in
-//                   order: varint segment, varint offset, u64 the batch's record hash;
+//   frame (1)       varint timeline, u8 flags, u8 log2(page size), varint page_count,
+//                   u64 state_hash, varint version_count;
+//                   if flags & 1: varint batch_count, and for each batch, in order:
+//                   varint segment, varint offset, u64 the batch's record hash;
 //                   if flags & 2: varint the object's earliest alarm, milliseconds since 1970.
 //                   flags & 4: the commit changed the schema. Other bits are 0.
-//   batch (2)       varint timeline (0: a new object's first), varint LSN of the transaction's
-//   first
-//                   batch (0: this one), varint version_count, and for each version, sorted by
-//                   page: varint page number minus the one before (0 before the first), varint
-//                   length
+//   batch (2)       varint timeline (0: a new object's first), varint LSN of the first batch of
+//                   the transaction (0: this one), varint version_count, and for each version,
+//                   sorted by page: varint page number minus the one before (0 before the
+//                   first), varint length
 //   open (3)        varint epoch, varint LSN of the last record before, string library version.
 //                   LSNs between the two were lost in a crash and are never used
 //   close (4)       nothing. Everything before it was synced
@@ -107,9 +107,8 @@
 //   u64     hash              of the decoded page, seeded with the page number
 //   if form is a patch:
 //     u8      depth           links to a full image, 1 to 127
-//     u8      chain_units     the patches of the chain, this one included, each in units of 256
-//     bytes
-//                             rounded up; 255 is that or more
+//     u8      chain_units     the patches of the chain, this one included, each in units of
+//                             256 bytes rounded up; 255 is that or more
 //     varint  segment, varint offset, varint length     of the base: an earlier version of the page
 //   varint  data_length
 //   data                      by form:
@@ -121,6 +120,7 @@
 //     zstd patch (4)   reserved: one zstd frame with the base as prefix
 //
 // State hash: the XOR of the hashes of all pages of the database, page 1 to page_count.
+// clang-format on
 
 #ifndef TIDEMARK_ENGINE_FORMAT_H_
 #define TIDEMARK_ENGINE_FORMAT_H_
