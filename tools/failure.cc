@@ -104,7 +104,13 @@ Failure FileFailure(const std::string& message, const std::string& hint) {
 }
 
 Failure Explain(const Status& status, const Subject& subject) {
-  return Failure(StatusCodeName(status.code()), ExitCodeOf(status.code()), status.message(),
+  std::string message = status.message();
+  // A page does not know whose it is.
+  if (status.code() == StatusCode::kCorruption &&
+      message.find(subject.object) == std::string::npos) {
+    message = subject.object + ": " + message;
+  }
+  return Failure(StatusCodeName(status.code()), ExitCodeOf(status.code()), std::move(message),
                  HintFor(status.code(), subject));
 }
 
