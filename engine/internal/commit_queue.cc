@@ -315,7 +315,10 @@ void CommitQueue::FlusherLoop() {
     flusher_wake_.wait_for(lock, options_.flush_delay, [this] { return stop_ || IsHalfFull(); });
     flusher_delays_ = false;
     if (stop_) return;
-    if (!filling_.empty() && !is_writing_ && broken_.ok()) LeadLocked(lock);
+    // Waits above that find their condition true never let go of the mutex, which the write under
+    // way needs to come to its end.
+    progress_.wait(lock, [this] { return !is_writing_; });
+    if (!filling_.empty() && broken_.ok()) LeadLocked(lock);
   }
 }
 
