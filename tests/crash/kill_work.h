@@ -1,0 +1,75 @@
+// The work that kill_test's child does and its parent checks: transactions whose every byte follows
+// from three numbers, so that a page tells which commit wrote it.
+//
+// A stamp names a commit for ever: (run, writer, count). A run is the life of one child; each of
+// its writers counts its own commits from 1. Page 1 is written by every commit, and begins with the
+// stamp.
+
+#ifndef TIDEMARK_TESTS_CRASH_KILL_WORK_H_
+#define TIDEMARK_TESTS_CRASH_KILL_WORK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/store.h"
+#include "engine/transaction.h"
+
+namespace tidemark::testing {
+
+inline constexpr uint32_t kObjectCount = 4;
+inline constexpr uint32_t kWorkPageSize = 4096;
+inline constexpr char kWorkNamespace[] = "rooms";
+
+struct Stamp {
+  uint32_t run = 0;
+  uint32_t writer = 0;
+  uint32_t count = 0;
+
+  uint64_t Pack() const { return uint64_t{run} << 40 | uint64_t{writer} << 32 | count; }
+  static Stamp Unpack(uint64_t packed) {
+    return {.run = static_cast<uint32_t>(packed >> 40),
+            .writer = static_cast<uint32_t>(packed >> 32 & 0xff),
+            .count = static_cast<uint32_t>(packed)};
+  }
+};
+
+// What the child writes to its pipe. One write of at most PIPE_BUF bytes: whole or absent.
+struct Report {
+  enum Kind : uint32_t {
+    kOpening,  // about to call Store::Open
+    kOpened,
+    kCommit,   // durable
+    kRestore,  // durable; the stamp is that of the writer's last commit
+    kFailed,   // the reason is on stderr
+  };
+  uint32_t kind = kFailed;
+  uint32_t object = 0;
+  uint64_t stamp = 0;  // packed
+  uint64_t lsn = 0;
+};
+
+// Small segments, frequent checkpoints, little memory: much happens in a short life.
+StoreOptions WorkOptions();
+std::string WorkObjectName(uint32_t object);
+
+// The pages of a database, each as the packed stamp of the commit that wrote it last; 0 is a page
+// of zeros that nobody wrote. Page 1 is at 0.
+using PageStamps = std::vector<uint64_t>;
+
+// The transaction that a stamp stands for, on a database of `page_count` pages.
+struct WorkPlan {
+  uint32_t truncate_to = 0;     // first of all; 0: not
+  std::vector<uint32_t> pages;  // to write; page 1 is among them
+};
+WorkPlan PlanWork(uint32_t object, const Stamp& stamp, uint32_t page_count);
+PageStamps StampsAfter(const WorkPlan& plan, const Stamp& stamp, PageStamps stamps);
+// What a page of `stamp` holds.
+std::vector<std::byte> PageOf(uint32_t object, uint64_t stamp, uint32_t page_no);
+
+// Commits the transaction of `stamp`; not waited for.
+Result<CommitInfo> CommitWork(Store& store, uint32_t object, const Stamp& stamp);
+
+}  // namespace tidemark::testing
+
+#endif  // TIDEMARK_TESTS_CRASH_KILL_WORK_H_
