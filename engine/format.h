@@ -56,7 +56,7 @@
 // can be blamed on objects:
 //
 //   varint lsn      of the first record; for the others, the difference to the one before
-//   varint timeline 0 if the record belongs to none
+//   varint timeline 0 if the record belongs to none; of a timeline record, the one it ends
 //   varint offset   in the group; for all but the first, the difference to the one before
 //
 // Record:

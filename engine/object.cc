@@ -240,8 +240,9 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
   {
     CommitQueue::Scope scope(store_->queue(), std::move(reservation));
     TIDEMARK_RETURN_IF_ERROR(scope.status());
-    appended = scope.Append(internal::RecordKind::kTimeline, TimelineId(scope.next_lsn().value),
-                            bytes, {});
+    // The directory names the timeline that ends here: should this record be damaged, the object is
+    // quarantined, and not shown as it was before.
+    appended = scope.Append(internal::RecordKind::kTimeline, info.from.timeline, bytes, {});
   }
   const Status durable = store_->queue().WaitDurable(appended.lsn);
   if (!durable.ok()) {

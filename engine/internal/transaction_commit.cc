@@ -226,7 +226,8 @@ Result<CommitInfo> Transaction::Impl::Publish() {
                                  fields_);
       }
       row.id = TimelineId(scope.next_lsn().value);
-      row.location = scope.Append(kind, row.id, fields_, {}).location;
+      // As in Object::Restore: the directory names the timeline that a rewrite ends.
+      row.location = scope.Append(kind, is_new ? row.id : timeline_->id(), fields_, {}).location;
       frame.timeline = row.id;
     } else {
       frame.timeline = timeline_->id();

@@ -190,6 +190,26 @@ TEST_F(RecoveryTest, DamagedGroupHeaderQuarantinesItsObjects) {
   ExpectOnlyHurtIsHurt("segment 1, offset " + std::to_string(group.offset + 56));
 }
 
+// Goal: a restore whose record rots does not show the object as it was before the restore. Method:
+// the record's text names the bookmark it went to; one bit of that flips after a crash.
+TEST_F(RecoveryTest, DamagedRestoreQuarantinesItsObject) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(first_, Put("hurt", 1));
+  ASSERT_OK(Put("hurt", 2));
+  ASSERT_OK_AND_ASSIGN(const auto object, Open("hurt", IfMissing::kFail));
+  const std::string to = object->BookmarkOf(first_).ToString();
+  ASSERT_OK(object->Restore(object->BookmarkOf(first_)));
+  ASSERT_OK(Put("well", 4));
+  ASSERT_OK(Put("well", 5));
+  sim_.Crash(PowerLoss::kNothing);
+  const std::vector<std::byte> log = sim_.fs().Contents(PathOf(1));
+  const auto text = std::as_bytes(std::span(to));
+  const auto at = std::search(log.begin(), log.end(), text.begin(), text.end());
+  ASSERT_NE(at, log.end());
+  sim_.fs().FlipBit(PathOf(1), static_cast<uint64_t>(at - log.begin()), 1);
+  ExpectOnlyHurtIsHurt("segment 1, offset ");
+}
+
 // Goal: rot that is already indexed is found by whoever reads it, and never given out. Method: the
 // bit flips after a clean close, so that recovery never sees it.
 TEST_F(RecoveryTest, DamageBehindTheCheckpointIsFoundByReading) {
