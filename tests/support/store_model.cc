@@ -195,7 +195,9 @@ void StoreModel::Check(Store& store, After after) {
 }
 
 void StoreModel::CheckHistory(Store& store) {
-  for (const auto& [name, model] : objects_) {
+  for (const auto& entry : objects_) {
+    const auto& name = entry.first;  // clang 14 captures no structured bindings
+    const auto& model = entry.second;
     if (model.versions.empty()) continue;
     SCOPED_TRACE(name);
     auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
