@@ -262,11 +262,7 @@ bool CommitQueue::WantsSpare() const {
 Status CommitQueue::WriteGroup(Pending& group) {
   File& file = *group.segment->file;
   if (group.new_header) {
-    Buffer headers(format::kFirstGroupOffset);
-    std::memcpy(headers.data(), &*group.new_header, sizeof(*group.new_header));
-    std::memcpy(headers.data() + format::kSecondHeaderOffset, &*group.new_header,
-                sizeof(*group.new_header));
-    TIDEMARK_RETURN_IF_ERROR(file.WriteAt(0, headers));
+    TIDEMARK_RETURN_IF_ERROR(file.WriteAt(0, MakeHeaderBlocks(*group.new_header)));
   }
   TIDEMARK_RETURN_IF_ERROR(file.WriteAt(group.start, group.builder.bytes()));
   return file.Sync();

@@ -147,13 +147,12 @@ Result<LogEnd> Recovery::Run() {
 Status Recovery::RewriteTail(const ScanEnd& end) {
   if (end.last_group.offset == 0 || end.proven_lsn >= end.last_lsn) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(end.last_group.segment));
-  Buffer bytes(format::kFirstGroupOffset);
   if (end.last_group.offset == format::kFirstGroupOffset) {
-    // The segment's header was written with its first group.
-    TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read({end.last_group.segment, 0}, bytes));
-    TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(0, bytes));
+    // The segment's header was written with its first group, and one of its copies may be missing.
+    const auto header = store_->segments_->Headers().at(end.last_group.segment);
+    TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(0, MakeHeaderBlocks(header)));
   }
-  bytes.resize(end.last_group_length);
+  Buffer bytes(end.last_group_length);
   TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read(end.last_group, bytes));
   TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(end.last_group.offset, bytes));
   return segment->file->Sync();

@@ -57,6 +57,13 @@ format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint
   return header;
 }
 
+Buffer MakeHeaderBlocks(const format::SegmentHeader& header) {
+  Buffer blocks(format::kFirstGroupOffset);
+  std::memcpy(blocks.data(), &header, sizeof(header));
+  std::memcpy(blocks.data() + format::kSecondHeaderOffset, &header, sizeof(header));
+  return blocks;
+}
+
 Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number) {
   const std::string name = "segment " + std::to_string(number);
   if (header.magic != format::kSegmentMagic || header.hash != HeaderHash(header)) {

@@ -41,6 +41,9 @@ std::string SegmentName(uint32_t number);  // "00000001.seg"
 format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint64_t incarnation,
                                         Location previous_end, Lsn first_lsn);
 
+// The begin of a segment up to its first group: the header in both its places.
+Buffer MakeHeaderBlocks(const format::SegmentHeader& header);
+
 // What a header of the log must be. Errors: kCorruption, kUnsupportedVersion.
 Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number);
 
