@@ -28,8 +28,8 @@
 //                        32     4  previous       number of the segment before; 0 in the first
 //                        36     4  previous_end   where that segment's last group ends
 //                        40     8  first_lsn      no record in it has a lower LSN
-//                        48     8  reserved       0; later: kind of segment, and what it replaces
-//                        56     8  hash           of bytes [0, 56)
+//                        48     8  reserved       0; a later version: kind of segment, what it
+//                        replaces 56     8  hash           of bytes [0, 56)
 //
 // Group: what one write and one sync put on disk; whole or absent. One write is under way at a
 // time, so a valid group proves that every group before it was synced; `durable_lsn` says so.
@@ -56,8 +56,12 @@
 // can be blamed on objects:
 //
 //   varint lsn      of the first record; for the others, the difference to the one before
-//   varint timeline 0 if the record belongs to none; of a timeline record, the one it ends
+//   varint timeline that the record is about: of a frame, its own; of a timeline record, the one it
+//                   ends; of an object or namespace record, its LSN, which is what it creates; of
+//                   all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
+//   u64    tag      only if timeline is the LSN: of an object the first 8 bytes of its id, as a
+//                   big-endian number; of a namespace the XXH3-64 of its name, seed 0
 //
 // Record:
 //
@@ -76,20 +80,23 @@
 //
 //   frame (1)       varint timeline, u8 flags, u8 log2(page size), varint page_count,
 //                   u64 state_hash, varint version_count;
-//                   if flags & 1: varint batch_count, and for each batch, in order:
-//                   varint segment, varint offset, u64 the batch's record hash;
+//                   if flags & 1: varint batch_count (at least 1), varint versions in all batches,
+//                   varint their bytes (of whole records), and where the last one stands:
+//                   varint segment, varint offset, u64 its record hash;
 //                   if flags & 2: varint the object's earliest alarm, milliseconds since 1970.
 //                   flags & 4: the commit changed the schema. Other bits are 0.
-//   batch (2)       varint timeline (0: a new object's first), varint LSN of the first batch of
-//                   the transaction (0: this one), varint version_count, and for each version,
-//                   sorted by page: varint page number minus the one before (0 before the
-//                   first), varint length
+//   batch (2)       varint number, from 1; if it is not 1, where the batch before it stands:
+//                   varint segment, varint offset, u64 its record hash; varint version_count (at
+//                   least 1), and for each version, sorted by page: varint page number minus the
+//                   one before (0 before the first), varint length, u8 depth, u8 chain_units,
+//                   u64 hash, all as the page version itself says
 //   open (3)        varint epoch, varint LSN of the last record before, string library version.
 //                   LSNs between the two were lost in a crash and are never used
 //   close (4)       nothing. Everything before it was synced
 //   namespace (5)   string name, string unique key. Its LSN is the namespace's number
 //   object (6)      varint namespace, id, string name. Its LSN is the object's first timeline
-//   timeline (7)    u8 operation, id of the object, varint parent timeline, varint parent LSN,
+//   timeline (7)    u8 operation, id of the object, varint timeline that ends here, varint parent
+//                   timeline, varint parent LSN,
 //                   u8 log2(page size), varint page_count, u64 state_hash, string from, string to:
 //                   bookmarks of what was current before and of what is now. Its LSN is the
 //                   timeline. Operations: restore 1, scheduled restore 2, fork 3, promote 4, delete
@@ -97,8 +104,9 @@
 //                   these restore and rewrite are written; the others are reserved
 //   label (8), hold (9), policy (10), migration (11), licence (12): reserved
 //
-// A frame without its batches is damage; a batch without a frame counts for nothing. A page that
-// several batches, or a batch and its frame, hold is as the last of them says.
+// A frame leads to its batches from the last to the first. A frame without its batches is damage; a
+// batch without a frame counts for nothing. A page that several batches, or a batch and its frame,
+// hold is as the last of them says; one above page_count was cut off again.
 //
 // Page version: decodes on its own, given its base.
 //

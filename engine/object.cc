@@ -35,6 +35,11 @@ class WriteLock {
   std::shared_ptr<ObjectState> state_;
 };
 
+// A commit that a user may be given. Errors: kCorruption if it stands at or behind damage.
+Status CheckTrusted(const ObjectState& state, const Timeline& timeline, const CommitInfo& commit) {
+  return timeline.CheckTrusted(commit.lsn).WithContext("object " + state.DisplayName());
+}
+
 Status NotYet(const ObjectState& state, Timestamp time) {
   return Status(StatusCode::kNotFound,
                 "object " + state.DisplayName() + " did not exist at " + FormatTime(time));
@@ -95,9 +100,10 @@ uint32_t Object::change_counter() const {
 // ---- the past ----------------------------------------------------------------------------------
 
 Result<Snapshot> Object::OpenSnapshot() const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   std::lock_guard lock(state_->mutex);
   TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
-  return Snapshot(store_, state_->timeline, state_->head);
+  return Snapshot(store_, state_, state_->timeline, state_->head);
 }
 
 Result<Snapshot> Object::OpenSnapshot(const Point& at) const {
@@ -106,8 +112,9 @@ Result<Snapshot> Object::OpenSnapshot(const Point& at) const {
 }
 
 Result<Snapshot> Object::OpenSnapshot(const CommitInfo& commit) const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(auto timeline, store_->FindTimeline(commit.timeline));
-  return Snapshot(store_, std::move(timeline), commit);
+  return Snapshot(store_, state_, std::move(timeline), commit);
 }
 
 Bookmark Object::BookmarkOf(const CommitInfo& commit) const {
@@ -118,6 +125,7 @@ Bookmark Object::BookmarkOf(const CommitInfo& commit) const {
 }
 
 Result<Bookmark> Object::CurrentBookmark() const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   const CommitInfo commit = head();
   if (commit.kind == CommitKind::kNone) {
     return Status(StatusCode::kNotFound, "object " + DisplayName() + " has no commit yet");
@@ -126,11 +134,25 @@ Result<Bookmark> Object::CurrentBookmark() const {
 }
 
 Result<CommitInfo> Object::Resolve(const Point& point) const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   const Timestamp horizon =
       store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
   if (const auto* time = std::get_if<Timestamp>(&point)) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, FindCommitAtTime(*store_, *state_, *time));
     if (commit.kind == CommitKind::kNone) return NotYet(*state_, *time);
+    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
+    TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
+    // The commit behind this one may have been made by then.
+    if (const internal::TimelineDamage damage = timeline->damage();
+        damage.lsn.valid() && damage.time <= *time) {
+      return Status(StatusCode::kCorruption,
+                    "what object " + DisplayName() + " was at " + FormatTime(*time) +
+                        " is damaged from LSN " + std::to_string(damage.lsn.value) + " (segment " +
+                        std::to_string(damage.location.segment) + ", offset " +
+                        std::to_string(damage.location.offset) +
+                        ") on; the commit before is whole, and of " + FormatTime(commit.time) +
+                        ": bookmark " + BookmarkOf(commit).ToString());
+    }
     if (*time < horizon) {
       return Status(StatusCode::kExpired, FormatTime(*time) + " is before the horizon, " +
                                               FormatTime(horizon) +
@@ -168,6 +190,8 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
         name + " is damaged: " + DisplayName() +
             " has no commit with this LSN, epoch and state; compare it with `tidemark log`");
   }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
+  TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
   if (commit.time < horizon) {
     // Still in reach if it was the state at the horizon.
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo oldest, FindCommitAtTime(*store_, *state_, horizon));
@@ -181,6 +205,7 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
 }
 
 Status Object::History(const std::function<bool(const CommitInfo&)>& visit) const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   Lsn lsn = head().lsn;
   while (lsn.valid()) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, lsn));
@@ -209,11 +234,6 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
   TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
   TIDEMARK_ASSIGN_OR_RETURN(auto parent, store_->FindTimeline(info.to.timeline));
   Lsn parent_lsn = info.to.lsn;
-  if (parent->damaged_from().valid() && parent->damaged_from() <= parent_lsn) {
-    return Status(StatusCode::kCorruption, "object " + DisplayName() + " is damaged from LSN " +
-                                               std::to_string(parent->damaged_from().value) +
-                                               " on: restore to a bookmark before that");
-  }
   // A restore that wrote nothing since is the same as its own parent: ancestry does not deepen when
   // somebody goes back and forth.
   while (parent_lsn.value == parent->id().value && parent->parent() != nullptr) {
@@ -226,6 +246,7 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
   internal::TimelineFields fields;
   fields.operation = format::TimelineOperation::kRestore;
   fields.object = state_->id;
+  fields.ended = info.from.timeline;
   fields.parent = parent->id();
   fields.parent_lsn = parent_lsn;
   fields.page_size = info.to.page_size;
@@ -277,7 +298,7 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
                       .time = appended.time,
                       .from_bookmark = fields.from,
                       .to_bookmark = fields.to});
-  store_->PublishCommit(state_, timeline, commit, {});
+  store_->PublishCommit(state_, timeline, commit, {}, nullptr);
   store_->queue().FinishPublish(appended.lsn);
   info.result = commit.info;
   return info;

@@ -49,9 +49,9 @@ Snapshot::Snapshot(Snapshot&&) noexcept = default;
 Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
 Snapshot::~Snapshot() = default;
 
-Snapshot::Snapshot(internal::StoreImpl* store, std::shared_ptr<internal::Timeline> timeline,
-                   const CommitInfo& commit)
-    : store_(store), timeline_(std::move(timeline)), commit_(commit) {}
+Snapshot::Snapshot(internal::StoreImpl* store, std::shared_ptr<const internal::ObjectState> object,
+                   std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit)
+    : store_(store), object_(std::move(object)), timeline_(std::move(timeline)), commit_(commit) {}
 
 Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
   if (!page_no.valid() || page_no.value > page_count()) {
@@ -63,6 +63,12 @@ Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
                                                     " bytes, a page " +
                                                     std::to_string(page_size()));
   }
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  Status status = Read(page_no, out);
+  return status.ok() ? status : status.WithContext("object " + object_->DisplayName());
+}
+
+Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
   const internal::PageReader& reader = store_->reader();
   if (read_ahead_ == nullptr) read_ahead_ = std::make_unique<ReadAhead>();
   ReadAhead& ahead = *read_ahead_;
@@ -105,7 +111,8 @@ Status Snapshot::Verify() const {
   }
   if (hash != commit_.state_hash) {
     return Status(StatusCode::kCorruption,
-                  "the pages at LSN " + std::to_string(lsn().value) +
+                  "object " + object_->DisplayName() + ": the pages at LSN " +
+                      std::to_string(lsn().value) +
                       " are not those that were committed: the state hash differs");
   }
   return OkStatus();

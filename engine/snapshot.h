@@ -15,6 +15,7 @@ namespace tidemark {
 
 namespace internal {
 class StoreImpl;
+class ObjectState;
 class Timeline;
 struct ReadAhead;
 }  // namespace internal
@@ -40,7 +41,8 @@ class Snapshot {
   // page's patch chain.
   //
   // Errors: kOutOfRange if page_no is 0 or above page_count(); kInvalidArgument if out has another
-  // size; kCorruption if the bytes fail their hash; kIoError; kBroken.
+  // size; kCorruption if the bytes fail their hash, naming object, page, LSN, segment and
+  // offset; kIoError; kBroken.
   Status ReadPage(PageNo page_no, std::span<std::byte> out) const;
 
   // Reads every page and proves by the state hash that they are exactly what was committed.
@@ -50,10 +52,12 @@ class Snapshot {
  private:
   friend class Object;
   friend class Transaction;
-  Snapshot(internal::StoreImpl* store, std::shared_ptr<internal::Timeline> timeline,
-           const CommitInfo& commit);
+  Snapshot(internal::StoreImpl* store, std::shared_ptr<const internal::ObjectState> object,
+           std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit);
+  Status Read(PageNo page_no, std::span<std::byte> out) const;
 
   internal::StoreImpl* store_ = nullptr;
+  std::shared_ptr<const internal::ObjectState> object_;
   std::shared_ptr<internal::Timeline> timeline_;
   CommitInfo commit_;
   mutable std::unique_ptr<internal::ReadAhead> read_ahead_;  // made at the first sequential read

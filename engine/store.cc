@@ -28,6 +28,7 @@ const StoreOptions& Store::options() const { return impl_->options(); }
 
 Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
                                                   std::string_view name, IfMissing if_missing) {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(ValidateName("object name", name));
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(auto state,
@@ -37,6 +38,7 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
 
 Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
                                                   const ObjectId& id, IfMissing if_missing) {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, IfMissing::kFail));
   if (!ns->factory.Owns(id)) {
     return Status(StatusCode::kInvalidArgument,
@@ -47,6 +49,7 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
 }
 
 Result<std::vector<std::string>> Store::ListNamespaces() const {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::string> names;
   for (const auto& ns : impl_->Namespaces()) {
     if (ns->id != 0) names.push_back(ns->name);
@@ -56,6 +59,7 @@ Result<std::vector<std::string>> Store::ListNamespaces() const {
 
 Status Store::ListObjects(std::string_view namespace_name,
                           const std::function<bool(const ObjectSummary&)>& visit) const {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
   if (namespace_name.empty()) {
     namespaces = impl_->Namespaces();
@@ -119,6 +123,7 @@ Status Store::ListObjects(std::string_view namespace_name,
 }
 
 Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) const {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const auto rows, impl_->RestoresOf(object.id()));
   std::vector<RestoreEntry> entries;
   for (const internal::RestoreRow& row : rows) {

@@ -62,12 +62,8 @@ void Transaction::Impl::Rollback() {
 }
 
 void Transaction::Impl::ForgetBatches() {
-  if (batches_.empty()) return;
-  batches_.clear();
-  batch_bytes_ = 0;
-  batch_pages_ = 0;
-  first_batch_ = Lsn();
-  placed_ = {};
+  if (batched_ == nullptr) return;
+  batched_ = nullptr;
   changes_ = {};
 }
 
@@ -101,7 +97,7 @@ Status Transaction::Impl::WritePage(PageNo page, ConstBytes image) {
   reservation_.Release();
   if (staged_.size_bytes() >= store_.options().transaction_memory_bytes &&
       staged_.Find(page).empty()) {
-    TIDEMARK_RETURN_IF_ERROR(WriteBatch());
+    TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
   }
   staged_.Put(page, image);
   page_count_ = std::max(page_count_, page.value);
@@ -130,9 +126,9 @@ Status Transaction::Impl::ReadPage(PageNo page, std::span<std::byte> out) {
 }
 
 Result<std::optional<PageVersion>> Transaction::Impl::Current(PageNo page) const {
-  if (!placed_.empty()) {
-    const auto it = placed_.find(page.value);
-    if (it != placed_.end()) return std::optional<PageVersion>(it->second);
+  if (batched_ != nullptr) {
+    TIDEMARK_ASSIGN_OR_RETURN(auto version, batched_->Find(store_.reader(), page));
+    if (version) return version;
   }
   if (page.value > kept_) return std::optional<PageVersion>();
   return store_.reader().Find(*timeline_, page, base_.lsn);
@@ -151,6 +147,13 @@ Status Transaction::Impl::SetPageCount(uint32_t count) {
 // again, they are new.
 Status Transaction::Impl::DropPagesAbove(uint32_t count) {
   uint64_t hash = state_hash_;
+  if (batched_ != nullptr) {
+    for (uint32_t number = count + 1; number <= page_count_; ++number) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto version,
+                                batched_->Find(store_.reader(), PageNo(number)));
+      if (version) hash ^= version->hash;
+    }
+  }
   constexpr size_t kStep = 256;
   std::vector<std::optional<PageVersion>> versions;
   for (uint32_t first = count + 1; first <= kept_; first += kStep) {
@@ -158,15 +161,12 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
     TIDEMARK_RETURN_IF_ERROR(
         store_.reader().FindRange(*timeline_, PageNo(first), base_.lsn, versions));
     for (size_t i = 0; i < versions.size(); ++i) {
-      const uint32_t page = first + static_cast<uint32_t>(i);
-      if (versions[i] && !placed_.contains(page)) hash ^= versions[i]->hash;
+      const PageNo page(first + static_cast<uint32_t>(i));
+      if (batched_ != nullptr && batched_->Contains(page)) continue;
+      if (versions[i]) hash ^= versions[i]->hash;
     }
   }
-  std::erase_if(placed_, [&](const auto& entry) {
-    if (entry.first <= count) return false;
-    hash ^= entry.second.hash;
-    return true;
-  });
+  if (batched_ != nullptr) batched_->CutAbove(count);
   const std::vector<PageNo> pages = staged_.Sorted();
   if (!pages.empty() && pages.back().value > count) {
     StagedPages kept;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/bookmark.h"
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/store_impl.h"
 
@@ -15,6 +16,7 @@ Result<std::shared_ptr<NamespaceState>> StoreImpl::FindNamespace(std::string_vie
   std::lock_guard lock(mutex_);
   const auto it = namespaces_.find(name);
   if (it != namespaces_.end()) return it->second;
+  TIDEMARK_RETURN_IF_ERROR(CheckNotLost(NamespaceTag(name), "namespace " + std::string(name)));
   if (if_missing == IfMissing::kFail) {
     return Status(StatusCode::kNotFound,
                   "namespace " + std::string(name) + " does not exist in " + directory_);
@@ -55,6 +57,11 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
     if (ns->id != 0) {
       TIDEMARK_ASSIGN_OR_RETURN(row, index_->FindObject(ns->id, id));
     }
+    if (!row) {
+      TIDEMARK_RETURN_IF_ERROR(CheckNotLost(
+          ObjectTag(id),
+          "object " + ns->name + "/" + (name.empty() ? id.ToString() : std::string(name))));
+    }
     object = std::make_shared<ObjectState>(ns, id, row ? row->name : std::string(name));
     if (row) TIDEMARK_RETURN_IF_ERROR(LoadHead(*object, *row));
     objects_[id] = object;
@@ -81,7 +88,7 @@ Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
   if (!head.ok()) {
     if (head.status().code() != StatusCode::kCorruption) return head.status();
     // The object opens, and says what is wrong when it is read or written; its past can be reached.
-    object.timeline->MarkDamaged(commit->lsn, commit->location);
+    object.timeline->MarkDamaged({.lsn = commit->lsn, .location = commit->location, .time = {}});
     object.head = {};
     object.head.lsn = commit->lsn;
     object.head.timeline = row.timeline;
@@ -138,7 +145,7 @@ Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineLocked(TimelineId id) {
   }
   auto timeline = std::make_shared<Timeline>(*row, std::move(parent));
   if (const auto it = damaged_.find(id); it != damaged_.end()) {
-    timeline->MarkDamaged(it->second.lsn, it->second.location);
+    timeline->MarkDamaged(it->second.damage);
   }
   timelines_[id] = timeline;
   return timeline;
@@ -222,22 +229,8 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
     info.page_size = fields->page_size;
     info.page_count = fields->page_count;
     info.state_hash = fields->state_hash;
-    info.pages_changed = fields->version_count;
-    for (const BatchReference& batch : fields->batches) {
-      Buffer head(64);
-      uint64_t incarnation = 0;
-      TIDEMARK_RETURN_IF_ERROR(segments_->Read(batch.location, head, &incarnation));
-      RecordView view;
-      if (ParseRecord(head, incarnation, view) == ParseOutcome::kShort) {
-        head.resize(std::min<size_t>(view.length, 16u << 20));
-        TIDEMARK_RETURN_IF_ERROR(segments_->Read(batch.location, head));
-      }
-      if (ParseRecord(head, incarnation, view) != ParseOutcome::kOk) return damaged("a batch");
-      const auto batch_fields = DecodeBatch(view.fields);
-      if (!batch_fields) return damaged("a batch");
-      info.pages_changed += static_cast<uint32_t>(batch_fields->pages.size());
-      info.log_bytes += view.length;
-    }
+    info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
+    info.log_bytes += fields->batch_bytes;
   } else if (record.kind == RecordKind::kTimeline) {
     const auto fields = DecodeTimeline(record.fields);
     if (!fields) return damaged("its fields");
@@ -257,8 +250,9 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
 
 void StoreImpl::PublishCommit(const std::shared_ptr<ObjectState>& object,
                               const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
-                              std::span<const PageChange> changes) {
-  timeline->AddRecent(commit, changes);
+                              std::span<const PageChange> changes,
+                              std::shared_ptr<const BatchedPages> batched) {
+  timeline->AddRecent(commit, changes, std::move(batched));
   recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
   bool was_dirty = false;
   {
@@ -306,12 +300,30 @@ void StoreImpl::AddEpoch(const EpochRow& row) {
 
 void StoreImpl::AddDamage(const DamageRow& row) {
   std::lock_guard lock(mutex_);
-  pending_.damage.emplace(row.lsn, row);
-  const auto [it, added] = damaged_.emplace(row.timeline, row);
-  if (!added && row.lsn < it->second.lsn) it->second = row;
-  if (const auto known = timelines_.find(row.timeline); known != timelines_.end()) {
-    if (const auto timeline = known->second.lock()) timeline->MarkDamaged(row.lsn, row.location);
+  // Of several damages of a timeline the first counts, here and in the index.
+  const auto known = damaged_.find(row.timeline);
+  if (known != damaged_.end() && known->second.damage.lsn <= row.damage.lsn) return;
+  pending_.damage.emplace(row.damage.lsn, row);
+  KeepDamageLocked(row);
+  if (const auto it = timelines_.find(row.timeline); it != timelines_.end()) {
+    if (const auto timeline = it->second.lock()) timeline->MarkDamaged(row.damage);
   }
+}
+
+void StoreImpl::KeepDamageLocked(const DamageRow& row) {
+  damaged_[row.timeline] = row;
+  if (row.tag != 0) lost_[row.tag] = row;
+}
+
+Status StoreImpl::CheckNotLost(uint64_t tag, const std::string& what) const {
+  const auto it = lost_.find(tag);
+  if (it == lost_.end()) return OkStatus();
+  const TimelineDamage& damage = it->second.damage;
+  return Status(StatusCode::kCorruption,
+                what + ": the record that created it, LSN " + std::to_string(damage.lsn.value) +
+                    " (segment " + std::to_string(damage.location.segment) + ", offset " +
+                    std::to_string(damage.location.offset) +
+                    "), is damaged; bring back a copy of the log to reach it");
 }
 
 StoreImpl::PendingRows StoreImpl::CollectPending(Lsn cut) const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
@@ -14,10 +15,12 @@ constexpr uint64_t kRecentVersionsDue = 256u << 10;
 // And commits wait for it at this many.
 constexpr uint64_t kRecentVersionsMost = 2u << 20;
 
+// The pages of a large commit go into the index in steps of this many.
+constexpr size_t kLargeCommitStep = 32u << 10;
+
 struct TimelineBatch {
   std::shared_ptr<Timeline> timeline;
-  std::vector<std::pair<PageNo, std::vector<PageVersion>>> pages;
-  std::vector<CommitRow> commits;
+  Timeline::Collected recent;
 };
 
 struct ObjectBatch {
@@ -108,6 +111,29 @@ Status Checkpointer::RunTo(const CheckpointRow& cut) {
   return RunLocked(cut);
 }
 
+// In updates of its own, so that no index transaction grows with what a commit wrote. The commit is
+// durable: should the checkpoint fail behind this, replaying the log puts the same rows again.
+Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& large) {
+  for (uint32_t next = 1; next <= large.pages->batch_count();) {
+    std::vector<PageChange> rows;
+    for (; next <= large.pages->batch_count() && rows.size() < kLargeCommitStep; ++next) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto last, large.pages->LastVersions(store_->reader(), next));
+      rows.insert(rows.end(), last.begin(), last.end());
+    }
+    std::sort(rows.begin(), rows.end(),
+              [](const PageChange& a, const PageChange& b) { return a.page < b.page; });
+    TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
+      for (PageChange& row : rows) {
+        row.version.lsn = large.lsn;
+        TIDEMARK_RETURN_IF_ERROR(
+            writer.PutPageVersions(timeline, row.page, std::span(&row.version, 1)));
+      }
+      return OkStatus();
+    }));
+  }
+  return OkStatus();
+}
+
 Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   const Lsn last = checkpoint_lsn();
   if (cut.lsn <= last) return OkStatus();
@@ -131,9 +157,9 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     for (auto& timeline : candidates) {
       if (timeline->id().value > cut.lsn.value) break;
       TimelineBatch collected;
-      timeline->CollectRecent(cut.lsn, &collected.pages, &collected.commits);
+      collected.recent = timeline->CollectRecent(cut.lsn);
       batch.row.timeline = timeline->id();
-      batch.row.commit_count += collected.commits.size();
+      batch.row.commit_count += collected.recent.commits.size();
       collected.timeline = std::move(timeline);
       timelines.push_back(std::move(collected));
     }
@@ -143,6 +169,11 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   std::sort(timelines.begin(), timelines.end(),
             [](const auto& a, const auto& b) { return a.timeline->id() < b.timeline->id(); });
 
+  for (const TimelineBatch& batch : timelines) {
+    for (const LargeCommit& large : batch.recent.large) {
+      TIDEMARK_RETURN_IF_ERROR(IndexLargeCommit(batch.timeline->id(), large));
+    }
+  }
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
     for (const auto& [lsn, row] : pending.namespaces) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));
@@ -159,10 +190,10 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       if (batch.timeline->id().value > last.value) {
         TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline(batch.timeline->row()));
       }
-      for (const auto& [page, versions] : batch.pages) {
+      for (const auto& [page, versions] : batch.recent.pages) {
         TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersions(batch.timeline->id(), page, versions));
       }
-      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(batch.timeline->id(), batch.commits));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(batch.timeline->id(), batch.recent.commits));
     }
     TIDEMARK_RETURN_IF_ERROR(writer.PutTime(cut.time, cut.lsn));
     return writer.PutCheckpoint(cut);

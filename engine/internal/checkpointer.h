@@ -6,6 +6,8 @@
 //
 // Invariants:
 //   * The index never names anything that is not durable.
+//   * An index transaction is bounded: a large commit goes in by steps, before the checkpoint that
+//     covers it.
 //   * Recent versions are dropped only after the update that holds them is durable.
 //
 // Threads: one thread of its own, unless BackgroundWork::kManual; Run() may be called by any thread
@@ -26,6 +28,7 @@
 namespace tidemark::internal {
 
 class StoreImpl;
+struct LargeCommit;
 
 class Checkpointer {
  public:
@@ -56,6 +59,7 @@ class Checkpointer {
  private:
   void Loop();
   Status RunLocked(const CheckpointRow& cut);
+  Status IndexLargeCommit(TimelineId timeline, const LargeCommit& large);
 
   StoreImpl* const store_;
   std::mutex run_mutex_;  // held through a checkpoint

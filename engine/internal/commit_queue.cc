@@ -153,7 +153,8 @@ CommitQueue::Scope::~Scope() {
 Lsn CommitQueue::Scope::next_lsn() const { return queue_.next_lsn_; }
 
 CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId timeline,
-                                                 ConstBytes fields, ConstBytes payload) {
+                                                 ConstBytes fields, ConstBytes payload,
+                                                 uint64_t tag) {
   CHECK(status_.ok());
   CommitQueue& q = queue_;
   const Lsn lsn = q.next_lsn_;
@@ -161,7 +162,7 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
   q.end_.last_time = time;
   if (q.filling_.empty()) q.OpenGroup(q.reserved_);
   const GroupBuilder::Added added =
-      q.filling_.builder.Add(kind, lsn, time, timeline, fields, payload);
+      q.filling_.builder.Add(kind, lsn, time, timeline, tag, fields, payload);
   CHECK(q.filling_.builder.SealedLength() <= q.filling_.limit);
   q.next_lsn_ = Lsn(lsn.value + 1);
   q.filling_.last_lsn = lsn;

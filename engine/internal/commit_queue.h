@@ -91,7 +91,7 @@ class CommitQueue {
     Location payload;   // of its payload
     uint64_t hash = 0;  // of the record
     uint32_t epoch = 0;
-    size_t length = 0;  // of the whole record
+    uint32_t length = 0;  // of the whole record
   };
 
   // Holds the queue while several records are appended next to each other: they share a group, so
@@ -106,7 +106,9 @@ class CommitQueue {
     // Not OK if the store is broken: then nothing may be appended.
     const Status& status() const { return status_; }
     Lsn next_lsn() const;
-    Appended Append(RecordKind kind, TimelineId timeline, ConstBytes fields, ConstBytes payload);
+    // `timeline` and `tag` are what the group's directory says of the record.
+    Appended Append(RecordKind kind, TimelineId timeline, ConstBytes fields, ConstBytes payload,
+                    uint64_t tag = 0);
 
    private:
     CommitQueue& queue_;

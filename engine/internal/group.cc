@@ -1,5 +1,6 @@
 #include "engine/internal/group.h"
 
+#include "engine/bookmark.h"
 #include "engine/check.h"
 
 namespace tidemark::internal {
@@ -27,7 +28,7 @@ void GroupBuilder::Open(uint64_t incarnation, uint32_t epoch, Lsn first_lsn, Tim
 }
 
 GroupBuilder::Added GroupBuilder::Add(RecordKind kind, Lsn lsn, Timestamp time, TimelineId timeline,
-                                      ConstBytes fields, ConstBytes payload) {
+                                      uint64_t tag, ConstBytes fields, ConstBytes payload) {
   const auto offset = static_cast<uint32_t>(buffer_.size());
   RecordPlace place;
   place.lsn_delta = lsn.value - header_.first_lsn;
@@ -37,6 +38,7 @@ GroupBuilder::Added GroupBuilder::Add(RecordKind kind, Lsn lsn, Timestamp time, 
   AppendVarint(directory_, lsn.value - previous_lsn_.value);
   AppendVarint(directory_, timeline.value);
   AppendVarint(directory_, offset - previous_offset_);
+  if (timeline.value == lsn.value) AppendFixed(directory_, tag);
   previous_lsn_ = lsn;
   previous_offset_ = offset;
   ++record_count_;
@@ -117,12 +119,77 @@ std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
   std::vector<DirectoryEntry> entries;
   DirectoryEntry entry;
   while (reader.ok() && reader.remaining() > 0) {
-    entry.lsn = Lsn(entry.lsn.value + reader.Varint());
+    const uint64_t lsn_step = reader.Varint();
+    entry.lsn = Lsn(entry.lsn.value + lsn_step);
     entry.timeline = TimelineId(reader.Varint());
-    entry.offset += reader.Varint32();
+    const uint32_t offset_step = reader.Varint32();
+    entry.offset += offset_step;
+    entry.tag = entry.creates() ? reader.Fixed<uint64_t>() : 0;
+    if (lsn_step == 0 || offset_step == 0 || entry.offset >= footer->length) return std::nullopt;
     entries.push_back(entry);
   }
-  if (!reader.ok()) return std::nullopt;
+  if (!reader.ok() || entries.empty()) return std::nullopt;
+  if (entries.front().offset != sizeof(format::GroupHeader)) return std::nullopt;
+  return entries;
+}
+
+namespace {
+
+// What the directory should say of a record.
+std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_t offset) {
+  DirectoryEntry entry{.lsn = lsn, .timeline = TimelineId(), .offset = offset, .tag = 0};
+  switch (record.kind) {
+    case RecordKind::kFrame: {
+      const auto fields = DecodeFrame(record.fields);
+      if (!fields) return std::nullopt;
+      entry.timeline = fields->timeline;
+      break;
+    }
+    case RecordKind::kNamespace: {
+      const auto fields = DecodeNamespace(record.fields);
+      if (!fields) return std::nullopt;
+      entry.timeline = TimelineId(lsn.value);
+      entry.tag = NamespaceTag(fields->name);
+      break;
+    }
+    case RecordKind::kObject: {
+      const auto fields = DecodeObject(record.fields);
+      if (!fields) return std::nullopt;
+      entry.timeline = TimelineId(lsn.value);
+      entry.tag = ObjectTag(fields->id);
+      break;
+    }
+    case RecordKind::kTimeline: {
+      const auto fields = DecodeTimeline(record.fields);
+      if (!fields) return std::nullopt;
+      entry.timeline = fields->ended;
+      break;
+    }
+    default: break;
+  }
+  return entry;
+}
+
+}  // namespace
+
+std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group,
+                                                                const format::GroupHeader& header,
+                                                                uint64_t incarnation) {
+  std::vector<DirectoryEntry> entries;
+  size_t at = sizeof(format::GroupHeader);
+  for (uint32_t i = 0; i < header.record_count; ++i) {
+    RecordView record;
+    if (at >= group.size() ||
+        ParseRecord(group.subspan(at), incarnation, record) != ParseOutcome::kOk) {
+      return std::nullopt;
+    }
+    const auto entry =
+        EntryOf(record, Lsn(header.first_lsn + record.place.lsn_delta), static_cast<uint32_t>(at));
+    if (!entry) return std::nullopt;
+    entries.push_back(*entry);
+    at += record.length;
+  }
+  if (entries.empty()) return std::nullopt;
   return entries;
 }
 

@@ -13,6 +13,16 @@
 
 namespace tidemark::internal {
 
+struct DirectoryEntry {
+  Lsn lsn;
+  TimelineId timeline;  // see engine/format.h
+  uint32_t offset = 0;
+  uint64_t tag = 0;  // of a record that creates
+
+  bool creates() const { return timeline.value == lsn.value; }
+  bool operator==(const DirectoryEntry&) const = default;
+};
+
 // Collects the records of one group. Used again and again: its buffers stay.
 class GroupBuilder {
  public:
@@ -25,14 +35,15 @@ class GroupBuilder {
     uint64_t hash = 0;
     uint32_t length = 0;
   };
-  Added Add(RecordKind kind, Lsn lsn, Timestamp time, TimelineId timeline, ConstBytes fields,
-            ConstBytes payload);
+  // `timeline` and `tag` are for the directory.
+  Added Add(RecordKind kind, Lsn lsn, Timestamp time, TimelineId timeline, uint64_t tag,
+            ConstBytes fields, ConstBytes payload);
 
   // What the group would take on disk now, and what one more record with `bytes` of fields and
   // payload may add at most.
   size_t SealedLength() const;
   static constexpr size_t RecordBound(size_t bytes) {
-    return bytes + kRecordOverhead + 3 * kMaxVarintBytes;
+    return bytes + kRecordOverhead + 3 * kMaxVarintBytes + sizeof(DirectoryEntry::tag);
   }
   // A group's own bytes at most: header, footer, padding.
   static constexpr size_t kOverhead =
@@ -56,12 +67,6 @@ class GroupBuilder {
   uint32_t record_count_ = 0;
 };
 
-struct DirectoryEntry {
-  Lsn lsn;
-  TimelineId timeline;
-  uint32_t offset = 0;
-};
-
 // True if `header` is one of a segment with this incarnation: magic, hash, and lengths that can be.
 bool IsGroupHeader(const format::GroupHeader& header, uint64_t incarnation);
 
@@ -72,6 +77,12 @@ bool IsGroupIntact(ConstBytes group, uint64_t incarnation);
 // be right. Empty if the footer or its hash is not.
 std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
                                                           uint64_t incarnation);
+
+// The directory of a group whose own is damaged, made from its header and records; empty if one of
+// the records is damaged too.
+std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group,
+                                                                const format::GroupHeader& header,
+                                                                uint64_t incarnation);
 
 // Reads a footer at the end of `bytes`; empty if it cannot be one.
 std::optional<format::GroupFooter> ParseFooter(ConstBytes bytes, uint64_t incarnation);

@@ -62,10 +62,6 @@ class Writer final : public IndexWriter {
     return transaction_.Put(kEpochsTable, NumberKey(row.epoch), EncodeEpochRow(row));
   }
 
-  Status PutSegment(const SegmentRow& row) override {
-    return transaction_.Put(kSegmentsTable, NumberKey(row.number), EncodeSegmentRow(row));
-  }
-
   Status PutRestore(const RestoreRow& row) override {
     return transaction_.Put(kRestoresTable, RestoreKey(row.object, row.lsn), EncodeRestoreRow(row));
   }
@@ -348,10 +344,6 @@ Result<std::optional<EpochRow>> Index::FindEpochOf(Lsn lsn) const {
   }
   TIDEMARK_RETURN_IF_ERROR(read.status());
   return found;
-}
-
-Result<std::vector<SegmentRow>> Index::ListSegments() const {
-  return impl_->ListPrefix<SegmentRow>(kSegmentsTable, {}, DecodeSegmentRow);
 }
 
 Result<std::vector<RestoreRow>> Index::ListRestores(const ObjectId& object) const {

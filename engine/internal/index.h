@@ -11,10 +11,10 @@
 //   object_timelines object id                    timeline ids, sorted duplicates
 //   pages            timeline id, page number     PageVersion rows, duplicates sorted by LSN
 //   commits          timeline id                  CommitRow rows, duplicates sorted by LSN
-//   times            time                         LSN: the first record at or after that time;
-//   sparse epochs           epoch                        EpochRow segments         segment number
-//   SegmentRow restores         object id, LSN               RestoreRow damage           timeline
-//   id                  DamageRow
+//   times            time                         LSN: the first record at or after it; sparse
+//   epochs           epoch                        EpochRow
+//   restores         object id, LSN               RestoreRow
+//   damage           timeline id                  DamageRow
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -110,13 +110,6 @@ struct EpochRow {
   bool operator==(const EpochRow&) const = default;
 };
 
-struct SegmentRow {
-  uint32_t number = 0;
-  Lsn first_lsn{};
-  uint32_t end = 0;  // where its log ends; 0 while active
-  bool operator==(const SegmentRow&) const = default;
-};
-
 struct RestoreRow {
   ObjectId object{};
   Lsn lsn{};  // of the restore
@@ -126,10 +119,18 @@ struct RestoreRow {
   bool operator==(const RestoreRow&) const = default;
 };
 
+// Where a timeline stops being trusted.
+struct TimelineDamage {
+  Lsn lsn{};            // commits from here on are not; not valid: all are
+  Location location{};  // of the damage
+  Timestamp time{};     // the damaged commit is not older
+  bool operator==(const TimelineDamage&) const = default;
+};
+
 struct DamageRow {
   TimelineId timeline{};
-  Lsn lsn{};            // commits from here on cannot be trusted
-  Location location{};  // of the damage
+  TimelineDamage damage{};
+  uint64_t tag = 0;  // if the record that is damaged created something: its directory's tag
   bool operator==(const DamageRow&) const = default;
 };
 
@@ -148,7 +149,6 @@ class IndexWriter {
   virtual Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) = 0;
   virtual Status PutTime(Timestamp time, Lsn lsn) = 0;
   virtual Status PutEpoch(const EpochRow& row) = 0;
-  virtual Status PutSegment(const SegmentRow& row) = 0;
   virtual Status PutRestore(const RestoreRow& row) = 0;
   virtual Status PutDamage(const DamageRow& row) = 0;
 };
@@ -203,7 +203,6 @@ class Index {
   Result<std::optional<EpochRow>> FindEpoch(uint32_t epoch) const;
   // The epoch in which `lsn` was, or would have been, written: the largest with first_lsn <= lsn.
   Result<std::optional<EpochRow>> FindEpochOf(Lsn lsn) const;
-  Result<std::vector<SegmentRow>> ListSegments() const;
   Result<std::vector<RestoreRow>> ListRestores(const ObjectId& object) const;  // oldest first
   Result<std::vector<DamageRow>> ListDamage() const;
 

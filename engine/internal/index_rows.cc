@@ -75,7 +75,6 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"commits", LmdbTableKind::kDuplicates},
     {"times", LmdbTableKind::kPlain},
     {"epochs", LmdbTableKind::kPlain},
-    {"segments", LmdbTableKind::kPlain},
     {"restores", LmdbTableKind::kPlain},
     {"damage", LmdbTableKind::kPlain},
 }};
@@ -272,24 +271,6 @@ std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value) {
   return row;
 }
 
-std::vector<std::byte> EncodeSegmentRow(const SegmentRow& row) {
-  std::vector<std::byte> out;
-  AppendFixed(out, row.first_lsn.value);
-  AppendFixed(out, row.end);
-  return out;
-}
-
-std::optional<SegmentRow> DecodeSegmentRow(ConstBytes key, ConstBytes value) {
-  if (key.size() != sizeof(Key4)) return std::nullopt;
-  Reader reader(value);
-  SegmentRow row;
-  row.number = LoadNumberKey4(key);
-  row.first_lsn = Lsn(reader.Fixed<uint64_t>());
-  row.end = reader.Fixed<uint32_t>();
-  if (!reader.AtEnd()) return std::nullopt;
-  return row;
-}
-
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row) {
   std::vector<std::byte> out;
   AppendTime(out, row.time);
@@ -314,8 +295,10 @@ std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value) {
 
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row) {
   std::vector<std::byte> out;
-  AppendFixed(out, row.lsn.value);
-  AppendLocation(out, row.location);
+  AppendFixed(out, row.damage.lsn.value);
+  AppendLocation(out, row.damage.location);
+  AppendTime(out, row.damage.time);
+  AppendFixed(out, row.tag);
   return out;
 }
 
@@ -324,8 +307,10 @@ std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value) {
   Reader reader(value);
   DamageRow row;
   row.timeline = TimelineId(LoadBigEndian<uint64_t>(key.data()));
-  row.lsn = Lsn(reader.Fixed<uint64_t>());
-  row.location = ReadLocation(reader);
+  row.damage.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.damage.location = ReadLocation(reader);
+  row.damage.time = ReadTime(reader);
+  row.tag = reader.Fixed<uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
   return row;
 }

@@ -15,9 +15,8 @@
 //   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
 //   times            time 8, sign bit flipped          LSN 8
 //   epochs           epoch 4                           first LSN 8, previous end 8
-//   segments         segment number 4                  first LSN 8, end 4
 //   restores         object id 32, LSN 8               time 8, from, to: strings
-//   damage           timeline id 8                     LSN 8, segment 4, offset 4
+//   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
 //
 //   Page version   offset  size  field
 //                       0     8  lsn          big-endian: duplicates sort by it
@@ -58,7 +57,6 @@ enum IndexTable : size_t {
   kCommitsTable,
   kTimesTable,
   kEpochsTable,
-  kSegmentsTable,
   kRestoresTable,
   kDamageTable,
   kIndexTableCount,
@@ -98,7 +96,6 @@ std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row);
 std::vector<std::byte> EncodeObjectRow(const ObjectRow& row);
 std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row);
 std::vector<std::byte> EncodeEpochRow(const EpochRow& row);
-std::vector<std::byte> EncodeSegmentRow(const SegmentRow& row);
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
 
@@ -110,7 +107,6 @@ std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value);
 std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value);
 std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value);
 std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value);
-std::optional<SegmentRow> DecodeSegmentRow(ConstBytes key, ConstBytes value);
 std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
 std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
 

@@ -125,7 +125,10 @@ class Scanner {
       return false;
     }
     auto directory = ParseDirectory(bytes, window_->segment().incarnation);
-    if (!directory || directory->empty()) return false;
+    if (!directory || directory->size() != header->record_count ||
+        directory->front().lsn.value != header->first_lsn) {
+      return false;
+    }
     TIDEMARK_RETURN_IF_ERROR(Visit({.location = end_.position,
                                     .incarnation = window_->segment().incarnation,
                                     .header = *header,
@@ -204,13 +207,14 @@ class Scanner {
       if (end == 0) end = EndFromSuccessor();
       if (end == 0 || end <= begin) return Unattributable(end);
     }
-    // Footers lead back from the end: each says how long its group is.
+    // A header says how long its group is; without one, footers lead back from the end.
     struct Stretch {
       uint32_t begin;
       uint32_t length;
     };
     std::vector<Stretch> groups;
-    for (uint32_t at = end; at > begin;) {
+    if (header) groups.push_back({begin, header->length});
+    for (uint32_t at = end; at > begin && !header;) {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes before, window_->Read(begin, at - begin));
       const auto footer = ParseFooter(before, window_->segment().incarnation);
       if (!footer || footer->length > at - begin || footer->length < GroupBuilder::kOverhead - 8) {
@@ -223,7 +227,10 @@ class Scanner {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
                                 window_->Read(stretch->begin, stretch->length));
       auto directory = ParseDirectory(bytes, window_->segment().incarnation);
-      if (!directory || directory->empty()) return Unattributable(end);
+      if (!directory && header) {
+        directory = DirectoryFromRecords(bytes, *header, window_->segment().incarnation);
+      }
+      if (!directory) return Unattributable(end);
       ScannedGroup group;
       group.location = {end_.position.segment, stretch->begin};
       group.incarnation = window_->segment().incarnation;

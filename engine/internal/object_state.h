@@ -41,13 +41,8 @@ class ObjectState {
   // head is then the last one that could be read, before or behind the damage: not the latest state
   // that was confirmed, and so not to be given out as that, nor to be written on.
   Status CheckCurrent() const {
-    if (timeline == nullptr || !timeline->damaged_from().valid()) return OkStatus();
-    const Location place = timeline->damage_location();
-    return Status(StatusCode::kCorruption, "object " + DisplayName() + " is damaged from LSN " +
-                                               std::to_string(timeline->damaged_from().value) +
-                                               " on (segment " + std::to_string(place.segment) +
-                                               ", offset " + std::to_string(place.offset) +
-                                               "): restore it to a bookmark before that");
+    if (timeline == nullptr) return OkStatus();
+    return timeline->CheckTrusted(Lsn(UINT64_MAX)).WithContext("object " + DisplayName());
   }
 
   std::string DisplayName() const { return ns->name + "/" + (name.empty() ? id.ToString() : name); }

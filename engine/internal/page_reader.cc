@@ -2,23 +2,10 @@
 
 #include <algorithm>
 
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/record.h"
 
 namespace tidemark::internal {
-namespace {
-
-Status CheckTrusted(const Timeline& timeline, Lsn lsn) {
-  const Lsn damaged_from = timeline.damaged_from();
-  if (!damaged_from.valid() || lsn < damaged_from) return OkStatus();
-  const Location place = timeline.damage_location();
-  return Status(StatusCode::kCorruption,
-                "its commits from LSN " + std::to_string(damaged_from.value) +
-                    " on are damaged (segment " + std::to_string(place.segment) + ", offset " +
-                    std::to_string(place.offset) +
-                    "); earlier ones are whole: restore to a bookmark before it");
-}
-
-}  // namespace
 
 std::string Describe(PageNo page, const PageVersion& version) {
   return "page " + std::to_string(page.value) + " at LSN " + std::to_string(version.lsn.value) +
@@ -26,14 +13,28 @@ std::string Describe(PageNo page, const PageVersion& version) {
          std::to_string(version.location.offset) + ")";
 }
 
+Result<std::optional<PageVersion>> PageReader::FindRecent(const Timeline& timeline, PageNo page,
+                                                          Lsn lsn) const {
+  RecentPage recent = timeline.FindRecent(page, lsn);
+  if (!recent.large) return std::move(recent.version);
+  TIDEMARK_ASSIGN_OR_RETURN(auto version, recent.large->pages->Find(*this, page));
+  if (version) version->lsn = recent.large->lsn;
+  return version;
+}
+
+Result<std::optional<PageVersion>> PageReader::FindOwn(const Timeline& timeline, PageNo page,
+                                                       Lsn lsn) const {
+  TIDEMARK_ASSIGN_OR_RETURN(auto version, FindRecent(timeline, page, lsn));
+  if (version) return version;
+  return index_->FindPageVersion(timeline.id(), page, lsn);
+}
+
 Result<std::optional<PageVersion>> PageReader::Find(const Timeline& timeline, PageNo page,
                                                     Lsn lsn) const {
   for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
-    TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*at, lsn));
-    if (auto version = at->FindRecent(page, lsn)) return version;
-    auto indexed = index_->FindPageVersion(at->id(), page, lsn);
-    if (!indexed.ok()) return indexed.status();
-    if (indexed->has_value()) return *indexed;
+    TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
+    TIDEMARK_ASSIGN_OR_RETURN(auto version, FindOwn(*at, page, lsn));
+    if (version) return version;
     lsn = at->row().parent_lsn;
   }
   return std::optional<PageVersion>();
@@ -44,11 +45,12 @@ Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
   std::fill(out.begin(), out.end(), std::nullopt);
   std::vector<std::optional<PageVersion>> indexed(out.size());
   for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
-    TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*at, lsn));
+    TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
     bool all_found = true;
     for (size_t i = 0; i < out.size(); ++i) {
       if (!out[i]) {
-        out[i] = at->FindRecent(PageNo(first.value + static_cast<uint32_t>(i)), lsn);
+        const PageNo page(first.value + static_cast<uint32_t>(i));
+        TIDEMARK_ASSIGN_OR_RETURN(out[i], FindRecent(*at, page, lsn));
       }
       all_found = all_found && out[i].has_value();
     }
@@ -70,6 +72,11 @@ bool PageReader::ReadStretch(Location location, Bytes out) const {
 Status PageReader::ReadBytes(Location location, Bytes out) const {
   if (queue_->ReadPending(location, out)) return OkStatus();
   return segments_->Read(location, out);
+}
+
+Result<uint64_t> PageReader::IncarnationOf(uint32_t segment) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto open, segments_->Get(segment));
+  return open->incarnation;
 }
 
 Status PageReader::Read(PageNo page, const PageVersion& version, Bytes out) const {

@@ -31,7 +31,10 @@ class PageReader {
   // cannot be trusted at that LSN; kIoError.
   Result<std::optional<PageVersion>> Find(const Timeline& timeline, PageNo page, Lsn lsn) const;
 
-  // The same for out.size() pages from `first` on.
+  // What the timeline itself has of a page, parents and damage aside.
+  Result<std::optional<PageVersion>> FindOwn(const Timeline& timeline, PageNo page, Lsn lsn) const;
+
+  // Find for out.size() pages from `first` on.
   Status FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
                    std::span<std::optional<PageVersion>> out) const;
 
@@ -47,7 +50,13 @@ class PageReader {
   // Bytes of one record, from the queue's buffers or the segment.
   Status ReadBytes(Location location, Bytes out) const;
 
+  // What seeds the hashes of a segment. Errors: kCorruption if the segment is missing.
+  Result<uint64_t> IncarnationOf(uint32_t segment) const;
+
  private:
+  Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
+                                                Lsn lsn) const;
+
   Index* const index_;
   Segments* const segments_;
   CommitQueue* const queue_;

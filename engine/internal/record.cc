@@ -32,26 +32,42 @@ ObjectId ReadId(Reader& reader) {
   return id;
 }
 
+void AppendBatchReference(Buffer& out, const BatchReference& batch) {
+  AppendVarint(out, batch.location.segment);
+  AppendVarint(out, batch.location.offset);
+  AppendFixed(out, batch.record_hash);
+}
+
+BatchReference ReadBatchReference(Reader& reader) {
+  BatchReference batch;
+  batch.location.segment = reader.Varint32();
+  batch.location.offset = reader.Varint32();
+  batch.record_hash = reader.Fixed<uint64_t>();
+  return batch;
+}
+
 }  // namespace
 
 uint64_t SeededHash(ConstBytes bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
+uint64_t NamespaceTag(std::string_view name) {
+  return XXH3_64bits_withSeed(name.data(), name.size(), 0);
+}
+
 void EncodeFrame(const FrameFields& f, Buffer& out) {
   AppendVarint(out, f.timeline.value);
-  out.push_back(static_cast<std::byte>(f.batches.empty() ? 0 : format::kFrameHasBatches));
+  out.push_back(static_cast<std::byte>(f.batch_count == 0 ? 0 : format::kFrameHasBatches));
   AppendPageSize(out, f.page_size);
   AppendVarint(out, f.page_count);
   AppendFixed(out, f.state_hash);
   AppendVarint(out, f.version_count);
-  if (f.batches.empty()) return;
-  AppendVarint(out, f.batches.size());
-  for (const BatchReference& batch : f.batches) {
-    AppendVarint(out, batch.location.segment);
-    AppendVarint(out, batch.location.offset);
-    AppendFixed(out, batch.record_hash);
-  }
+  if (f.batch_count == 0) return;
+  AppendVarint(out, f.batch_count);
+  AppendVarint(out, f.batch_versions);
+  AppendVarint(out, f.batch_bytes);
+  AppendBatchReference(out, f.last_batch);
 }
 
 std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
@@ -68,16 +84,11 @@ std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
   if (!reader.ok() || (flags & ~kKnown) != 0) return std::nullopt;
   if (!DecodePageSize(log2_page_size, f.page_size)) return std::nullopt;
   if ((flags & format::kFrameHasBatches) != 0) {
-    const uint64_t count = reader.Varint();
-    if (count > reader.remaining()) return std::nullopt;  // each takes more than a byte
-    f.batches.reserve(static_cast<size_t>(count));
-    for (uint64_t i = 0; i < count; ++i) {
-      BatchReference batch;
-      batch.location.segment = reader.Varint32();
-      batch.location.offset = reader.Varint32();
-      batch.record_hash = reader.Fixed<uint64_t>();
-      f.batches.push_back(batch);
-    }
+    f.batch_count = reader.Varint32();
+    f.batch_versions = reader.Varint();
+    f.batch_bytes = reader.Varint();
+    f.last_batch = ReadBatchReference(reader);
+    if (f.batch_count == 0) return std::nullopt;
   }
   if ((flags & format::kFrameHasAlarm) != 0) reader.Varint();
   if (!reader.AtEnd()) return std::nullopt;
@@ -85,14 +96,17 @@ std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
 }
 
 void EncodeBatch(const BatchFields& f, Buffer& out) {
-  AppendVarint(out, f.timeline.value);
-  AppendVarint(out, f.first_batch.value);
+  AppendVarint(out, f.number);
+  if (f.number != 1) AppendBatchReference(out, f.previous);
   AppendVarint(out, f.pages.size());
   uint32_t previous = 0;
   for (const BatchEntry& entry : f.pages) {
     CHECK(entry.page.value > previous);
     AppendVarint(out, entry.page.value - previous);
     AppendVarint(out, entry.length);
+    AppendFixed(out, entry.depth);
+    AppendFixed(out, entry.chain_units);
+    AppendFixed(out, entry.hash);
     previous = entry.page.value;
   }
 }
@@ -100,10 +114,10 @@ void EncodeBatch(const BatchFields& f, Buffer& out) {
 std::optional<BatchFields> DecodeBatch(ConstBytes fields) {
   Reader reader(fields);
   BatchFields f;
-  f.timeline = TimelineId(reader.Varint());
-  f.first_batch = Lsn(reader.Varint());
+  f.number = reader.Varint32();
+  if (f.number > 1) f.previous = ReadBatchReference(reader);
   const uint64_t count = reader.Varint();
-  if (count > reader.remaining()) return std::nullopt;
+  if (f.number == 0 || count == 0 || count > reader.remaining()) return std::nullopt;
   f.pages.reserve(static_cast<size_t>(count));
   uint64_t page = 0;
   for (uint64_t i = 0; i < count; ++i) {
@@ -113,6 +127,10 @@ std::optional<BatchFields> DecodeBatch(ConstBytes fields) {
     BatchEntry entry;
     entry.page = PageNo(static_cast<uint32_t>(page));
     entry.length = reader.Varint32();
+    entry.depth = reader.Fixed<uint8_t>();
+    entry.chain_units = reader.Fixed<uint8_t>();
+    entry.hash = reader.Fixed<uint64_t>();
+    if (entry.length == 0) return std::nullopt;
     f.pages.push_back(entry);
   }
   if (!reader.AtEnd()) return std::nullopt;
@@ -168,6 +186,7 @@ std::optional<ObjectFields> DecodeObject(ConstBytes fields) {
 void EncodeTimeline(const TimelineFields& f, Buffer& out) {
   out.push_back(static_cast<std::byte>(f.operation));
   AppendId(out, f.object);
+  AppendVarint(out, f.ended.value);
   AppendVarint(out, f.parent.value);
   AppendVarint(out, f.parent_lsn.value);
   AppendPageSize(out, f.page_size);
@@ -183,6 +202,7 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   const auto operation = reader.Fixed<uint8_t>();
   f.operation = static_cast<format::TimelineOperation>(operation);
   f.object = ReadId(reader);
+  f.ended = TimelineId(reader.Varint());
   f.parent = TimelineId(reader.Varint());
   f.parent_lsn = Lsn(reader.Varint());
   const auto log2_page_size = reader.Fixed<uint8_t>();

@@ -27,8 +27,11 @@ using format::RecordKind;
 // XXH3-64 with a seed.
 uint64_t SeededHash(ConstBytes bytes, uint64_t seed);
 
+// What a group's directory says of a record that creates a namespace. Of an object: ObjectTag().
+uint64_t NamespaceTag(std::string_view name);
+
 struct BatchReference {
-  Location location;
+  Location location{};
   uint64_t record_hash = 0;
 };
 
@@ -38,19 +41,28 @@ struct FrameFields {
   uint32_t page_count = 0;
   uint64_t state_hash = 0;
   uint32_t version_count = 0;
-  std::vector<BatchReference> batches;
+  uint32_t batch_count = 0;
+  uint64_t batch_versions = 0;
+  uint64_t batch_bytes = 0;
+  BatchReference last_batch{};
 };
 
 struct BatchEntry {
   PageNo page;
   uint32_t length = 0;
+  uint8_t depth = 0;
+  uint8_t chain_units = 0;
+  uint64_t hash = 0;
 };
 
 struct BatchFields {
-  TimelineId timeline;
-  Lsn first_batch;
-  std::vector<BatchEntry> pages;  // sorted by page
+  uint32_t number = 1;
+  BatchReference previous{};        // unless number is 1
+  std::vector<BatchEntry> pages{};  // sorted by page
 };
+
+// What an entry takes at most.
+inline constexpr size_t kBatchEntryBytes = 5 + 5 + 1 + 1 + 8;
 
 struct OpenFields {
   uint32_t epoch = 0;
@@ -72,6 +84,7 @@ struct ObjectFields {
 struct TimelineFields {
   format::TimelineOperation operation = format::TimelineOperation::kRestore;
   ObjectId object;
+  TimelineId ended;  // current until now
   TimelineId parent;
   Lsn parent_lsn;
   uint32_t page_size = 0;

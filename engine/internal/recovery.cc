@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/bookmark.h"
+#include "engine/internal/batched_pages.h"
 
 namespace tidemark::internal {
 namespace {
@@ -21,14 +22,20 @@ Location PlaceOf(const ScannedGroup& group, const DirectoryEntry& entry) {
   return {group.location.segment, group.location.offset + entry.offset};
 }
 
-// Adds the versions in `payload`; false if they are not `count` page versions, exactly.
-bool AddVersions(ConstBytes payload, Location location, uint32_t count, Lsn lsn,
-                 std::vector<PageChange>& changes) {
+}  // namespace
+
+Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place) {
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(header.time + place.time_delta)));
+}
+
+std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Location location,
+                                                         uint32_t count, Lsn lsn) {
+  std::vector<PageChange> changes;
   size_t at = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const auto view = ParsePageVersion(payload.subspan(at));
-    if (!view) return false;
-    PageChange change;
+    if (!view) return std::nullopt;
+    PageChange& change = changes.emplace_back();
     change.page = view->page;
     change.version.lsn = lsn;
     change.version.location = {location.segment, location.offset + static_cast<uint32_t>(at)};
@@ -36,66 +43,9 @@ bool AddVersions(ConstBytes payload, Location location, uint32_t count, Lsn lsn,
     change.version.depth = view->depth;
     change.version.chain_units = view->chain_units;
     change.version.hash = view->hash;
-    changes.push_back(change);
     at += view->length;
   }
-  return at == payload.size();
-}
-
-}  // namespace
-
-Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place) {
-  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(header.time + place.time_delta)));
-}
-
-Result<std::vector<PageChange>> ReadPageChanges(Segments& segments, const FrameFields& fields,
-                                                ConstBytes payload, Location payload_location,
-                                                Lsn lsn, uint64_t* batch_bytes) {
-  std::vector<PageChange> changes;
-  *batch_bytes = 0;
-  Buffer bytes;
-  for (const BatchReference& reference : fields.batches) {
-    const auto damaged = [&](const char* what) {
-      return Status(StatusCode::kCorruption,
-                    "a batch of LSN " + std::to_string(lsn.value) + " (segment " +
-                        std::to_string(reference.location.segment) + ", offset " +
-                        std::to_string(reference.location.offset) + ") is damaged: " + what);
-    };
-    RecordView record;
-    uint64_t incarnation = 0;
-    bytes.resize(64);
-    TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes, &incarnation));
-    // Twice: the lengths say how long the header is, the header how long the payload.
-    auto outcome = ParseRecord(bytes, incarnation, record);
-    for (int i = 0; i < 2 && outcome == ParseOutcome::kShort; ++i) {
-      if (record.length > (16u << 20)) return damaged("it is too long");
-      bytes.resize(record.length);
-      TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes));
-      outcome = ParseRecord(bytes, incarnation, record);
-    }
-    if (outcome != ParseOutcome::kOk || record.kind != RecordKind::kBatch ||
-        record.hash != reference.record_hash || record.length > (16u << 20)) {
-      return damaged("its header");
-    }
-    bytes.resize(record.length);
-    TIDEMARK_RETURN_IF_ERROR(segments.Read(reference.location, bytes));
-    if (ParseRecord(bytes, incarnation, record) != ParseOutcome::kOk) return damaged("its header");
-    const auto batch = DecodeBatch(record.fields);
-    if (!batch) return damaged("its fields");
-    const Location place{reference.location.segment,
-                         reference.location.offset + static_cast<uint32_t>(record.payload_offset)};
-    if (!AddVersions(ConstBytes(bytes).subspan(record.payload_offset), place,
-                     static_cast<uint32_t>(batch->pages.size()), lsn, changes)) {
-      return damaged("its pages");
-    }
-    *batch_bytes += record.length;
-  }
-  if (!AddVersions(payload, payload_location, fields.version_count, lsn, changes)) {
-    return Status(StatusCode::kCorruption,
-                  "the pages of LSN " + std::to_string(lsn.value) + " (segment " +
-                      std::to_string(payload_location.segment) + ", offset " +
-                      std::to_string(payload_location.offset) + ") are damaged");
-  }
+  if (at != payload.size()) return std::nullopt;
   return changes;
 }
 
@@ -119,6 +69,8 @@ Result<LogEnd> Recovery::Run() {
   }
   behind_ = {.lsn = start.last_lsn, .position = start.position, .time = start.last_time};
   store_->checkpointer_->Start(behind_);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(start.last_lsn));
+  if (epoch) epoch_ = epoch->epoch;
 
   TIDEMARK_ASSIGN_OR_RETURN(
       const ScanEnd end,
@@ -129,10 +81,7 @@ Result<LogEnd> Recovery::Run() {
   LogEnd log_end;
   log_end.store_id = headers.begin()->second.store_id;
   log_end.last_time = end.last_time;
-  uint32_t last_epoch = end.last_epoch;
-  TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(end.last_lsn));
-  if (epoch) last_epoch = std::max(last_epoch, epoch->epoch);
-  log_end.epoch = last_epoch + 1;
+  log_end.epoch = std::max(end.last_epoch, epoch_) + 1;
   if (end.closed) {
     log_end.last_lsn = end.last_lsn;
     log_end.position = end.position;
@@ -163,6 +112,7 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
     // This group is there, so the one before it was synced: the index may have it.
     TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
   }
+  if (group.header_ok) NoteEpoch(group);
   for (const DirectoryEntry& entry : group.directory) {
     RecordView record;
     const bool readable = group.header_ok && entry.offset < group.bytes.size() &&
@@ -184,17 +134,21 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
   return OkStatus();
 }
 
+void Recovery::NoteEpoch(const ScannedGroup& group) {
+  if (group.header.epoch <= epoch_) return;
+  epoch_ = group.header.epoch;
+  store_->AddEpoch(
+      {.epoch = epoch_, .first_lsn = Lsn(group.header.first_lsn), .previous_end = behind_.lsn});
+}
+
 Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                               const RecordView& record) {
   switch (record.kind) {
     case RecordKind::kFrame: return ReplayFrame(group, entry, record);
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
     case RecordKind::kOpen: {
-      const auto fields = DecodeOpen(record.fields);
-      if (!fields) return Inconsistent(group, entry, "is not an open record");
-      store_->AddEpoch(
-          {.epoch = fields->epoch, .first_lsn = entry.lsn, .previous_end = fields->previous_end});
-      return OkStatus();
+      if (!DecodeOpen(record.fields)) return Inconsistent(group, entry, "is not an open record");
+      return OkStatus();  // what it says is known already: NoteEpoch
     }
     case RecordKind::kNamespace: {
       const auto fields = DecodeNamespace(record.fields);
@@ -205,8 +159,10 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kObject: {
       const auto fields = DecodeObject(record.fields);
       if (!fields) return Inconsistent(group, entry, "is not an object record");
-      TIDEMARK_ASSIGN_OR_RETURN(
-          auto object, store_->AdoptObject(fields->namespace_id, fields->id, fields->name));
+      auto adopted = store_->AdoptObject(fields->namespace_id, fields->id, fields->name);
+      // Its namespace's record is damaged: that one is what can be named.
+      if (adopted.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+      TIDEMARK_ASSIGN_OR_RETURN(auto object, std::move(adopted));
       TimelineRow row;
       row.id = TimelineId(entry.lsn.value);
       row.kind = TimelineKind::kCreate;
@@ -223,7 +179,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
       objects_[fields->id] = std::move(object);
       return OkStatus();
     }
-    default:  // batches count when a frame names them; a close record says nothing more
+    default:  // batches count when a frame names them; the others say nothing more
       return OkStatus();
   }
 }
@@ -252,21 +208,23 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
   std::shared_ptr<Timeline>& timeline = timelines_[fields->timeline];
   if (timeline == nullptr) {
     auto found = store_->FindTimeline(fields->timeline);
-    if (!found.ok()) return Quarantine(group, entry);  // its object's creation was damaged
-    timeline = *found;
+    // Its object's creation was damaged.
+    if (found.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+    TIDEMARK_ASSIGN_OR_RETURN(timeline, std::move(found));
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(*timeline));
   const Location place = PlaceOf(group, entry);
   const Location payload{place.segment,
                          place.offset + static_cast<uint32_t>(record.payload_offset)};
-  uint64_t batch_bytes = 0;
-  auto changes = ReadPageChanges(
-      *store_->segments_, *fields,
+  const auto changes = ParsePageVersions(
       group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length), payload,
-      entry.lsn, &batch_bytes);
-  if (!changes.ok()) {
-    if (changes.status().code() != StatusCode::kCorruption) return changes.status();
-    return Quarantine(group, entry);
+      fields->version_count, entry.lsn);
+  if (!changes) return Quarantine(group, entry);
+  std::shared_ptr<const BatchedPages> batched;
+  if (fields->batch_count > 0) {
+    auto loaded = BatchedPages::Load(store_->reader(), *fields);
+    if (loaded.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+    TIDEMARK_ASSIGN_OR_RETURN(batched, std::move(loaded));
   }
   if (!group.intact && !IsReadable(*changes, fields->page_size)) return Quarantine(group, entry);
   RecentCommit commit;
@@ -279,10 +237,10 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
                  .page_size = fields->page_size,
                  .page_count = fields->page_count,
                  .state_hash = fields->state_hash,
-                 .pages_changed = static_cast<uint32_t>(changes->size()),
-                 .log_bytes = record.length + batch_bytes,
+                 .pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions),
+                 .log_bytes = record.length + fields->batch_bytes,
                  .restored_from = Lsn()};
-  store_->PublishCommit(object, timeline, commit, *changes);
+  store_->PublishCommit(object, timeline, commit, *changes, std::move(batched));
   return OkStatus();
 }
 
@@ -291,7 +249,8 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Inconsistent(group, entry, "is not a timeline record");
   auto parent = store_->FindTimeline(fields->parent);
-  if (!parent.ok()) return Quarantine(group, entry);
+  if (parent.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+  if (!parent.ok()) return parent.status();
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**parent));
   const bool rewrite = fields->operation == format::TimelineOperation::kRewrite;
   TimelineRow row;
@@ -325,18 +284,18 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
                       .time = commit.info.time,
                       .from_bookmark = fields->from,
                       .to_bookmark = fields->to});
-  store_->PublishCommit(object, timeline, commit, {});
+  store_->PublishCommit(object, timeline, commit, {}, nullptr);
   return OkStatus();
 }
 
 Status Recovery::Quarantine(const ScannedGroup& group, const DirectoryEntry& entry) {
-  if (!entry.timeline.valid()) {
-    return Inconsistent(group, entry,
-                        "is damaged, and it belongs to the whole store: rebuild the index from "
-                        "what is whole, or bring back a copy of the log");
-  }
-  store_->AddDamage(
-      {.timeline = entry.timeline, .lsn = entry.lsn, .location = PlaceOf(group, entry)});
+  // Open and close records can be done without, and a batch is missed where a frame names it.
+  if (!entry.timeline.valid()) return OkStatus();
+  Timestamp time = behind_.time;
+  if (group.header_ok) time = std::max(time, RecordTime(group.header, {}));
+  store_->AddDamage({.timeline = entry.timeline,
+                     .damage = {.lsn = entry.lsn, .location = PlaceOf(group, entry), .time = time},
+                     .tag = entry.tag});
   return OkStatus();
 }
 

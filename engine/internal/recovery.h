@@ -37,6 +37,8 @@ class Recovery {
                      const RecordView& record);
   Status ReplayTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
+  // An open record that is damaged says nothing, but the groups behind it carry the epoch.
+  void NoteEpoch(const ScannedGroup& group);
   Status Quarantine(const ScannedGroup& group, const DirectoryEntry& entry);
   // Reads every page version that a commit made.
   bool IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
@@ -45,16 +47,16 @@ class Recovery {
 
   StoreImpl* const store_;
   CheckpointRow behind_;  // the boundary before the group that is replayed: known to be durable
+  uint32_t epoch_ = 0;    // the highest one seen
   // Objects and timelines stay in memory through the replay, dirty or not.
   std::unordered_map<ObjectId, std::shared_ptr<ObjectState>> objects_;
   std::unordered_map<TimelineId, std::shared_ptr<Timeline>> timelines_;
 };
 
-// The page versions of a frame, its batches' first, with their places. Errors: kCorruption if a
-// batch is not what the frame says. `batch_bytes` gets the batches' lengths in the log.
-Result<std::vector<PageChange>> ReadPageChanges(Segments& segments, const FrameFields& fields,
-                                                ConstBytes payload, Location payload_location,
-                                                Lsn lsn, uint64_t* batch_bytes);
+// The page versions in a frame's payload, which stands at `location`. Empty if they are not exactly
+// `count` page versions.
+std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Location location,
+                                                         uint32_t count, Lsn lsn);
 
 Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place);
 

@@ -75,6 +75,10 @@ Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number) 
                       ", this library reads version " + std::to_string(format::kFormatVersion) +
                       ": use a newer tidemark");
   }
+  if (header.reserved != 0) {
+    return Status(StatusCode::kUnsupportedVersion,
+                  name + " is of a kind that this library does not know: use a newer tidemark");
+  }
   if (header.number != number) {
     return Status(StatusCode::kCorruption,
                   name + ": its header says " + std::to_string(header.number));

@@ -144,7 +144,7 @@ Status StoreImpl::OpenFiles() {
     namespaces_[row.name] = std::make_shared<NamespaceState>(row.name, row.id);
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto damage, index_->ListDamage());
-  for (const DamageRow& row : damage) damaged_[row.timeline] = row;
+  for (const DamageRow& row : damage) KeepDamageLocked(row);
   return OkStatus();
 }
 

@@ -81,7 +81,8 @@ class StoreImpl {
   // Makes a commit visible: recent versions, head, counter, the list of dirty objects.
   void PublishCommit(const std::shared_ptr<ObjectState>& object,
                      const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
-                     std::span<const PageChange> changes);
+                     std::span<const PageChange> changes,
+                     std::shared_ptr<const BatchedPages> batched);
 
   // Recovery: the namespace and object of a record, made if the index does not have them.
   Result<std::shared_ptr<ObjectState>> AdoptObject(uint64_t namespace_id, const ObjectId& id,
@@ -121,6 +122,9 @@ class StoreImpl {
   Status StartLog();
   Status LogOpen(Lsn previous_end);
   Result<std::shared_ptr<Timeline>> FindTimelineLocked(TimelineId id);
+  // Errors: kCorruption if the record that created what has this tag is damaged.
+  Status CheckNotLost(uint64_t tag, const std::string& what) const;
+  void KeepDamageLocked(const DamageRow& row);
   Result<std::shared_ptr<ObjectState>> LoadObjectLocked(const std::shared_ptr<NamespaceState>& ns,
                                                         const ObjectId& id, std::string_view name,
                                                         IfMissing if_missing);
@@ -145,6 +149,8 @@ class StoreImpl {
   std::vector<std::shared_ptr<ObjectState>> dirty_;
   PendingRows pending_;
   std::map<TimelineId, DamageRow> damaged_;
+  std::unordered_map<uint64_t, DamageRow>
+      lost_;  // objects and namespaces whose creation is damaged
 
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;

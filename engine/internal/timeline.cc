@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/check.h"
+#include "engine/internal/batched_pages.h"
 
 namespace tidemark::internal {
 namespace {
@@ -20,30 +21,35 @@ auto Behind(const std::vector<RecentCommit>& commits, Lsn lsn) {
 
 }  // namespace
 
-void Timeline::AddRecent(const RecentCommit& commit, std::span<const PageChange> changes) {
+void Timeline::AddRecent(const RecentCommit& commit, std::span<const PageChange> changes,
+                         std::shared_ptr<const BatchedPages> batched) {
   std::lock_guard lock(mutex_);
   CHECK(commits_.empty() || commits_.back().info.lsn < commit.info.lsn);
   commits_.push_back(commit);
-  for (const PageChange& change : changes) {
-    std::vector<PageVersion>& versions = pages_[change.page.value];
-    // A page may stand twice in a large transaction; its last version counts.
-    if (!versions.empty() && versions.back().lsn == change.version.lsn) {
-      versions.back() = change.version;
-    } else {
-      versions.push_back(change.version);
-    }
-  }
+  for (const PageChange& change : changes) pages_[change.page.value].push_back(change.version);
+  if (batched != nullptr) large_.push_back({commit.info.lsn, std::move(batched)});
 }
 
-std::optional<PageVersion> Timeline::FindRecent(PageNo page, Lsn lsn) const {
+RecentPage Timeline::FindRecent(PageNo page, Lsn lsn) const {
   std::lock_guard lock(mutex_);
-  const auto it = pages_.find(page.value);
-  if (it == pages_.end()) return std::nullopt;
-  const std::vector<PageVersion>& versions = it->second;
-  if (!versions.empty() && versions.back().lsn <= lsn) return versions.back();
-  const auto behind = Behind(versions, lsn);
-  if (behind == versions.begin()) return std::nullopt;
-  return *std::prev(behind);
+  RecentPage found;
+  if (const auto it = pages_.find(page.value); it != pages_.end()) {
+    const std::vector<PageVersion>& versions = it->second;
+    if (versions.back().lsn <= lsn) {
+      found.version = versions.back();
+    } else if (const auto behind = Behind(versions, lsn); behind != versions.begin()) {
+      found.version = *std::prev(behind);
+    }
+  }
+  // The frame of a large commit has the last word on its pages.
+  for (auto large = large_.rbegin(); large != large_.rend(); ++large) {
+    if (found.version && found.version->lsn >= large->lsn) break;
+    if (large->lsn > lsn || !large->pages->Contains(page)) continue;
+    found.large = *large;
+    found.version.reset();
+    break;
+  }
+  return found;
 }
 
 std::optional<RecentCommit> Timeline::FindRecentCommit(Lsn lsn) const {
@@ -63,24 +69,28 @@ size_t Timeline::RecentCommitCount() const {
   return commits_.size();
 }
 
-void Timeline::CollectRecent(Lsn cut,
-                             std::vector<std::pair<PageNo, std::vector<PageVersion>>>* pages,
-                             std::vector<CommitRow>* commits) const {
+Timeline::Collected Timeline::CollectRecent(Lsn cut) const {
+  Collected collected;
   {
     std::lock_guard lock(mutex_);
     for (const auto& [page, versions] : pages_) {
       const auto behind = Behind(versions, cut);
       if (behind != versions.begin()) {
-        pages->emplace_back(PageNo(page), std::vector<PageVersion>(versions.begin(), behind));
+        collected.pages.emplace_back(PageNo(page),
+                                     std::vector<PageVersion>(versions.begin(), behind));
       }
     }
     for (const RecentCommit& commit : commits_) {
       if (commit.info.lsn > cut) break;
-      commits->push_back({.lsn = commit.info.lsn, .location = commit.location});
+      collected.commits.push_back({.lsn = commit.info.lsn, .location = commit.location});
+    }
+    for (const LargeCommit& large : large_) {
+      if (large.lsn <= cut) collected.large.push_back(large);
     }
   }
-  std::sort(pages->begin(), pages->end(),
+  std::sort(collected.pages.begin(), collected.pages.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  return collected;
 }
 
 size_t Timeline::DropRecent(Lsn cut) {
@@ -98,6 +108,7 @@ size_t Timeline::DropRecent(Lsn cut) {
     }
   }
   if (pages_.empty()) pages_ = {};  // a bulk load must not leave its buckets behind
+  std::erase_if(large_, [cut](const LargeCommit& large) { return large.lsn <= cut; });
   const auto behind = Behind(commits_, cut);
   if (behind == commits_.end()) {
     commits_ = {};
@@ -107,17 +118,27 @@ size_t Timeline::DropRecent(Lsn cut) {
   return dropped;
 }
 
-void Timeline::MarkDamaged(Lsn lsn, Location location) {
+void Timeline::MarkDamaged(const TimelineDamage& damage) {
   std::lock_guard lock(mutex_);
-  const uint64_t known = damaged_from_.load(std::memory_order_relaxed);
-  if (known != 0 && known <= lsn.value) return;
-  damage_location_ = location;
-  damaged_from_.store(lsn.value, std::memory_order_release);
+  if (damage_.lsn.valid() && damage_.lsn <= damage.lsn) return;
+  damage_ = damage;
+  damaged_from_.store(damage.lsn.value, std::memory_order_release);
 }
 
-Location Timeline::damage_location() const {
+TimelineDamage Timeline::damage() const {
   std::lock_guard lock(mutex_);
-  return damage_location_;
+  return damage_;
+}
+
+Status Timeline::CheckTrusted(Lsn lsn) const {
+  const Lsn from = damaged_from();
+  if (!from.valid() || lsn < from) return OkStatus();
+  const TimelineDamage damaged = damage();
+  return Status(StatusCode::kCorruption,
+                "its commits from LSN " + std::to_string(damaged.lsn.value) +
+                    " on are damaged (segment " + std::to_string(damaged.location.segment) +
+                    ", offset " + std::to_string(damaged.location.offset) +
+                    "); earlier ones are whole: restore to a bookmark before it");
 }
 
 }  // namespace tidemark::internal

@@ -24,6 +24,7 @@
 #include "engine/commit_info.h"
 #include "engine/internal/index.h"
 #include "engine/lsn.h"
+#include "engine/status.h"
 
 namespace tidemark::internal {
 
@@ -37,6 +38,20 @@ struct PageChange {
   PageVersion version;
 };
 
+class BatchedPages;
+
+// A commit that wrote batches: pages that only its batches have are found there.
+struct LargeCommit {
+  Lsn lsn;
+  std::shared_ptr<const BatchedPages> pages;
+};
+
+// What the recent tables have of a page: a version, or the large commit that made it later.
+struct RecentPage {
+  std::optional<PageVersion> version;
+  std::optional<LargeCommit> large;
+};
+
 class Timeline {
  public:
   Timeline(TimelineRow row, std::shared_ptr<Timeline> parent)
@@ -47,26 +62,34 @@ class Timeline {
   // Null if it inherits no pages.
   const std::shared_ptr<Timeline>& parent() const { return parent_; }
 
-  // Adds a commit and the page versions it made. LSNs must rise.
-  void AddRecent(const RecentCommit& commit, std::span<const PageChange> changes);
+  // Adds a commit and the page versions it made, `batched` being null or those in its batches. LSNs
+  // must rise.
+  void AddRecent(const RecentCommit& commit, std::span<const PageChange> changes,
+                 std::shared_ptr<const BatchedPages> batched);
 
   // The latest recent version of a page at or before `lsn`, on this timeline itself.
-  std::optional<PageVersion> FindRecent(PageNo page, Lsn lsn) const;
+  RecentPage FindRecent(PageNo page, Lsn lsn) const;
   // The latest recent commit at or before `lsn`.
   std::optional<RecentCommit> FindRecentCommit(Lsn lsn) const;
   bool HasRecent() const;
   size_t RecentCommitCount() const;
 
   // For the checkpointer: copies what is at or before `cut`, sorted by page and LSN.
-  void CollectRecent(Lsn cut, std::vector<std::pair<PageNo, std::vector<PageVersion>>>* pages,
-                     std::vector<CommitRow>* commits) const;
+  struct Collected {
+    std::vector<LargeCommit> large;  // in LSN order
+    std::vector<std::pair<PageNo, std::vector<PageVersion>>> pages;
+    std::vector<CommitRow> commits;
+  };
+  Collected CollectRecent(Lsn cut) const;
   // After the index has it: drops what is at or before `cut`; returns how many versions went.
   size_t DropRecent(Lsn cut);
 
-  // Commits from here on cannot be trusted; valid() is false if all can.
+  // Of several damages the first counts.
+  void MarkDamaged(const TimelineDamage& damage);
   Lsn damaged_from() const { return Lsn(damaged_from_.load(std::memory_order_acquire)); }
-  void MarkDamaged(Lsn lsn, Location location);
-  Location damage_location() const;
+  TimelineDamage damage() const;
+  // Can what the timeline was at `lsn` be trusted? Errors: kCorruption, with the place.
+  Status CheckTrusted(Lsn lsn) const;
 
  private:
   const TimelineRow row_;
@@ -75,7 +98,8 @@ class Timeline {
   mutable std::mutex mutex_;
   std::unordered_map<uint32_t, std::vector<PageVersion>> pages_;  // by page number, in LSN order
   std::vector<RecentCommit> commits_;                             // in LSN order
-  Location damage_location_;
+  std::vector<LargeCommit> large_;                                // in LSN order
+  TimelineDamage damage_;
   std::atomic<uint64_t> damaged_from_{0};
 };
 

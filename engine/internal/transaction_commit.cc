@@ -66,71 +66,97 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
 }
 
 // Pages that the database grew over and nobody wrote are zeros, whatever stood there before.
-Status Transaction::Impl::EncodeZeros(uint64_t* state_hash) {
+template <typename Visit>
+Status Transaction::Impl::ForEachHole(Visit visit) const {
   for (uint32_t number = kept_ + 1; number <= page_count_; ++number) {
     const PageNo page(number);
-    if (!staged_.Find(page).empty() || placed_.contains(number)) continue;
-    const uint64_t hash = internal::ZeroPageHash(page, page_size_);
-    *state_hash ^= hash;
-    PageChange& change = changes_.emplace_back();
-    change.page = page;
-    change.version = {};
-    change.version.location.offset = static_cast<uint32_t>(payload_.size());
-    internal::AppendPageVersion(page, format::PageForm::kZero, hash, nullptr, {}, payload_,
-                                change.version);
+    if (!staged_.Find(page).empty()) continue;
+    if (batched_ != nullptr && batched_->Contains(page)) continue;
+    TIDEMARK_RETURN_IF_ERROR(visit(page));
   }
   return OkStatus();
 }
 
-// Writes what is staged as batch records, which count for nothing until the closing frame.
-Status Transaction::Impl::WriteBatch() {
-  TIDEMARK_RETURN_IF_ERROR(store_.checkpointer().Throttle());
+void Transaction::Impl::EncodeHole(PageNo page, uint64_t* state_hash) {
+  const uint64_t hash = internal::ZeroPageHash(page, page_size_);
+  *state_hash ^= hash;
+  PageChange& change = changes_.emplace_back();
+  change.page = page;
+  change.version = {};
+  change.version.location.offset = static_cast<uint32_t>(payload_.size());
+  internal::AppendPageVersion(page, format::PageForm::kZero, hash, nullptr, {}, payload_,
+                              change.version);
+}
+
+// ---- batches -----------------------------------------------------------------------------------
+
+bool Transaction::Impl::HasBatchRoom() const {
   const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes) / 4 * 3;
+  const size_t page = page_size_ + internal::kPageVersionOverhead;
+  return payload_.size() + page + (changes_.size() + 1) * internal::kBatchEntryBytes <= most;
+}
+
+Status Transaction::Impl::WriteStagedBatches() {
   uint64_t hash = state_hash_;
-  const std::vector<PageNo> pages = staged_.Sorted();
-  for (size_t next = 0; next < pages.size();) {
-    payload_.clear();
-    changes_.clear();
-    while (next < pages.size() &&
-           payload_.size() + page_size_ + internal::kPageVersionOverhead <= most) {
-      TIDEMARK_RETURN_IF_ERROR(
-          EncodePage(pages[next], staged_.Find(pages[next]), false, nullptr, &hash));
-      ++next;
-    }
-    if (changes_.empty()) continue;
-    internal::BatchFields batch;
-    batch.timeline = timeline_ != nullptr && !rewrite_ ? timeline_->id() : TimelineId();
-    batch.first_batch = first_batch_;
-    for (const PageChange& change : changes_) {
-      batch.pages.push_back({change.page, change.version.length});
-    }
-    fields_.clear();
-    internal::EncodeBatch(batch, fields_);
-    TIDEMARK_ASSIGN_OR_RETURN(auto reservation,
-                              store_.queue().Reserve(fields_.size() + payload_.size(), 1));
-    CommitQueue::Appended appended;
-    {
-      CommitQueue::Scope scope(store_.queue(), std::move(reservation));
-      TIDEMARK_RETURN_IF_ERROR(scope.status());
-      appended = scope.Append(internal::RecordKind::kBatch, batch.timeline, fields_, payload_);
-    }
-    store_.queue().FinishPublish(appended.lsn);
-    if (!first_batch_.valid()) first_batch_ = appended.lsn;
-    batches_.push_back({appended.location, appended.hash});
-    batch_bytes_ += appended.length;
-    batch_pages_ += changes_.size();
-    for (PageChange& change : changes_) {
-      change.version.location = {appended.payload.segment,
-                                 appended.payload.offset + change.version.location.offset};
-      placed_[change.page.value] = change.version;
-    }
-    // What is placed is out of the staged pages only when all of it is; until then `hash` is ahead
-    // of them, so it is kept page by page.
-    state_hash_ = hash;
+  payload_.clear();
+  changes_.clear();
+  for (const PageNo page : staged_.Sorted()) {
+    if (!HasBatchRoom()) TIDEMARK_RETURN_IF_ERROR(AppendBatch(hash));
+    TIDEMARK_RETURN_IF_ERROR(EncodePage(page, staged_.Find(page), false, nullptr, &hash));
   }
+  TIDEMARK_RETURN_IF_ERROR(AppendBatch(hash));
+  // Only now: had a batch failed, what it should have held would still be staged.
   staged_.Reset(page_size_);
   return OkStatus();
 }
+
+Status Transaction::Impl::WriteHoleBatches() {
+  uint64_t hash = state_hash_;
+  payload_.clear();
+  changes_.clear();
+  TIDEMARK_RETURN_IF_ERROR(ForEachHole([&](PageNo page) -> Status {
+    if (!HasBatchRoom()) TIDEMARK_RETURN_IF_ERROR(AppendBatch(hash));
+    EncodeHole(page, &hash);
+    return OkStatus();
+  }));
+  return AppendBatch(hash);
+}
+
+// Writes `payload_` and `changes_` as one batch and empties them. `state_hash` is that of the
+// database with them.
+Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
+  if (changes_.empty()) return OkStatus();
+  internal::BatchFields batch;
+  if (batched_ != nullptr) {
+    batch.number = batched_->batch_count() + 1;
+    batch.previous = batched_->last();
+  }
+  for (const PageChange& change : changes_) {
+    const internal::PageVersion& version = change.version;
+    batch.pages.push_back(
+        {change.page, version.length, version.depth, version.chain_units, version.hash});
+  }
+  fields_.clear();
+  internal::EncodeBatch(batch, fields_);
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation,
+                            store_.queue().Reserve(fields_.size() + payload_.size(), 1));
+  CommitQueue::Appended appended;
+  {
+    CommitQueue::Scope scope(store_.queue(), std::move(reservation));
+    TIDEMARK_RETURN_IF_ERROR(scope.status());
+    appended = scope.Append(internal::RecordKind::kBatch, TimelineId(), fields_, payload_);
+  }
+  store_.queue().FinishPublish(appended.lsn);
+  if (batched_ == nullptr) batched_ = std::make_shared<internal::BatchedPages>();
+  batched_->Add({appended.location, appended.hash},
+                appended.payload.offset - appended.location.offset, appended.length, changes_);
+  state_hash_ = state_hash;
+  payload_.clear();
+  changes_.clear();
+  return OkStatus();
+}
+
+// ---- preparing ---------------------------------------------------------------------------------
 
 Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
   CHECK(active_);
@@ -139,28 +165,30 @@ Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
   if (!has_changes()) return OkStatus();
   TIDEMARK_RETURN_IF_ERROR(store_.checkpointer().Throttle());
   // More than a record holds goes out as batches, and the frame has only what is left.
-  const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes) / 2;
-  if (staged_.size() * (page_size_ + internal::kPageVersionOverhead) > most) {
-    TIDEMARK_RETURN_IF_ERROR(WriteBatch());
+  const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes);
+  if (staged_.size() * (page_size_ + internal::kPageVersionOverhead) > most / 2) {
+    TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
+  }
+  size_t holes = 0;
+  TIDEMARK_RETURN_IF_ERROR(ForEachHole([&](PageNo) { return ++holes, OkStatus(); }));
+  if (holes * internal::kPageVersionOverhead > most / 4) {
+    TIDEMARK_RETURN_IF_ERROR(WriteHoleBatches());
   }
   payload_.clear();
   changes_.clear();
   prepared_hash_ = state_hash_;
-  const bool compress = staged_.size() <= kCompressUpToPages && batches_.empty();
+  const bool compress = staged_.size() <= kCompressUpToPages && batched_ == nullptr;
   for (const PageNo page : staged_.Sorted()) {
     TIDEMARK_RETURN_IF_ERROR(
         EncodePage(page, staged_.Find(page), compress, pre_images, &prepared_hash_));
   }
-  TIDEMARK_RETURN_IF_ERROR(EncodeZeros(&prepared_hash_));
+  TIDEMARK_RETURN_IF_ERROR(ForEachHole([&](PageNo page) {
+    EncodeHole(page, &prepared_hash_);
+    return OkStatus();
+  }));
   // The frame, and before it what brings its timeline into being.
-  const size_t others = 4096 + batches_.size() * 24;
-  const size_t needed = payload_.size() + others;
-  if (needed > CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes)) {
-    return Status(StatusCode::kLimitExceeded,
-                  "the commit's frame would take " + std::to_string(needed) +
-                      " bytes, more than a record may: write the database in smaller steps");
-  }
-  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(needed, 3));
+  constexpr size_t kOthers = 4096;
+  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(payload_.size() + kOthers, 3));
   return OkStatus();
 }
 
@@ -173,7 +201,7 @@ Result<CommitInfo> Transaction::Impl::Publish() {
     CHECK(!has_changes());  // Prepare comes first
     return base_;
   }
-  const bool nothing = changes_.empty() && batches_.empty() && !rewrite_ &&
+  const bool nothing = changes_.empty() && batched_ == nullptr && !rewrite_ &&
                        page_count_ == base_.page_count && kept_ == base_.page_count;
   if (nothing) {
     Rollback();
@@ -184,7 +212,12 @@ Result<CommitInfo> Transaction::Impl::Publish() {
   frame.page_count = page_count_;
   frame.state_hash = prepared_hash_;
   frame.version_count = static_cast<uint32_t>(changes_.size());
-  frame.batches = batches_;
+  if (batched_ != nullptr) {
+    frame.batch_count = batched_->batch_count();
+    frame.batch_versions = batched_->version_count();
+    frame.batch_bytes = batched_->bytes();
+    frame.last_batch = batched_->last();
+  }
 
   const bool is_new = timeline_ == nullptr;
   bool new_namespace = false;
@@ -199,8 +232,10 @@ Result<CommitInfo> Transaction::Impl::Publish() {
       fields_.clear();
       internal::EncodeNamespace({.name = state_->ns->name, .unique_key = state_->ns->name},
                                 fields_);
-      state_->ns->id =
-          scope.Append(internal::RecordKind::kNamespace, TimelineId(), fields_, {}).lsn.value;
+      const TimelineId number(scope.next_lsn().value);
+      scope.Append(internal::RecordKind::kNamespace, number, fields_, {},
+                   internal::NamespaceTag(state_->ns->name));
+      state_->ns->id = number.value;
       new_namespace = true;
     }
     if (is_new || rewrite_) {
@@ -216,6 +251,7 @@ Result<CommitInfo> Transaction::Impl::Publish() {
         kind = internal::RecordKind::kTimeline;
         internal::EncodeTimeline({.operation = format::TimelineOperation::kRewrite,
                                   .object = state_->id,
+                                  .ended = timeline_->id(),
                                   .parent = timeline_->id(),
                                   .parent_lsn = base_.lsn,
                                   .page_size = page_size_,
@@ -227,7 +263,10 @@ Result<CommitInfo> Transaction::Impl::Publish() {
       }
       row.id = TimelineId(scope.next_lsn().value);
       // As in Object::Restore: the directory names the timeline that a rewrite ends.
-      row.location = scope.Append(kind, is_new ? row.id : timeline_->id(), fields_, {}).location;
+      row.location = scope
+                         .Append(kind, is_new ? row.id : timeline_->id(), fields_, {},
+                                 is_new ? ObjectTag(state_->id) : 0)
+                         .location;
       frame.timeline = row.id;
     } else {
       frame.timeline = timeline_->id();
@@ -251,18 +290,6 @@ Result<CommitInfo> Transaction::Impl::Publish() {
     change.version.location = {appended.payload.segment,
                                appended.payload.offset + change.version.location.offset};
   }
-  const size_t pages_changed = batch_pages_ + changes_.size();
-  if (!placed_.empty()) {
-    // Before the frame's: a page that both have is as the frame says.
-    std::vector<PageChange> placed;
-    placed.reserve(placed_.size() + changes_.size());
-    for (const auto& [page, version] : placed_) {
-      placed.push_back({PageNo(page), version});
-      placed.back().version.lsn = appended.lsn;
-    }
-    placed.insert(placed.end(), changes_.begin(), changes_.end());
-    changes_ = std::move(placed);
-  }
   internal::RecentCommit commit;
   commit.location = appended.location;
   commit.info = {.lsn = appended.lsn,
@@ -273,10 +300,10 @@ Result<CommitInfo> Transaction::Impl::Publish() {
                  .page_size = page_size_,
                  .page_count = page_count_,
                  .state_hash = prepared_hash_,
-                 .pages_changed = static_cast<uint32_t>(pages_changed),
-                 .log_bytes = appended.length + batch_bytes_,
+                 .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
+                 .log_bytes = appended.length + frame.batch_bytes,
                  .restored_from = Lsn()};
-  store_.PublishCommit(state_, timeline, commit, changes_);
+  store_.PublishCommit(state_, timeline, commit, changes_, std::move(batched_));
   store_.queue().FinishPublish(first);
   store_.commits.fetch_add(1, std::memory_order_relaxed);
   Stand(commit.info, std::move(timeline));

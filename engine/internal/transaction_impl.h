@@ -12,9 +12,9 @@
 
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/page_codec.h"
 #include "engine/internal/record.h"
 #include "engine/internal/staged_pages.h"
@@ -44,7 +44,7 @@ class Transaction::Impl {
   uint32_t page_size() const { return page_size_; }
   uint32_t page_count() const { return page_count_; }
   bool has_changes() const {
-    return !staged_.empty() || !batches_.empty() || rewrite_ || page_count_ != base_.page_count ||
+    return !staged_.empty() || batched_ != nullptr || rewrite_ || page_count_ != base_.page_count ||
            kept_ != base_.page_count;
   }
 
@@ -54,8 +54,16 @@ class Transaction::Impl {
   // Adds one page to `payload_` and `changes_`, and its hashes to `state_hash`.
   Status EncodePage(PageNo page, internal::ConstBytes image, bool compress,
                     PreImageSource* pre_images, uint64_t* state_hash);
-  Status EncodeZeros(uint64_t* state_hash);
-  Status WriteBatch();
+  // Calls `visit` for each page that the database grew over and nobody wrote.
+  template <typename Visit>
+  Status ForEachHole(Visit visit) const;
+  void EncodeHole(PageNo page, uint64_t* state_hash);
+  // Write pages as batches, which count for nothing until the closing frame: what is staged, and
+  // holes.
+  Status WriteStagedBatches();
+  Status WriteHoleBatches();
+  bool HasBatchRoom() const;
+  Status AppendBatch(uint64_t state_hash);
   Status DropPagesAbove(uint32_t count);
   void ForgetBatches();
   void Stand(const CommitInfo& base, std::shared_ptr<internal::Timeline> timeline);
@@ -76,12 +84,7 @@ class Transaction::Impl {
   uint64_t state_hash_ = 0;  // with what was written in batches, without what is staged
   internal::StagedPages staged_;
 
-  std::vector<internal::BatchReference> batches_;
-  uint64_t batch_bytes_ = 0;
-  size_t batch_pages_ = 0;
-  Lsn first_batch_;
-  std::unordered_map<uint32_t, internal::PageVersion>
-      placed_;  // pages in batches, as the last batch has them
+  std::shared_ptr<internal::BatchedPages> batched_;  // null without batches
 
   // Of Prepare, for Publish.
   internal::CommitQueue::Reservation reservation_;

@@ -1,7 +1,9 @@
 #include "engine/internal/verifier.h"
 
 #include <algorithm>
+#include <unordered_set>
 
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
 
 namespace tidemark::internal {
@@ -90,12 +92,8 @@ Status Verifier::ScanSegments(const Progress& progress) {
 
 Status Verifier::CheckGroup(const ScannedGroup& group) {
   ++report_.groups;
-  if (!group.intact && group.header_ok) {
-    // Which of its records it is stands below, unless it is the directory or the padding.
-    Report(group.location, "", "the group's hash does not fit its bytes");
-  } else if (!group.header_ok) {
-    Report(group.location, "", "the group's header is damaged");
-  }
+  if (!group.header_ok) Report(group.location, "", "the group's header is damaged");
+  const size_t reported = report_.damage.size();
   for (const DirectoryEntry& entry : group.directory) {
     ++report_.records;
     const Location place{group.location.segment, group.location.offset + entry.offset};
@@ -110,6 +108,10 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     }
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
   }
+  // What is not one of its records' is its directory's, or that of a batch nobody names.
+  if (!group.intact && report_.damage.size() == reported && group.header_ok) {
+    Report(group.location, "", "the group's hash does not fit its bytes");
+  }
   return OkStatus();
 }
 
@@ -121,47 +123,57 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
     Report(place, ObjectOf(entry.timeline), message);
   };
   if (!fields) return report("the frame's fields are malformed");
-  uint64_t batch_bytes = 0;
-  auto changes = ReadPageChanges(
-      store_->segments(), *fields,
-      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length),
-      {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)}, entry.lsn,
-      &batch_bytes);
-  if (!changes.ok()) return report(changes.status().message());
   const auto timeline = store_->FindTimeline(fields->timeline);
   if (!timeline.ok()) return report(timeline.status().message());
-  std::unordered_map<uint32_t, PageVersion> last;  // a page may stand in a batch and in the frame
-  for (const PageChange& change : *changes) {
+  const auto own = ParsePageVersions(
+      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length),
+      {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)},
+      fields->version_count, entry.lsn);
+  if (!own) return report("the frame's pages are malformed");
+  // A page's last version is the frame's, else the last batch's; the index knows only that one.
+  const auto check = [&](const PageChange& change, bool is_last) {
     ++report_.page_versions;
-    if (const Status status = CheckVersion(change, fields->page_size); !status.ok()) {
-      report(status.message());
-    }
-    last[change.page.value] = change.version;
-  }
-  for (const auto& [page, version] : last) {
-    // Written in a batch, then cut off before the commit: the index need not know it.
-    if (page > fields->page_count) continue;
-    auto recent = (*timeline)->FindRecent(PageNo(page), entry.lsn);
-    if (!recent || recent->lsn != entry.lsn) {
-      auto indexed = store_->index().FindPageVersion(fields->timeline, PageNo(page), entry.lsn);
-      if (!indexed.ok()) {
-        report(indexed.status().message());
-        continue;
+    Status status = CheckVersion(change, fields->page_size);
+    if (status.ok() && is_last) status = CheckIndexed(**timeline, change);
+    if (!status.ok()) report(status.message());
+  };
+  if (fields->batch_count > 0) {
+    const auto batched = BatchedPages::Load(store_->reader(), *fields);
+    if (!batched.ok()) return report(batched.status().message());
+    std::unordered_set<uint32_t> in_frame;
+    for (const PageChange& change : *own) in_frame.insert(change.page.value);
+    for (uint32_t number = 1; number <= (*batched)->batch_count(); ++number) {
+      auto batch = ReadBatch(store_->reader(), (*batched)->LocationOf(number), 0);
+      if (!batch.ok()) return report(batch.status().message());
+      for (PageChange& change : batch->table) {
+        change.version.lsn = entry.lsn;
+        check(change,
+              (*batched)->BatchOf(change.page) == number && !in_frame.contains(change.page.value));
       }
-      recent = *indexed;
-    }
-    if (!recent || *recent != version) {
-      report("the index does not know " + Describe(PageNo(page), version) +
-             ": it must be rebuilt from the log");
     }
   }
+  for (const PageChange& change : *own) check(change, true);
+}
+
+Status Verifier::CheckIndexed(const Timeline& timeline, const PageChange& change) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto known,
+                            store_->reader().FindOwn(timeline, change.page, change.version.lsn));
+  if (known && *known == change.version) return OkStatus();
+  return Status(StatusCode::kCorruption, "the index does not know " +
+                                             Describe(change.page, change.version) +
+                                             ": it must be rebuilt from the log");
 }
 
 Status Verifier::CheckVersion(const PageChange& change, uint32_t page_size) {
   Buffer bytes(change.version.length);
   TIDEMARK_RETURN_IF_ERROR(store_->reader().ReadBytes(change.version.location, bytes));
   const auto view = ParsePageVersion(bytes);
-  if (view && view->form == format::PageForm::kRanges) {
+  if (!view || view->length != change.version.length || view->hash != change.version.hash ||
+      view->depth != change.version.depth || view->chain_units != change.version.chain_units) {
+    return Status(StatusCode::kCorruption, Describe(change.page, change.version) +
+                                               " is damaged: it is not what its commit says");
+  }
+  if (view->form == format::PageForm::kRanges) {
     const auto base = pages_.find(KeyOf(view->base));
     if (base != pages_.end() && base->second.size() == page_size) {
       Buffer page = std::move(base->second);

@@ -30,6 +30,7 @@ class Verifier {
   Status CheckGroup(const ScannedGroup& group);
   void CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   Status CheckVersion(const PageChange& change, uint32_t page_size);
+  Status CheckIndexed(const Timeline& timeline, const PageChange& change);
   Status CheckObjects();
   void CheckObject(const ObjectState& object);
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "engine/bookmark.h"
 #include "engine/internal/group.h"
 #include "engine/internal/record.h"
 #include "engine/internal/segments.h"
@@ -71,6 +72,10 @@ TEST(FormatTest, SegmentHeader) {
   newer.version = 2;
   newer.hash = SeededHash(std::as_bytes(std::span(&newer, 1)).first(56), 0);
   EXPECT_EQ(CheckSegmentHeader(newer, 3).code(), StatusCode::kUnsupportedVersion);
+  format::SegmentHeader unknown = header;
+  unknown.reserved = 1;
+  unknown.hash = SeededHash(std::as_bytes(std::span(&unknown, 1)).first(56), 0);
+  EXPECT_EQ(CheckSegmentHeader(unknown, 3).code(), StatusCode::kUnsupportedVersion);
 }
 
 // One group with the record of a namespace, and one of a batch and its frame.
@@ -78,7 +83,8 @@ Buffer OneRecordGroup() {
   GroupBuilder group;
   group.Open(kIncarnation, 7, Lsn(1000), At(0));
   const Buffer fields = Encoded(EncodeNamespace, NamespaceFields{"Rooms", "key"});
-  group.Add(RecordKind::kNamespace, Lsn(1000), At(0), TimelineId(), fields, {});
+  group.Add(RecordKind::kNamespace, Lsn(1000), At(0), TimelineId(1000), NamespaceTag("Rooms"),
+            fields, {});
   group.Close();
   group.Seal(Lsn(999));
   return Buffer(group.bytes().begin(), group.bytes().end());
@@ -87,24 +93,46 @@ Buffer OneRecordGroup() {
 Buffer TwoRecordGroup() {
   GroupBuilder group;
   group.Open(kIncarnation, 7, Lsn(1000), At(0));
-  const BatchFields batch{
-      .timeline = TimelineId(5), .first_batch = Lsn(), .pages = {{PageNo(2), 11}}};
+  const uint64_t hash = ZeroPageHash(PageNo(2), 4096);
+  const BatchFields batch{.number = 1, .previous = {}, .pages = {{PageNo(2), 11, 0, 0, hash}}};
   Buffer version;
   PageVersion unused;
-  AppendPageVersion(PageNo(2), format::PageForm::kZero, ZeroPageHash(PageNo(2), 4096), nullptr, {},
-                    version, unused);
-  const auto added = group.Add(RecordKind::kBatch, Lsn(1000), At(0), TimelineId(5),
+  AppendPageVersion(PageNo(2), format::PageForm::kZero, hash, nullptr, {}, version, unused);
+  const auto added = group.Add(RecordKind::kBatch, Lsn(1000), At(0), TimelineId(), 0,
                                Encoded(EncodeBatch, batch), version);
   EXPECT_EQ(added.offset, 56u);
-  EXPECT_EQ(added.payload_offset, 75u);
-  EXPECT_EQ(added.length, 30u);
+  EXPECT_EQ(added.payload_offset, 84u);
+  EXPECT_EQ(added.length, 39u);
   const FrameFields frame{.timeline = TimelineId(5),
                           .page_size = 4096,
                           .page_count = 2,
                           .state_hash = kStateHash,
                           .version_count = 0,
-                          .batches = {{.location = {3, 8248}, .record_hash = added.hash}}};
-  group.Add(RecordKind::kFrame, Lsn(1003), At(300), TimelineId(5), Encoded(EncodeFrame, frame), {});
+                          .batch_count = 1,
+                          .batch_versions = 1,
+                          .batch_bytes = added.length,
+                          .last_batch = {.location = {3, 8248}, .record_hash = added.hash}};
+  group.Add(RecordKind::kFrame, Lsn(1003), At(300), TimelineId(5), 0, Encoded(EncodeFrame, frame),
+            {});
+  group.Close();
+  group.Seal(Lsn(999));
+  return Buffer(group.bytes().begin(), group.bytes().end());
+}
+
+// An object's creation, and its restore.
+Buffer ObjectGroup() {
+  ObjectId id;
+  id.bytes.fill(std::byte{0xa5});
+  GroupBuilder group;
+  group.Open(kIncarnation, 7, Lsn(1000), At(0));
+  group.Add(RecordKind::kObject, Lsn(1000), At(0), TimelineId(1000), ObjectTag(id),
+            Encoded(EncodeObject, ObjectFields{.namespace_id = 9, .id = id, .name = "a"}), {});
+  TimelineFields restore;
+  restore.object = id;
+  restore.ended = TimelineId(1000);
+  restore.parent = TimelineId(1000);
+  group.Add(RecordKind::kTimeline, Lsn(1001), At(0), TimelineId(1000), 0,
+            Encoded(EncodeTimeline, restore), {});
   group.Close();
   group.Seal(Lsn(999));
   return Buffer(group.bytes().begin(), group.bytes().end());
@@ -113,10 +141,10 @@ Buffer TwoRecordGroup() {
 // Goal: a group never changes its bytes. Method: both groups, whole.
 TEST(FormatTest, GroupOfOneRecord) {
   EXPECT_EQ(Hex(OneRecordGroup()),
-            Golden("c87b2b9b4eb0f82a"       // hash of [8, 56), seeded
+            Golden("4238cfa571c55259"       // hash of [8, 56), seeded
                    "47525031"               // magic "GRP1"
-                   "68000000"               // length 104
-                   "edf3e922b0785dc4"       // body_hash of [56, 104), seeded
+                   "70000000"               // length 112
+                   "0f35825eccbe0594"       // body_hash of [56, 112), seeded
                    "e803000000000000"       // first_lsn 1000
                    "e703000000000000"       // durable_lsn 999
                    "00401e18240a0600"       // time
@@ -126,34 +154,36 @@ TEST(FormatTest, GroupOfOneRecord) {
                    "00 00 38"               // LSN + 0, time + 0, 56 bytes into the group
                    "05526f6f6d73 036b6579"  // "Rooms", "key"
                    "56fb90febb9611ad"       // record hash
-                   "00000000"               // zeros
-                   "e807 00 38"             // directory: LSN 1000, no timeline, offset 56
-                   "04000000"               // directory_length
-                   "68000000"               // length
-                   "fb2f610c06e86d87"));    // hash of directory and the two lengths
+                   "000000"                 // zeros
+                   "e807 e807 38"           // directory: LSN 1000, creates that, offset 56
+                   "2fc1465385aa1638"       // tag: hash of the name
+                   "0d000000"               // directory_length
+                   "70000000"               // length
+                   "20186968ef6e62ce"));    // hash of directory and the two lengths
 }
 
 TEST(FormatTest, GroupOfTwoRecords) {
   EXPECT_EQ(Hex(TwoRecordGroup()),
-            Golden("fcc5ff9078d89507 47525031 98000000 e85e5ce5adae2e05"
+            Golden("29893e3412ac599b 47525031 a0000000 03742f32ae999ab2"
                    "e803000000000000 e703000000000000 00401e18240a0600 07000000 02000000"
-                   "02 08 0b"                   // batch, header 8, payload 11 bytes
+                   "02 11 0b"                   // batch, header 17, payload 11 bytes
                    "00 00 38"                   // LSN + 0, time + 0, offset 56
-                   "05 00 01"                   // timeline 5, the first batch, 1 version
-                   "02 0b"                      // page 2, 11 bytes
-                   "0134aae2da81450b"           // record hash: not of the payload
+                   "01 01"                      // the first batch, 1 version
+                   "02 0b 00 00"                // page 2, 11 bytes, no chain
+                   "58d98974c384e2da"           // its hash
+                   "1d63c0f228d117f5"           // record hash: not of the payload
                    "02 00 58d98974c384e2da 00"  // page 2, zero, its hash, no data
-                   "01 1d 00"                   // frame, header 29, payload 0 bytes
-                   "03 ac02 56"                 // LSN + 3, time + 300, offset 86
+                   "01 1f 00"                   // frame, header 31, payload 0 bytes
+                   "03 ac02 5f"                 // LSN + 3, time + 300, offset 95
                    "05 01 0c 02"                // timeline, has batches, page size 2^12, 2 pages
                    "1122334455667788 00"        // state hash, no versions of its own
-                   "01 03 b840"                 // 1 batch: segment 3, offset 8248
-                   "0134aae2da81450b"           // its record hash
-                   "77792d3d5b48cd26"           // record hash
-                   "000000"                     // zeros
-                   "e807 05 38"                 // directory: LSN 1000, timeline 5, offset 56
-                   "03 05 1e"                   // LSN + 3, timeline 5, offset + 30
-                   "07000000 98000000 7552d59596b48a22"));
+                   "01 01 27"                   // 1 batch, 1 version, 39 bytes
+                   "03 b840"                    // segment 3, offset 8248
+                   "1d63c0f228d117f5"           // its record hash
+                   "da44a9bfe50a04b3"           // record hash
+                   "e807 00 38"                 // directory: LSN 1000, no timeline, offset 56
+                   "03 05 27"                   // LSN + 3, timeline 5, offset + 39
+                   "07000000 a0000000 d0f8b0b40b08600a"));
 }
 
 // Goal: no damage of one byte to a sealed group goes unseen, and damage to a record leaves its
@@ -173,7 +203,7 @@ TEST(FormatTest, EveryFlippedByteOfAGroupIsSeen) {
   EXPECT_EQ((*directory)[0].lsn, Lsn(1000));
   EXPECT_EQ((*directory)[1].lsn, Lsn(1003));
   EXPECT_EQ((*directory)[1].timeline, TimelineId(5));
-  EXPECT_EQ((*directory)[1].offset, 86u);
+  EXPECT_EQ((*directory)[1].offset, 95u);
 
   EXPECT_FALSE(header_fits(group, kIncarnation + 1));
   EXPECT_FALSE(IsGroupIntact(group, kIncarnation + 1));
@@ -190,6 +220,24 @@ TEST(FormatTest, EveryFlippedByteOfAGroupIsSeen) {
       }
       ASSERT_EQ(ParseDirectory(damaged, kIncarnation).has_value(), i < directory_begin) << i;
     }
+  }
+}
+
+// Goal: a group whose directory is damaged still tells whose records it has. Method: make the
+// directory from the records of a group of each kind; and from groups with one damaged.
+TEST(FormatTest, ADirectoryIsMadeFromRecords) {
+  for (const Buffer& group : {OneRecordGroup(), TwoRecordGroup(), ObjectGroup()}) {
+    format::GroupHeader header;
+    std::memcpy(&header, group.data(), sizeof(header));
+    const auto written = ParseDirectory(group, kIncarnation);
+    const auto made = DirectoryFromRecords(group, header, kIncarnation);
+    ASSERT_TRUE(written.has_value());
+    EXPECT_EQ(made, written);
+    Buffer damaged = group;
+    damaged[sizeof(format::GroupHeader) + 4] ^= std::byte{1};
+    EXPECT_FALSE(DirectoryFromRecords(damaged, header, kIncarnation).has_value());
+    header.record_count += 1;
+    EXPECT_FALSE(DirectoryFromRecords(group, header, kIncarnation).has_value());
   }
 }
 

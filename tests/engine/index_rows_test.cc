@@ -96,16 +96,16 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutTime(At(0x0506), Lsn(2)));
       TIDEMARK_RETURN_IF_ERROR(
           writer.PutEpoch({.epoch = 9, .first_lsn = Lsn(0x0300), .previous_end = Lsn(0x02ff)}));
-      TIDEMARK_RETURN_IF_ERROR(
-          writer.PutSegment({.number = 6, .first_lsn = Lsn(0x0200), .end = 0x5000}));
       TIDEMARK_RETURN_IF_ERROR(writer.PutRestore({.object = TestId(),
                                                   .lsn = Lsn(0x22),
                                                   .time = At(0x77),
                                                   .from_bookmark = "from",
                                                   .to_bookmark = "to"}));
       return writer.PutDamage({.timeline = TimelineId(0x22),
-                               .lsn = Lsn(0x0204),
-                               .location = {.segment = 6, .offset = 0x4100}});
+                               .damage = {.lsn = Lsn(0x0204),
+                                          .location = {.segment = 6, .offset = 0x4100},
+                                          .time = At(0x77)},
+                               .tag = 0x0102030405060708});
     }));
   }
   ASSERT_OK_AND_ASSIGN(auto env, LmdbEnv::Open(path, kIndexTables, {}));
@@ -150,14 +150,14 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
             (Rows{"7fffffffffffffff=0100000000000000", "8000000000000506=0200000000000000"}));
   EXPECT_EQ(Dump(*env, kEpochsTable), (Rows{"00000009=0003000000000000"
                                             "ff02000000000000"}));
-  EXPECT_EQ(Dump(*env, kSegmentsTable), (Rows{"00000006=0002000000000000"
-                                              "00500000"}));
   EXPECT_EQ(Dump(*env, kRestoresTable), (Rows{id + "0000000000000022=7700000000000000"
                                                    "0466726f6d"
                                                    "02746f"}));
   EXPECT_EQ(Dump(*env, kDamageTable), (Rows{timeline + "=0402000000000000"
                                                        "06000000"
-                                                       "00410000"}));
+                                                       "00410000"
+                                                       "7700000000000000"
+                                                       "0807060504030201"}));
 }
 
 // Goal: LMDB's order of keys is the order of the numbers they are made of. Method: compare the
@@ -217,8 +217,11 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
         .epoch = number32(), .first_lsn = Lsn(number()), .previous_end = Lsn(number())};
     EXPECT_EQ(DecodeEpochRow(NumberKey(epoch.epoch), EncodeEpochRow(epoch)), epoch);
 
-    const SegmentRow segment{.number = number32(), .first_lsn = Lsn(number()), .end = number32()};
-    EXPECT_EQ(DecodeSegmentRow(NumberKey(segment.number), EncodeSegmentRow(segment)), segment);
+    const DamageRow damage{
+        .timeline = TimelineId(number()),
+        .damage = {.lsn = Lsn(number()), .location = {number32(), number32()}, .time = At(5)},
+        .tag = number()};
+    EXPECT_EQ(DecodeDamageRow(NumberKey(damage.timeline.value), EncodeDamageRow(damage)), damage);
 
     const RestoreRow restore{.object = TestId(),
                              .lsn = Lsn(number()),
@@ -269,8 +272,6 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   refuses_other_sizes(EncodeTimelineRow({}),
                       [&](ConstBytes b) { return DecodeTimelineRow(key8, b); });
   refuses_other_sizes(EncodeEpochRow({}), [&](ConstBytes b) { return DecodeEpochRow(key4, b); });
-  refuses_other_sizes(EncodeSegmentRow({}),
-                      [&](ConstBytes b) { return DecodeSegmentRow(key4, b); });
   refuses_other_sizes(EncodeRestoreRow({.from_bookmark = "f", .to_bookmark = "t"}),
                       [&](ConstBytes b) { return DecodeRestoreRow(key40, b); });
   refuses_other_sizes(EncodeDamageRow({}), [&](ConstBytes b) { return DecodeDamageRow(key8, b); });
@@ -279,7 +280,6 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   EXPECT_FALSE(DecodeObjectRow(key8, EncodeObjectRow({})));
   EXPECT_FALSE(DecodeTimelineRow(key4, EncodeTimelineRow({})));
   EXPECT_FALSE(DecodeEpochRow(key8, EncodeEpochRow({})));
-  EXPECT_FALSE(DecodeSegmentRow(key8, EncodeSegmentRow({})));
   EXPECT_FALSE(DecodeRestoreRow(key8, EncodeRestoreRow({})));
   EXPECT_FALSE(DecodeDamageRow(key4, EncodeDamageRow({})));
   // A kind of timeline that this version does not know.

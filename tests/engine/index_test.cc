@@ -336,9 +336,9 @@ TEST_F(IndexTest, EverythingIsThereAfterReopening) {
       .lsn = Lsn(99), .position = {.segment = 2, .offset = 4096}, .time = At(77)};
   const RestoreRow restore1{.object = IdOf(1), .lsn = Lsn(5), .from_bookmark = "a"};
   const RestoreRow restore2{.object = IdOf(1), .lsn = Lsn(600), .from_bookmark = "b"};
-  const SegmentRow segment1{.number = 1, .first_lsn = Lsn(1), .end = 100};
-  const SegmentRow segment2{.number = 300, .first_lsn = Lsn(50), .end = 0};
-  const DamageRow damage{.timeline = TimelineId(4), .lsn = Lsn(44), .location = {1, 2}};
+  const DamageRow damage{.timeline = TimelineId(4),
+                         .damage = {.lsn = Lsn(44), .location = {1, 2}, .time = At(5)},
+                         .tag = 6};
   ASSERT_OK_AND_ASSIGN(const auto fresh, index_->Checkpoint());
   EXPECT_FALSE(fresh.has_value());
   ASSERT_OK(index_->Update([&](IndexWriter& writer) -> Status {
@@ -347,8 +347,6 @@ TEST_F(IndexTest, EverythingIsThereAfterReopening) {
     TIDEMARK_RETURN_IF_ERROR(writer.PutRestore(restore2));
     TIDEMARK_RETURN_IF_ERROR(writer.PutRestore(restore1));
     TIDEMARK_RETURN_IF_ERROR(writer.PutRestore({.object = IdOf(2), .lsn = Lsn(1)}));
-    TIDEMARK_RETURN_IF_ERROR(writer.PutSegment(segment2));
-    TIDEMARK_RETURN_IF_ERROR(writer.PutSegment(segment1));
     return writer.PutDamage(damage);
   }));
   Reopen({});
@@ -356,8 +354,6 @@ TEST_F(IndexTest, EverythingIsThereAfterReopening) {
   EXPECT_EQ(read_checkpoint, checkpoint);
   ASSERT_OK_AND_ASSIGN(const auto restores, index_->ListRestores(IdOf(1)));
   EXPECT_EQ(restores, (std::vector<RestoreRow>{restore1, restore2}));
-  ASSERT_OK_AND_ASSIGN(const auto segments, index_->ListSegments());
-  EXPECT_EQ(segments, (std::vector<SegmentRow>{segment1, segment2}));
   ASSERT_OK_AND_ASSIGN(const auto damages, index_->ListDamage());
   EXPECT_EQ(damages, (std::vector<DamageRow>{damage}));
   EXPECT_GT(index_->UsedBytes(), 0);
@@ -377,11 +373,11 @@ TEST_F(IndexTest, WhatItCannotReadIsAnError) {
     }));
   };
   put(kObjectsTable, ObjectKey(1, IdOf(1)), 3);
-  put(kSegmentsTable, NumberKey(1u), 11);
+  put(kDamageTable, NumberKey(uint64_t{1}), 11);
   Reopen({});
   EXPECT_ERROR(index_->FindObject(1, IdOf(1)), StatusCode::kCorruption, "table objects");
   EXPECT_ERROR(index_->ListObjects(1, std::nullopt, 5), StatusCode::kCorruption, path);
-  EXPECT_ERROR(index_->ListSegments(), StatusCode::kCorruption, "can be rebuilt");
+  EXPECT_ERROR(index_->ListDamage(), StatusCode::kCorruption, "can be rebuilt");
 
   index_.reset();
   put(kMetaTable, TextKey(kVersionKey), 4);

@@ -52,20 +52,26 @@ std::vector<Sample> Samples() {
                           .page_size = 4096,
                           .page_count = 200,
                           .state_hash = kStateHash,
-                          .version_count = 2,
-                          .batches = {}};
+                          .version_count = 2};
   FrameFields with_batches = frame;
   with_batches.page_size = 65536;
-  with_batches.batches = {{.location = {3, 8248}, .record_hash = 0x0102030405060708},
-                          {.location = {4, 8192}, .record_hash = 0x1112131415161718}};
-  const BatchFields batch{.timeline = TimelineId(0),
-                          .first_batch = Lsn(129),
-                          .pages = {{PageNo(1), 11}, {PageNo(3), 300}, {PageNo(400), 12}}};
+  with_batches.batch_count = 2;
+  with_batches.batch_versions = 300;
+  with_batches.batch_bytes = 129;
+  with_batches.last_batch = {.location = {3, 8248}, .record_hash = 0x0102030405060708};
+  const BatchFields first_batch{.number = 1,
+                                .previous = {},
+                                .pages = {{PageNo(1), 11, 0, 0, 0x0102030405060708},
+                                          {PageNo(400), 300, 3, 5, 0x1112131415161718}}};
+  BatchFields batch = first_batch;
+  batch.number = 129;
+  batch.previous = {.location = {4, 8192}, .record_hash = 0x2122232425262728};
   const OpenFields open{.epoch = 8, .previous_end = Lsn(1000), .library_version = "0.1.0"};
   const NamespaceFields name_space{.name = "Rooms", .unique_key = "key"};
   const ObjectFields object{.namespace_id = 200, .id = TestId(), .name = "lobby"};
   const TimelineFields restore{.operation = TimelineOperation::kRestore,
                                .object = TestId(),
+                               .ended = TimelineId(6),
                                .parent = TimelineId(5),
                                .parent_lsn = Lsn(1000),
                                .page_size = 512,
@@ -95,18 +101,18 @@ std::vector<Sample> Samples() {
        "01"  // flags: has batches
        "10"  // page size 2^16
        "c801 1122334455667788 02"
-       "02"                // 2 batches
-       "03 b840"           // segment 3, offset 8248
-       "0807060504030201"  // record hash
-       "04 8040 1817161514131211",
+       "02"                 // 2 batches
+       "ac02 8101"          // 300 versions, 129 bytes
+       "03 b840"            // the last one: segment 3, offset 8248
+       "0807060504030201",  // its record hash
        decodes(DecodeFrame)},
       {"batch", Encoded(EncodeBatch, batch),
-       "00"        // timeline: a new object's first
-       "8101"      // LSN of the first batch
-       "03"        // 3 versions
-       "01 0b"     // page 1, 11 bytes
-       "02 ac02"   // page 3, 300 bytes
-       "8d03 0c",  // page 400, 12 bytes
+       "8101"                               // number 129
+       "04 8040"                            // the one before: segment 4, offset 8192
+       "2827262524232221"                   // its record hash
+       "02"                                 // 2 versions
+       "01 0b 00 00 0807060504030201"       // page 1, 11 bytes, depth 0, no chain, hash
+       "8f03 ac02 03 05 1817161514131211",  // page 400, 300 bytes, depth 3, 5 units, hash
        decodes(DecodeBatch)},
       {"open", Encoded(EncodeOpen, open),
        "08"             // epoch
@@ -125,6 +131,7 @@ std::vector<Sample> Samples() {
       {"timeline: restore", Encoded(EncodeTimeline, restore),
        "01"                // operation
        ID_HEX              //
+       "06"                // the timeline that ends
        "05 e807"           // parent timeline and LSN
        "09"                // page size 2^9
        "09"                // 9 pages
@@ -132,9 +139,9 @@ std::vector<Sample> Samples() {
        "026162 0163",      // from and to
        decodes(DecodeTimeline)},
       {"timeline: rewrite", Encoded(EncodeTimeline, rewrite),
-       "08"              // operation
-       ID_HEX "05 e807"  //
-       "00 00"           // no page size yet, no pages
+       "08"                 // operation
+       ID_HEX "06 05 e807"  //
+       "00 00"              // no page size yet, no pages
        "0000000000000000 026162 0163",
        decodes(DecodeTimeline)},
   };
@@ -150,17 +157,26 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
   const auto frame = DecodeFrame(Unhex(Samples()[1].golden));
   ASSERT_TRUE(frame.has_value());
   EXPECT_EQ(frame->page_size, 65536u);
-  ASSERT_EQ(frame->batches.size(), 2u);
-  EXPECT_EQ(frame->batches[1].location, (Location{4, 8192}));
-  EXPECT_EQ(frame->batches[1].record_hash, 0x1112131415161718u);
+  EXPECT_EQ(frame->batch_count, 2u);
+  EXPECT_EQ(frame->batch_versions, 300u);
+  EXPECT_EQ(frame->batch_bytes, 129u);
+  EXPECT_EQ(frame->last_batch.location, (Location{3, 8248}));
+  EXPECT_EQ(frame->last_batch.record_hash, 0x0102030405060708u);
   const auto batch = DecodeBatch(Unhex(Samples()[2].golden));
   ASSERT_TRUE(batch.has_value());
-  ASSERT_EQ(batch->pages.size(), 3u);
-  EXPECT_EQ(batch->pages[2].page, PageNo(400));
-  EXPECT_EQ(batch->pages[2].length, 12u);
+  EXPECT_EQ(batch->number, 129u);
+  EXPECT_EQ(batch->previous.location, (Location{4, 8192}));
+  EXPECT_EQ(batch->previous.record_hash, 0x2122232425262728u);
+  ASSERT_EQ(batch->pages.size(), 2u);
+  EXPECT_EQ(batch->pages[1].page, PageNo(400));
+  EXPECT_EQ(batch->pages[1].length, 300u);
+  EXPECT_EQ(batch->pages[1].depth, 3u);
+  EXPECT_EQ(batch->pages[1].chain_units, 5u);
+  EXPECT_EQ(batch->pages[1].hash, 0x1112131415161718u);
   const auto timeline = DecodeTimeline(Unhex(Samples()[6].golden));
   ASSERT_TRUE(timeline.has_value());
   EXPECT_EQ(timeline->object, TestId());
+  EXPECT_EQ(timeline->ended, TimelineId(6));
   EXPECT_EQ(timeline->parent_lsn, Lsn(1000));
   EXPECT_EQ(timeline->from, "ab");
   EXPECT_EQ(timeline->to, "c");
@@ -198,11 +214,21 @@ TEST(RecordFormatTest, OtherFieldsAreRefused) {
     timeline[0] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeTimeline(timeline).has_value(), value == 1 || value == 8) << value;
   }
-  // The same page twice; a page beyond 32 bits; more pages than bytes.
-  EXPECT_FALSE(DecodeBatch(Unhex("05 00 02 010b 000b")).has_value());
-  EXPECT_FALSE(DecodeBatch(Unhex("05 00 02 010b ffffffff0f0b")).has_value());
-  EXPECT_FALSE(DecodeBatch(Unhex("05 00 ffffffffffffffffff01 010b")).has_value());
-  EXPECT_FALSE(DecodeFrame(Unhex("0501 0c" + tail + "ffffffffffffffffff01")).has_value());
+  // The number 0; no page; the same page twice; a page beyond 32 bits; a page of no bytes; more
+  // pages than bytes.
+  const std::string page = "010b 00 00 0807060504030201";
+  EXPECT_TRUE(DecodeBatch(Unhex("01 01" + page)).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("00 01" + page)).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("01 00")).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("01 02" + page + "000b 00 00 0807060504030201")).has_value());
+  EXPECT_FALSE(
+      DecodeBatch(Unhex("01 02" + page + "ffffffff0f0b 00 00 0807060504030201")).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("01 01 0100 00 00 0807060504030201")).has_value());
+  EXPECT_FALSE(DecodeBatch(Unhex("01 ffffffffffffffffff01" + page)).has_value());
+  // A frame that has batches, and none.
+  const std::string last = "03 b840 0807060504030201";
+  EXPECT_TRUE(DecodeFrame(Unhex("0501 0c" + tail + "01 01 27" + last)).has_value());
+  EXPECT_FALSE(DecodeFrame(Unhex("0501 0c" + tail + "00 01 27" + last)).has_value());
   EXPECT_FALSE(DecodeNamespace(Unhex("ffffffffffffffffff01 00")).has_value());
 }
 

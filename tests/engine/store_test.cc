@@ -198,45 +198,5 @@ TEST_F(StoreTest, SnapshotsStandStill) {
   check();
 }
 
-// Goal: a transaction may be far larger than its memory and than a segment, is invisible until it
-// commits and then whole, and leaves nothing if it does not. Method: 3 MiB with 64 KiB of memory.
-TEST_F(StoreTest, TransactionLargerThanMemory) {
-  constexpr uint32_t kPages = 768;
-  ASSERT_OK(Put("a", 0));
-  ASSERT_OK_AND_ASSIGN(auto object, Open("a"));
-  for (const bool commits : {false, true}) {
-    Transaction transaction(object);
-    ASSERT_OK(transaction.Begin());
-    for (uint32_t i = 1; i <= kPages; ++i) {
-      ASSERT_OK(transaction.WritePage(PageNo(i), RandomPage(i + 1000)));
-    }
-    ASSERT_OK(transaction.WritePage(PageNo(5), RandomPage(5)));  // again, long after its batch
-    PageBytes page(kPageSize);
-    ASSERT_OK(transaction.ReadPage(PageNo(6), page));
-    EXPECT_TRUE(page == RandomPage(1006));
-    EXPECT_TRUE(Holds("a", 0));
-    if (commits) {
-      ASSERT_OK(transaction.Commit());
-    }
-    transaction.End();
-    if (!commits) {
-      EXPECT_TRUE(Holds("a", 0));
-    }
-  }
-  ASSERT_OK(sim_.store().Sync());
-  object.reset();
-  sim_.Crash(PowerLoss::kAll);
-  for (const bool indexed : {false, true}) {
-    SCOPED_TRACE(indexed);
-    ASSERT_OK(sim_.Open());
-    ASSERT_OK_AND_ASSIGN(object, Open("a", IfMissing::kFail));
-    EXPECT_EQ(object->head().page_count, kPages);
-    EXPECT_TRUE(Reads(object, 5, RandomPage(5)));
-    EXPECT_TRUE(Reads(object, kPages, RandomPage(kPages + 1000)));
-    object.reset();
-    ASSERT_OK(sim_.Close());
-  }
-}
-
 }  // namespace
 }  // namespace tidemark::testing

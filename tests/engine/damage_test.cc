@@ -1,0 +1,137 @@
+// One rotten byte costs what it hits and nothing else: records that belong to no object, and those
+// that create one.
+
+#include "tests/engine/log_fixture.h"
+
+namespace tidemark::testing {
+namespace {
+
+class DamageTest : public LogFixture {
+ protected:
+  // Confirmed commits in two namespaces; the groups behind prove that those before were synced.
+  void FillAndDie() {
+    ASSERT_OK(sim_.Open());
+    ASSERT_OK(Put("first", 1));
+    ASSERT_OK_AND_ASSIGN(const auto other,
+                         sim_.store().OpenObject("cellars", "wine", IfMissing::kCreate));
+    ASSERT_OK(Commit(other, {{1, RandomPage(10)}}));
+    ASSERT_OK(sim_.store().Sync());
+    ASSERT_OK(Put("second", 2));
+    ASSERT_OK(Put("second", 3));
+    ASSERT_OK(Put("second", 4));
+    sim_.Crash(PowerLoss::kNothing);
+  }
+
+  void Rot(Place place) { sim_.fs().FlipBit(PathOf(place.segment), place.offset, 2); }
+
+  // Opens the store twice, by replaying the log and from the index.
+  void ByLogAndByIndex(const std::function<void()>& check) {
+    for (const char* const way : {"log", "index"}) {
+      SCOPED_TRACE(way);
+      ASSERT_OK(sim_.Open());
+      check();
+      ASSERT_OK(sim_.Close());
+    }
+  }
+};
+
+// Goal: an object whose creation is damaged is neither missing nor empty: it is damaged, by name,
+// also for who would create it; the others are well, and new ones can be made.
+TEST_F(DamageTest, RecordThatCreatesAnObject) {
+  FillAndDie();
+  Rot(PlaceOf(std::string("first")));
+  ByLogAndByIndex([this] {
+    EXPECT_ERROR(Open("first", IfMissing::kFail), StatusCode::kCorruption, "rooms/first");
+    EXPECT_ERROR(Open("first", IfMissing::kCreate), StatusCode::kCorruption, "segment 1");
+    EXPECT_TRUE(Holds("second", 4));
+    ASSERT_OK(Put("third", 5));
+    EXPECT_TRUE(Holds("third", 5));
+    EXPECT_EQ(sim_.store().Stats().damaged_object_count, 1u);
+  });
+}
+
+// Goal: the same of a namespace; its objects go with it.
+TEST_F(DamageTest, RecordThatCreatesANamespace) {
+  FillAndDie();
+  Rot(PlaceOf(std::string("cellars")));
+  ByLogAndByIndex([this] {
+    for (const IfMissing if_missing : {IfMissing::kFail, IfMissing::kCreate}) {
+      EXPECT_ERROR(sim_.store().OpenObject("cellars", "wine", if_missing), StatusCode::kCorruption,
+                   "namespace cellars");
+    }
+    EXPECT_TRUE(Holds("first", 1));
+    EXPECT_TRUE(Holds("second", 4));
+    ASSERT_OK_AND_ASSIGN(const auto attic,
+                         sim_.store().OpenObject("attic", "box", IfMissing::kCreate));
+    ASSERT_OK(Commit(attic, {{1, RandomPage(11)}}));
+  });
+}
+
+// Goal: a damaged directory costs nothing, as the records say themselves whose they are. Method:
+// every byte behind the records of a group.
+TEST_F(DamageTest, DirectoryOfAGroup) {
+  FillAndDie();
+  const Group group = GroupAround(PlaceOf(3));
+  const uint64_t records_end = PlaceOf(3).offset + kPageSize;
+  for (uint64_t at = records_end; at < group.offset + group.length; ++at) {
+    SCOPED_TRACE(at);
+    Rot({group.segment, at});
+    ASSERT_OK(sim_.Open());
+    EXPECT_TRUE(Holds("first", 1));
+    EXPECT_TRUE(Holds("second", 4));
+    ASSERT_OK_AND_ASSIGN(const auto second, Open("second", IfMissing::kFail));
+    EXPECT_EQ(sim_.store().Stats().damaged_object_count, 0u);
+    ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+    EXPECT_EQ(report.damage.size(), 1u);
+    sim_.Crash(PowerLoss::kNothing);
+    Rot({group.segment, at});
+  }
+}
+
+// Goal: one damaged page is one finding. Method: the page's bytes, in a group whose hash then does
+// not fit either.
+TEST_F(DamageTest, VerifyCountsDamageOnce) {
+  FillAndDie();
+  Rot({PlaceOf(3).segment, PlaceOf(3).offset + 7});
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  size_t of_the_log = 0;
+  for (const Damage& damage : report.damage) of_the_log += damage.segment != 0;
+  EXPECT_EQ(of_the_log, 1u);
+}
+
+// Goal: what an object was at a time that damage makes doubtful is an error that names the last
+// whole commit; earlier times are as they were. Method: commits an hour apart, the third damaged.
+TEST_F(DamageTest, TimesAroundDamage) {
+  ASSERT_OK(sim_.Open());
+  std::vector<CommitInfo> commits;
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    sim_.clock().Advance(std::chrono::hours(1));
+    ASSERT_OK(Put("well", seed));
+    sim_.clock().Advance(std::chrono::hours(1));
+    ASSERT_OK_AND_ASSIGN(commits.emplace_back(), Put("hurt", 10 + seed));
+  }
+  ASSERT_OK(Put("well", 5));
+  sim_.Crash(PowerLoss::kNothing);
+  Rot({PlaceOf(13).segment, PlaceOf(13).offset + 7});
+  ByLogAndByIndex([&] {
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    const auto at = [&](size_t commit, int minutes) {
+      return hurt->Resolve(commits[commit].time + std::chrono::minutes(minutes));
+    };
+    ASSERT_OK_AND_ASSIGN(const CommitInfo first, at(0, 90));
+    EXPECT_EQ(first, commits[0]);
+    ASSERT_OK_AND_ASSIGN(const CommitInfo second, at(1, 30));
+    EXPECT_EQ(second, commits[1]);
+    const std::string whole = hurt->BookmarkOf(commits[1]).ToString();
+    EXPECT_ERROR(at(2, 0), StatusCode::kCorruption, whole);
+    EXPECT_ERROR(at(2, 30), StatusCode::kCorruption, whole);
+    EXPECT_ERROR(at(3, 30), StatusCode::kCorruption, "rooms/hurt");
+    EXPECT_ERROR(hurt->Resolve(hurt->BookmarkOf(commits[3])), StatusCode::kCorruption,
+                 "rooms/hurt");
+    EXPECT_OK(hurt->Resolve(hurt->BookmarkOf(commits[1])));
+  });
+}
+
+}  // namespace
+}  // namespace tidemark::testing
