@@ -28,11 +28,13 @@ struct StoreOptions {
   // How long a commit that nobody waits for may stay in memory before it is written.
   std::chrono::microseconds flush_delay{2000};
 
-  // The index is brought up to date after this much log. Bounds the work of recovery and the
-  // memory of the recent-versions table (about 100 bytes a page version).
+  // The index is brought up to date after this much log, or after a quarter of a million page
+  // versions if they come first. Bounds the work of recovery and the memory of the recent-versions
+  // table (about 100 bytes a page version).
   uint64_t checkpoint_log_bytes = 32u << 20;
 
-  // Staged pages a transaction holds in memory before it writes them out as batches.
+  // Bytes of staged pages a transaction holds in memory before it writes them out as batches.
+  // Beside them it takes four bytes a page of the database, once there are batches.
   uint64_t transaction_memory_bytes = 4u << 20;
 
   // The longest chain of patches a read may have to follow.

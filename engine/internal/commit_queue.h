@@ -11,8 +11,7 @@
 // Invariants:
 //   * LSNs stand in the log in order, so what survives a crash is a prefix.
 //   * The durable LSN moves only after the sync that covers its group returned success.
-//   * An Append that was reserved for never waits and never fails: buffer and disk have room for
-//   it.
+//   * An Append that was reserved for never waits and never fails: buffer and disk have room.
 //   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
 //     later call fails with the same status until the store is reopened and recovered.
 //
