@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "engine/clock.h"
@@ -45,6 +46,10 @@ struct StoreOptions {
 
   // Bookmarks older than this have expired.
   std::chrono::seconds retention{std::chrono::hours{24 * 30}};
+
+  // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
+  // and of how many. After a crash that is the tail of the log, with a deleted index all of it.
+  std::function<void(uint64_t done_bytes, uint64_t total_bytes)> recovery_progress{};
 
   BackgroundWork background_work = BackgroundWork::kThreads;
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
 #include "tools/verbs.h"
@@ -91,6 +92,7 @@ void Run(const Arguments& arguments, bool json) {
     }
     Printer printer(*object, std::move(restores), json);
     bool more = false;
+    Progress progress("reading");
     printer.Begin(session.path());
     const Status status = object->History([&](const CommitInfo& commit) {
       if (arguments.limit != 0 && printer.count() == arguments.limit) {
@@ -98,8 +100,10 @@ void Run(const Arguments& arguments, bool json) {
         return false;
       }
       printer.Commit(commit);
+      if (!json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
       return true;
     });
+    progress.Hide();
     printer.End(more);
     OrThrow(status, session.AboutObject(name.text));
   }

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
 #include "tools/verbs.h"
@@ -40,12 +41,15 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   // The engine lists by id, which is a hash. About 200 bytes an object are held here.
   std::vector<ObjectSummary> objects;
+  Progress progress("listing");
   OrThrow(session.store().ListObjects(arguments.namespace_name,
                                       [&](const ObjectSummary& object) {
                                         objects.push_back(object);
+                                        progress.Update(objects.size(), 0);
                                         return true;
                                       }),
           session.AboutObject(""));
+  progress.Hide();
   session.Close();
   std::sort(objects.begin(), objects.end(), [](const ObjectSummary& a, const ObjectSummary& b) {
     return std::tie(a.namespace_name, a.name, a.id) < std::tie(b.namespace_name, b.name, b.id);

@@ -36,8 +36,11 @@ Progress::Options Progress::Stderr() {
 Progress::Progress(std::string label, Options options)
     : label_(std::move(label)), options_(std::move(options)), start_(options_.now()) {}
 
-Progress::~Progress() {
+Progress::~Progress() { Hide(); }
+
+void Progress::Hide() {
   if (!drawn_) return;
+  drawn_ = false;
   std::fputs("\r\033[K", options_.out);
   std::fflush(options_.out);
 }
@@ -45,7 +48,7 @@ Progress::~Progress() {
 void Progress::Update(uint64_t done, uint64_t total) {
   if (!options_.terminal) return;
   const Time now = options_.now();
-  if (now - start_ < kQuietTime || (drawn_ && now - last_drawn_ < kRedrawTime)) return;
+  if (now - start_ < kQuietTime || now - last_drawn_ < kRedrawTime) return;
   last_drawn_ = now;
   drawn_ = true;
 

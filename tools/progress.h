@@ -35,6 +35,8 @@ class Progress {
 
   // `total` 0 means that it is not known.
   void Update(uint64_t done, uint64_t total);
+  // Wipes the line until the next Update, so that something else can be printed.
+  void Hide();
 
  private:
   std::string label_;

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "tools/progress.h"
+
 namespace tidemark::tools {
 
 namespace {
@@ -45,7 +47,12 @@ Point ParsePointArgument(const std::string& text, const std::string& store,
 }
 
 Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) {
-  store_ = OrThrow(Store::Open(directory, StoreOptions{}), AboutStore());
+  Progress progress("replaying the log");
+  StoreOptions options;
+  options.recovery_progress = [&progress](uint64_t done, uint64_t total) {
+    progress.Update(done, total);
+  };
+  store_ = OrThrow(Store::Open(directory, options), AboutStore());
 }
 
 Session::~Session() {

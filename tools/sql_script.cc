@@ -99,6 +99,25 @@ std::string Excerpt(std::string_view text, size_t offset) {
   return "  " + before + after + "\n  " + std::string(DisplayWidth(before), ' ') + "^";
 }
 
+int OnProgress(void* progress) {
+  static_cast<Progress*>(progress)->Update(0, 0);
+  return 0;
+}
+
+// While it lives, SQLite calls a Progress every hundred thousand of its steps.
+class ProgressHandler {
+ public:
+  ProgressHandler(sqlite3* db, Progress* progress) : db_(db) {
+    sqlite3_progress_handler(db_, 100'000, OnProgress, progress);
+  }
+  ~ProgressHandler() { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
+  ProgressHandler(const ProgressHandler&) = delete;
+  ProgressHandler& operator=(const ProgressHandler&) = delete;
+
+ private:
+  sqlite3* const db_;
+};
+
 }  // namespace
 
 SqlScript::SqlScript(Database& database, ResultPrinter& printer, Subject subject)
@@ -107,6 +126,7 @@ SqlScript::SqlScript(Database& database, ResultPrinter& printer, Subject subject
 void SqlScript::Run(std::string_view text) {
   text_ = text;
   sqlite3* db = database_.handle();
+  const ProgressHandler handler(db, &progress_);
   size_t position = 0;
   while (position < text_.size()) {
     const bool alone = StandsAlone(std::string_view(text_).substr(position));
@@ -137,6 +157,7 @@ void SqlScript::RunStatement(sqlite3_stmt* statement, size_t position) {
   int code = SQLITE_ROW;
   while (code == SQLITE_ROW) {
     code = sqlite3_step(statement);
+    progress_.Hide();
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
       if (begun) printer_.End();
       Fail(position);

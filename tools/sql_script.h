@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "tools/failure.h"
+#include "tools/progress.h"
 #include "tools/result_printer.h"
 #include "vfs/database.h"
 
@@ -39,6 +40,7 @@ class SqlScript {
   ResultPrinter& printer_;
   const Subject subject_;
   std::string text_;
+  Progress progress_{"running"};
   bool own_transaction_ = false;  // Begin() opened it, not the text
 };
 

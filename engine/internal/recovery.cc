@@ -67,6 +67,12 @@ Result<LogEnd> Recovery::Run() {
                         "damaged");
     }
   }
+  for (const auto& [number, header] : headers) {
+    if (number < start.position.segment) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments.Get(number));
+    total_bytes_ += segment->size_bytes;
+  }
+  total_bytes_ -= std::min<uint64_t>(total_bytes_, start.position.offset);
   behind_ = {.lsn = start.last_lsn, .position = start.position, .time = start.last_time};
   store_->checkpointer_->Start(behind_);
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(start.last_lsn));
@@ -127,11 +133,18 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
       TIDEMARK_RETURN_IF_ERROR(Quarantine(group, entry));
     }
   }
+  ReportProgress(group);
   behind_.lsn = group.directory.back().lsn;
   behind_.position = {group.location.segment,
                       group.location.offset + static_cast<uint32_t>(group.bytes.size())};
   if (group.header_ok) behind_.time = std::max(behind_.time, RecordTime(group.header, {}));
   return OkStatus();
+}
+
+void Recovery::ReportProgress(const ScannedGroup& group) {
+  replayed_bytes_ += group.bytes.size();
+  const auto& report = store_->options().recovery_progress;
+  if (report) report(std::min(replayed_bytes_, total_bytes_), total_bytes_);
 }
 
 void Recovery::NoteEpoch(const ScannedGroup& group) {

@@ -31,6 +31,7 @@ class Recovery {
 
  private:
   Status ReplayGroup(const ScannedGroup& group);
+  void ReportProgress(const ScannedGroup& group);
   Status ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
   Status ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -48,6 +49,8 @@ class Recovery {
   StoreImpl* const store_;
   CheckpointRow behind_;  // the boundary before the group that is replayed: known to be durable
   uint32_t epoch_ = 0;    // the highest one seen
+  uint64_t replayed_bytes_ = 0;
+  uint64_t total_bytes_ = 0;  // of the files from the checkpoint on: the log may end earlier
   // Objects and timelines stay in memory through the replay, dirty or not.
   std::unordered_map<ObjectId, std::shared_ptr<ObjectState>> objects_;
   std::unordered_map<TimelineId, std::shared_ptr<Timeline>> timelines_;

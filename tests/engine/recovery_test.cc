@@ -92,6 +92,20 @@ TEST_F(RecoveryTest, TornTailOpensWithThePrefix) {
   }
 }
 
+// Goal: who opens a store sees how far the replay is. Method: a log of some commits behind the
+// checkpoint; the reports rise, and none is beyond the total.
+TEST_F(RecoveryTest, ReportsProgress) {
+  FillAndDie();
+  std::vector<uint64_t> reports;
+  sim_.options().recovery_progress = [&](uint64_t done, uint64_t total) {
+    EXPECT_GT(done, reports.empty() ? 0 : reports.back());
+    EXPECT_LE(done, total);
+    reports.push_back(done);
+  };
+  ASSERT_OK(sim_.Open());
+  EXPECT_GE(reports.size(), 5u);
+}
+
 // Goal: a commit that the power took before it was confirmed leaves no trace but its LSN, which
 // stays unused. Method: two unclean stops in a row, each with a commit that was not waited for.
 TEST_F(RecoveryTest, LostLsnsAreNotReused) {
