@@ -190,8 +190,6 @@ void CommitQueue::OpenGroup(size_t needed) {
     const Location previous_end = active_ != nullptr ? end_.position : end_.previous_end;
     format::SegmentHeader header;
     active_ = segments_->Activate(end_.store_id, previous_end, next_lsn_, &header);
-    // Appending cannot fail, so a spare that cannot be opened any more is beyond help.
-    CHECK(active_ != nullptr);
     end_.position = {active_->number, format::kFirstGroupOffset};
     filling_.new_header = header;
     groups_in_segment_ = 0;

@@ -15,7 +15,7 @@
 //   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
 //     later call fails with the same status until the store is reopened and recovered.
 //
-// Threads: any. `mutex_` guards everything; no I/O happens under it, except opening a spare's file.
+// Threads: any. `mutex_` guards everything; no I/O happens under it.
 // The read path is in engine/snapshot.h, recovery in recovery.h.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_COMMIT_QUEUE_H_

@@ -115,7 +115,7 @@ Status Segments::Load() {
         entry.header = header;
       }
     }
-    entries_[*number] = entry;
+    entries_[*number] = std::move(entry);
   }
   return OkStatus();
 }
@@ -146,6 +146,7 @@ Status Segments::ReadySpares() {
       // A crash can leave a file that has its size but not all its blocks.
       TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(number), OpenMode::kReadWrite));
       TIDEMARK_RETURN_IF_ERROR(file->Allocate(it->second.size_bytes));
+      it->second.file = std::move(file);
       ++it;
     } else {
       TIDEMARK_RETURN_IF_ERROR(file_system_->Remove(Path(number)));
@@ -180,18 +181,21 @@ Status Segments::PrepareSpare(SpareBlocks blocks) {
     }
   }
   const std::string path = Path(number);
+  Entry entry;
+  entry.size_bytes = size_bytes;
   const auto make = [&]() -> Status {
-    TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(path, OpenMode::kCreateNew));
-    TIDEMARK_RETURN_IF_ERROR(file->Allocate(size_bytes));
+    TIDEMARK_ASSIGN_OR_RETURN(entry.file, file_system_->Open(path, OpenMode::kCreateNew));
+    File& file = *entry.file;
+    TIDEMARK_RETURN_IF_ERROR(file.Allocate(size_bytes));
     if (blocks == SpareBlocks::kWritten) {
       const Buffer zeros(256u << 10);
       for (uint32_t offset = 0; offset < size_bytes;) {
         const uint32_t length = std::min(static_cast<uint32_t>(zeros.size()), size_bytes - offset);
-        TIDEMARK_RETURN_IF_ERROR(file->WriteAt(offset, ConstBytes(zeros).first(length)));
+        TIDEMARK_RETURN_IF_ERROR(file.WriteAt(offset, ConstBytes(zeros).first(length)));
         offset += length;
       }
     }
-    TIDEMARK_RETURN_IF_ERROR(file->Sync());
+    TIDEMARK_RETURN_IF_ERROR(file.Sync());
     return file_system_->SyncDirectory(directory_);
   };
   if (const Status status = make(); !status.ok()) {
@@ -200,9 +204,7 @@ Status Segments::PrepareSpare(SpareBlocks blocks) {
     return status.WithContext("preparing segment " + std::to_string(number));
   }
   std::lock_guard lock(mutex_);
-  Entry entry;
-  entry.size_bytes = size_bytes;
-  entries_[number] = entry;
+  entries_[number] = std::move(entry);
   return OkStatus();
 }
 
@@ -225,15 +227,17 @@ std::shared_ptr<Segment> Segments::Activate(uint64_t store_id, Location previous
   const auto it = entries_.upper_bound(previous_end.segment);
   CHECK(it != entries_.end());
   CHECK(it->second.spare);
-  auto segment = OpenLocked(it->first, OpenMode::kReadWrite);
-  if (!segment.ok()) return nullptr;
-  (*segment)->incarnation = RandomNumber();
-  *header =
-      MakeSegmentHeader(it->first, store_id, (*segment)->incarnation, previous_end, first_lsn);
+  CHECK(it->second.file != nullptr);
+  auto segment = std::make_shared<Segment>();
+  segment->number = it->first;
+  segment->size_bytes = it->second.size_bytes;
+  segment->incarnation = RandomNumber();
+  segment->file = std::move(it->second.file);
+  *header = MakeSegmentHeader(it->first, store_id, segment->incarnation, previous_end, first_lsn);
   it->second.spare = false;
   it->second.header = *header;
-  CacheLocked(*segment);
-  return *segment;
+  CacheLocked(segment);
+  return segment;
 }
 
 Result<std::shared_ptr<Segment>> Segments::OpenLocked(uint32_t number, OpenMode mode) {

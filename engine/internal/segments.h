@@ -87,8 +87,8 @@ class Segments {
   uint32_t SpareCount() const;
 
   // Takes the lowest spare and gives it a new incarnation. Writing the returned header, to both its
-  // places and before the next sync, is the caller's. CHECKs that there is a spare. Null if the
-  // file cannot be opened.
+  // places and before the next sync, is the caller's. CHECKs that there is a spare; cannot fail,
+  // because spares are open.
   std::shared_ptr<Segment> Activate(uint64_t store_id, Location previous_end, Lsn first_lsn,
                                     format::SegmentHeader* header);
 
@@ -107,6 +107,7 @@ class Segments {
     uint32_t size_bytes = 0;
     bool spare = true;
     format::SegmentHeader header{};  // unless spare
+    std::unique_ptr<File> file;      // of a spare that is ready
   };
 
   std::string Path(uint32_t number) const;
