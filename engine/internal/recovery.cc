@@ -100,16 +100,21 @@ Result<LogEnd> Recovery::Run() {
 }
 
 Status Recovery::RewriteTail(const ScanEnd& end) {
-  if (end.last_group.offset == 0 || end.proven_lsn >= end.last_lsn) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(end.last_group.segment));
-  if (end.last_group.offset == format::kFirstGroupOffset) {
+  const bool unproven = end.last_group.offset != 0 && end.proven_lsn < end.last_lsn;
+  // The log's first segment stays in the log even if its first group was lost.
+  const bool without_groups = end.position.offset == format::kFirstGroupOffset;
+  if (!unproven && !without_groups) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(end.position.segment));
+  if (without_groups || end.last_group.offset == format::kFirstGroupOffset) {
     // The segment's header was written with its first group, and one of its copies may be missing.
-    const auto header = store_->segments_->Headers().at(end.last_group.segment);
+    const auto header = store_->segments_->Headers().at(end.position.segment);
     TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(0, MakeHeaderBlocks(header)));
   }
-  Buffer bytes(end.last_group_length);
-  TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read(end.last_group, bytes));
-  TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(end.last_group.offset, bytes));
+  if (unproven) {
+    Buffer bytes(end.last_group_length);
+    TIDEMARK_RETURN_IF_ERROR(store_->segments_->Read(end.last_group, bytes));
+    TIDEMARK_RETURN_IF_ERROR(segment->file->WriteAt(end.last_group.offset, bytes));
+  }
   return segment->file->Sync();
 }
 
