@@ -24,6 +24,11 @@ void SimFileSystem::Crash() {
   crashed_ = true;
 }
 
+Status SimFileSystem::CountOutside(const std::string& what, bool* now) {
+  const std::scoped_lock lock(mutex_);
+  return Count(what, now);
+}
+
 bool SimFileSystem::crashed() const {
   const std::scoped_lock lock(mutex_);
   return crashed_;

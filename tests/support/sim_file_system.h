@@ -61,6 +61,9 @@ class SimFileSystem final : public FileSystem {
   // every call fails with kIoError.
   void CrashAt(uint64_t nth);
   void Crash();  // now
+  // Counts an operation that goes around this file system, as LMDB's commits do. `now` says that
+  // the power fails during it: the caller does what of it happens, and then calls Crash().
+  Status CountOutside(const std::string& what, bool* now);
   bool crashed() const;
   // Power again. Open files are stale for ever, locks are gone.
   void Restart(PowerLoss loss);

@@ -1,15 +1,26 @@
 #include "tests/support/sim_store.h"
 
 #include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "engine/check.h"
 
 namespace tidemark::testing {
 namespace {
 
 constexpr char kDirectory[] = "store";
+constexpr size_t kMostOlderIndexes = 8;  // a long life has hundreds
 
 }  // namespace
 
-SimStore::SimStore(uint64_t seed) : fs_(seed), random_(seed + 1) {
+SimStore::SimStore(uint64_t seed) : SimStore(seed, Machine()) {}
+
+SimStore::SimStore(uint64_t seed, const Machine& machine)
+    : fs_(seed, machine.disk),
+      clock_(machine.time),
+      random_(seed + 1),
+      older_indexes_(machine.older_indexes) {
   options_.create_if_missing = true;
   options_.segment_size_bytes = 1u << 20;
   options_.transaction_memory_bytes = 64u << 10;
@@ -17,6 +28,7 @@ SimStore::SimStore(uint64_t seed) : fs_(seed), random_(seed + 1) {
   options_.file_system = &fs_;
   options_.clock = &clock_;
   options_.index_directory = index_.path();
+  SetIndex(machine.index);
 }
 
 Status SimStore::Open() {
@@ -25,40 +37,80 @@ Status SimStore::Open() {
 }
 
 Status SimStore::Close() {
+  KeepIndex();
   const Status status = store_->Close();
   store_.reset();
   return status;
 }
 
 Status SimStore::Checkpoint() {
+  TIDEMARK_RETURN_IF_ERROR(store_->Sync());
   KeepIndex();
-  return store_->Checkpoint();
+  bool now = false;
+  TIDEMARK_RETURN_IF_ERROR(fs_.CountOutside("commit to the index", &now));
+  if (!now) return store_->Checkpoint();
+  if (random_.OneIn(2)) TIDEMARK_RETURN_IF_ERROR(store_->Checkpoint());
+  fs_.Crash();
+  return Status(StatusCode::kIoError, "the power failed during a checkpoint");
+}
+
+SimStore::IndexState SimStore::ReadIndex() const {
+  std::ifstream in(index_ / "data.mdb", std::ios::binary | std::ios::ate);
+  if (!in) return nullptr;
+  auto state = std::make_shared<std::string>(static_cast<size_t>(in.tellg()), '\0');
+  in.seekg(0);
+  in.read(state->data(), static_cast<std::streamsize>(state->size()));
+  CHECK(in.good());
+  return state;
+}
+
+void SimStore::SetIndex(const IndexState& state) {
+  std::filesystem::remove(index_ / "lock.mdb");
+  std::filesystem::remove(index_ / "data.mdb");
+  if (state == nullptr) return;
+  std::ofstream out(index_ / "data.mdb", std::ios::binary);
+  out.write(state->data(), static_cast<std::streamsize>(state->size()));
+  out.close();
+  CHECK(out.good());
 }
 
 // Safe while the index is open: nothing writes to it between two calls of a manual store.
 void SimStore::KeepIndex() {
-  namespace files = std::filesystem;
-  if (!files::exists(index_ / "data.mdb")) return;
-  files::copy_file(index_ / "data.mdb", index_before_ / "data.mdb",
-                   files::copy_options::overwrite_existing);
+  if (options_.background_work != BackgroundWork::kManual) return;
+  IndexState state = ReadIndex();
+  if (state == nullptr) return;
+  if (older_indexes_.size() == kMostOlderIndexes) {
+    older_indexes_.erase(older_indexes_.begin() +
+                         static_cast<ptrdiff_t>(random_.Below(kMostOlderIndexes)));
+  }
+  older_indexes_.push_back(std::move(state));
 }
 
 void SimStore::Crash(PowerLoss loss) {
-  namespace files = std::filesystem;
   fs_.Crash();
   store_.reset();
   fs_.Restart(loss);
   // A store that never reached the disk has no index either.
   if (!fs_.Exists(std::string(kDirectory) + "/log").value()) {
-    files::remove(index_ / "data.mdb");
-    files::remove(index_before_ / "data.mdb");
+    older_indexes_.clear();
+    SetIndex(nullptr);
     return;
   }
-  if (loss == PowerLoss::kNothing || !random_.OneIn(2)) return;
-  if (!files::exists(index_before_ / "data.mdb")) return;
-  files::copy_file(index_before_ / "data.mdb", index_ / "data.mdb",
-                   files::copy_options::overwrite_existing);
-  files::remove(index_ / "lock.mdb");
+  if (loss == PowerLoss::kNothing) return;
+  const size_t choice = random_.Below(older_indexes_.size() + 3);
+  if (choice < older_indexes_.size()) {
+    SetIndex(older_indexes_[choice]);
+  } else if (choice == older_indexes_.size()) {
+    SetIndex(nullptr);
+  }
+}
+
+SimStore::Machine SimStore::Save() const {
+  CHECK(store_ == nullptr);
+  return {.disk = fs_.Save(),
+          .index = ReadIndex(),
+          .older_indexes = older_indexes_,
+          .time = clock_.Now()};
 }
 
 }  // namespace tidemark::testing

@@ -1,15 +1,18 @@
 // SimStore: a store on a SimFileSystem with its index in a real temporary directory, and its
 // crashes.
 //
-// LMDB goes around the FileSystem. It commits with an fsync of its own, so at a power loss it is
-// one of its committed states: the one there is, or, by the seed, the one before the last
-// checkpoint. A store must open with either.
+// LMDB goes around the FileSystem. It commits with an fsync of its own, so after a power loss it is
+// one of its committed states. The model is harsher: it is any of those that were kept (the state
+// before each checkpoint and close), the current one, or gone altogether, as the seed decides. A
+// store must open with each, because the log is the truth. When only the process dies
+// (PowerLoss::kNothing) it is the current one; a checkpoint that is struck happened or did not.
 
 #ifndef TIDEMARK_TESTS_SUPPORT_SIM_STORE_H_
 #define TIDEMARK_TESTS_SUPPORT_SIM_STORE_H_
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/store.h"
 #include "tests/support/manual_clock.h"
@@ -20,9 +23,19 @@ namespace tidemark::testing {
 
 class SimStore {
  public:
-  explicit SimStore(uint64_t seed);
+  // All that a machine has while it is off. A value, cheap to copy.
+  struct Machine {
+    SimFileSystem::Image disk;
+    std::shared_ptr<const std::string> index;  // null: none
+    std::vector<std::shared_ptr<const std::string>> older_indexes;
+    Timestamp time = ManualClock::kStart;
+  };
 
-  // What Open() uses; a test may change it. Background work is manual.
+  explicit SimStore(uint64_t seed);
+  SimStore(uint64_t seed, const Machine& machine);
+
+  // What Open() uses; a test may change it. Background work is manual unless it does: with threads
+  // no older states of the index are kept, because a copy could be taken while it is written.
   StoreOptions& options() { return options_; }
   SimFileSystem& fs() { return fs_; }
   ManualClock& clock() { return clock_; }
@@ -32,18 +45,26 @@ class SimStore {
   // Opens "store", made if it is not there.
   Status Open();
   Status Close();
+  // Counts as one operation of fs(): the power can fail during it.
   Status Checkpoint();
   // The process dies, with the power if the file system says so; both come back.
   void Crash(PowerLoss loss);
 
+  // After Crash() or Close().
+  Machine Save() const;
+
  private:
+  using IndexState = std::shared_ptr<const std::string>;
+
+  IndexState ReadIndex() const;
+  void SetIndex(const IndexState& state);
   void KeepIndex();
 
   SimFileSystem fs_;
   ManualClock clock_;
   Random random_;
   TempDirectory index_;
-  TempDirectory index_before_;  // as of before the last checkpoint
+  std::vector<IndexState> older_indexes_;
   StoreOptions options_;
   std::unique_ptr<Store> store_;
 };

@@ -49,7 +49,10 @@ class SparseBytes {
   // Grows to include what is written.
   void Write(uint64_t offset, std::span<const std::byte> data) {
     ForEachPart(offset, data.size(), [&](uint64_t block, size_t from, size_t at, size_t length) {
-      std::memcpy(Own(blocks_[block]).data() + from, data.data() + at, length);
+      const std::byte* const part = data.data() + at;
+      // Zeros where there is nothing yet change nothing: a file prepared with zeros costs nothing.
+      if (IsZero(part, length) && !blocks_.contains(block)) return;
+      std::memcpy(Own(blocks_[block]).data() + from, part, length);
     });
     size_ = std::max<uint64_t>(size_, offset + data.size());
   }
@@ -66,6 +69,10 @@ class SparseBytes {
       block = std::make_shared<Block>(*block);
     }
     return *block;
+  }
+
+  static bool IsZero(const std::byte* bytes, size_t length) {
+    return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, length - 1) == 0;
   }
 
   // part(block number, offset in it, offset in the range, length) for each block of a range.

@@ -4,27 +4,30 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
+#include <span>
 #include <utility>
 
-#include "engine/transaction.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::testing {
 namespace {
 
 constexpr char kNamespace[] = "rooms";
-constexpr uint32_t kMaxPages = 400;  // of a database, so that a check stays cheap
+
+void FillWithNew(std::span<std::byte> out, Random& random) {
+  while (!out.empty()) {
+    const uint64_t word = random.Next();
+    const size_t size = std::min(sizeof word, out.size());
+    std::memcpy(out.data(), &word, size);
+    out = out.subspan(size);
+  }
+}
 
 }  // namespace
 
-StoreModel::StoreModel(uint64_t seed, int object_count) : random_(seed) {
-  for (int i = 0; i < object_count; ++i) objects_["object-" + std::to_string(i)];
-}
-
-uint64_t StoreModel::commit_count() const {
-  uint64_t count = 0;
-  for (const auto& [name, object] : objects_) count += object.versions.size();
-  return count;
+StoreModel::StoreModel(uint64_t seed, const Limits& limits) : limits_(limits), random_(seed) {
+  for (int i = 0; i < limits.objects; ++i) objects_["object-" + std::to_string(i)];
 }
 
 StoreModel::ObjectModel& StoreModel::RandomObject(std::string* name) {
@@ -39,67 +42,128 @@ StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
   auto page = std::make_shared<std::vector<std::byte>>(size);
   if (old != nullptr && old->size() == size) *page = *old;
   switch (random_.Below(8)) {
-    case 0:
-      for (auto& byte : *page) byte = static_cast<std::byte>(random_.Next());
-      break;
+    case 0: FillWithNew(*page, random_); break;
     case 1: std::fill(page->begin(), page->end(), static_cast<std::byte>(random_.Next())); break;
     case 2: std::fill(page->begin(), page->end(), std::byte{0}); break;
     default: {
       const size_t at = random_.Below(size);
       const size_t length = std::min<size_t>(1 + random_.Below(100), size - at);
-      for (size_t i = 0; i < length; ++i) {
-        (*page)[at + i] = static_cast<std::byte>(random_.Next());
-      }
+      FillWithNew(std::span(*page).subspan(at, length), random_);
     }
   }
   return page;
 }
 
-Status StoreModel::Transact(Store& store, uint64_t max_pages) {
-  std::string name;
-  ObjectModel& model = RandomObject(&name);
-  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kCreate));
-  Transaction transaction(object);
-  TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
-
-  Version next;
-  if (model.head() != nullptr) next = *model.head();
-  if (next.page_size == 0 || random_.OneIn(60)) {
-    const uint32_t page_size = 512u << random_.Below(4);
-    if (page_size != next.page_size) next.pages.clear();
-    next.page_size = page_size;
-    TIDEMARK_RETURN_IF_ERROR(transaction.ResetPageSize(page_size));
+Status StoreModel::SetPageSize(Transaction& transaction, Version& next) {
+  if (next.page_size != 0 && !random_.OneIn(60)) return OkStatus();
+  const uint32_t page_size = limits_.smallest_page << random_.Below(limits_.page_sizes);
+  if (page_size != next.page_size) {
+    counts_.page_size_changes += next.page_size != 0;
+    next.pages.clear();
   }
-  const uint64_t writes = 1 + random_.Below(random_.OneIn(3) ? max_pages : 3);
-  for (uint64_t i = 0; i < writes; ++i) {
+  next.page_size = page_size;
+  return transaction.ResetPageSize(page_size);
+}
+
+Status StoreModel::WritePage(Transaction& transaction, ObjectModel& model, Version& next,
+                             uint32_t page_no, Page page) {
+  counts_.regrown_pages += page_no > next.pages.size() && page_no <= model.most_pages;
+  counts_.first_pages += page_no == 1;
+  counts_.last_pages += page_no == next.pages.size();
+  if (next.pages.size() < page_no) next.pages.resize(page_no);
+  model.most_pages = std::max(model.most_pages, next.pages.size());
+  TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(PageNo(page_no), *page));
+  next.pages[page_no - 1] = std::move(page);
+  return OkStatus();
+}
+
+Status StoreModel::Stage(Transaction& transaction, ObjectModel& model, Version& next,
+                         uint64_t max_writes) {
+  TIDEMARK_RETURN_IF_ERROR(SetPageSize(transaction, next));
+  for (uint64_t i = 1 + random_.Below(random_.OneIn(3) ? max_writes : 3); i > 0; --i) {
     if (random_.OneIn(25)) {
       const auto count = static_cast<uint32_t>(random_.Below(next.pages.size() + 1));
+      counts_.truncations += count < next.pages.size();
       next.pages.resize(count);
       TIDEMARK_RETURN_IF_ERROR(transaction.SetPageCount(count));
       continue;
     }
-    // Mostly pages that are there; sometimes one beyond the end, with a hole before it.
-    const uint64_t reach = next.pages.size() + (random_.OneIn(2) ? 1 : 10);
-    const auto page_no =
-        static_cast<uint32_t>(1 + random_.Below(std::min<uint64_t>(reach, kMaxPages)));
-    if (next.pages.size() < page_no) next.pages.resize(page_no);
-    Page& page = next.pages[page_no - 1];
-    page = RandomPage(page, next.page_size);
-    TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(PageNo(page_no), *page));
+    // Mostly pages that are there, the first and the last above all; sometimes one beyond the end,
+    // with a hole before it.
+    const auto size = static_cast<uint32_t>(next.pages.size());
+    const uint64_t reach = std::min<uint64_t>(size + (random_.OneIn(2) ? 1 : 10), limits_.pages);
+    auto page_no = static_cast<uint32_t>(1 + random_.Below(reach));
+    if (random_.OneIn(6)) page_no = 1;
+    if (random_.OneIn(6) && size > 0) page_no = size;
+    const Page old = page_no <= size ? next.pages[page_no - 1] : nullptr;
+    TIDEMARK_RETURN_IF_ERROR(
+        WritePage(transaction, model, next, page_no, RandomPage(old, next.page_size)));
+    if (random_.OneIn(40)) TIDEMARK_RETURN_IF_ERROR(transaction.Prepare());
+    if (random_.OneIn(30)) CheckStaged(transaction, next);
   }
-  if (random_.OneIn(15)) {
-    transaction.Rollback();
-    return OkStatus();
-  }
+  return OkStatus();
+}
+
+Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel& model,
+                          Version& next) {
   model.under_way = next;
   TIDEMARK_ASSIGN_OR_RETURN(next.commit, transaction.Commit());
   model.under_way.reset();
   if (!next.commit.lsn.valid()) return OkStatus();  // nothing was written to a new object
   if (model.head() != nullptr && next.commit.lsn == model.head()->commit.lsn) {
-    CheckContents(object->OpenSnapshot().value(), *model.head(), "a commit without changes");
+    CheckContents(object.OpenSnapshot().value(), *model.head(), "a commit without changes");
     return OkStatus();
   }
   model.versions.push_back(std::move(next));
+  return OkStatus();
+}
+
+Status StoreModel::Transact(Store& store, uint64_t max_writes) {
+  std::string name;
+  ObjectModel& model = RandomObject(&name);
+  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kCreate));
+  Transaction transaction(object);
+  TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
+  for (uint64_t i = random_.OneIn(8) ? random_.Between(2, 3) : 1; i > 0; --i) {
+    Version next;
+    if (model.head() != nullptr) next = *model.head();
+    TIDEMARK_RETURN_IF_ERROR(Stage(transaction, model, next, max_writes));
+    if (random_.OneIn(15)) {
+      transaction.Rollback();
+      ++counts_.rollbacks;
+      continue;
+    }
+    TIDEMARK_RETURN_IF_ERROR(Finish(*object, transaction, model, next));
+  }
+  return OkStatus();
+}
+
+Status StoreModel::TransactLarge(Store& store, uint64_t writes, Ending ending) {
+  std::string name;
+  ObjectModel& model = RandomObject(&name);
+  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kCreate));
+  Transaction transaction(object);
+  TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
+  Version next;
+  if (model.head() != nullptr) next = *model.head();
+  TIDEMARK_RETURN_IF_ERROR(SetPageSize(transaction, next));
+  std::set<uint32_t> written;
+  for (; writes > 0; --writes) {
+    const auto page_no = static_cast<uint32_t>(1 + random_.Below(limits_.pages));
+    auto page = std::make_shared<std::vector<std::byte>>(next.page_size);
+    FillWithNew(*page, random_);
+    TIDEMARK_RETURN_IF_ERROR(WritePage(transaction, model, next, page_no, std::move(page)));
+    written.insert(page_no);
+  }
+  const bool large = written.size() * next.page_size > store.options().transaction_memory_bytes;
+  if (random_.OneIn(2)) CheckStaged(transaction, next);
+  if (ending == Ending::kRollback) {
+    transaction.Rollback();
+    counts_.large_rollbacks += large;
+    return OkStatus();
+  }
+  TIDEMARK_RETURN_IF_ERROR(Finish(*object, transaction, model, next));
+  counts_.large_commits += large;
   return OkStatus();
 }
 
@@ -118,6 +182,7 @@ Status StoreModel::Restore(Store& store) {
   next.commit = info.result;
   model.versions.push_back(std::move(next));
   confirmed_ = std::max(confirmed_, info.result.lsn);
+  ++counts_.restores;
   return OkStatus();
 }
 
@@ -132,93 +197,49 @@ Status StoreModel::Sync(Store& store) {
   return OkStatus();
 }
 
-void StoreModel::CheckContents(const Snapshot& snapshot, const Version& version,
-                               const std::string& what) {
-  SCOPED_TRACE(what + ", LSN " + std::to_string(snapshot.lsn().value));
-  ASSERT_EQ(snapshot.page_count(), version.pages.size());
-  if (version.pages.empty()) return;
-  ASSERT_EQ(snapshot.page_size(), version.page_size);
-  std::vector<std::byte> bytes(version.page_size);
-  const std::vector<std::byte> zeros(version.page_size);
-  for (size_t i = 0; i < version.pages.size(); ++i) {
-    ASSERT_OK(snapshot.ReadPage(PageNo(static_cast<uint32_t>(i + 1)), bytes)) << "page " << i + 1;
-    const auto& expected = version.pages[i] == nullptr ? zeros : *version.pages[i];
-    ASSERT_TRUE(bytes == expected) << "page " << i + 1 << " differs";
-  }
-  ASSERT_OK(snapshot.Verify());
-}
-
-void StoreModel::Check(Store& store, After after) {
-  // What survived is a prefix: up to the last LSN that any object shows, everything is there.
-  Lsn last = confirmed_;
-  std::map<std::string, CommitInfo> heads;
-  for (const auto& [name, model] : objects_) {
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
-    ASSERT_OK(object);
-    heads[name] = (*object)->head();
-    last = std::max(last, heads[name].lsn);
-  }
-  for (auto& [name, model] : objects_) {
-    SCOPED_TRACE(name);
-    const CommitInfo& head = heads[name];
-    auto gone = model.versions.end();
-    while (gone != model.versions.begin() && std::prev(gone)->commit.lsn > head.lsn) --gone;
-    for (auto it = gone; it != model.versions.end(); ++it) {
-      ASSERT_EQ(after, After::kCrash) << "lost LSN " << it->commit.lsn.value;
-      ASSERT_GT(it->commit.lsn, confirmed_) << "a confirmed commit is lost";
-      ASSERT_GT(it->commit.lsn, last) << "what survived is not a prefix";
-      ++lost_count_;
-    }
-    model.versions.erase(gone, model.versions.end());
-
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
-    ASSERT_OK(object);
-    auto snapshot = (*object)->OpenSnapshot();
-    ASSERT_OK(snapshot);
-    const Lsn known = model.head() == nullptr ? Lsn() : model.head()->commit.lsn;
-    if (head.lsn != known) {
-      ASSERT_TRUE(model.under_way) << "a commit that nobody made: LSN " << head.lsn.value;
-      ASSERT_EQ(after, After::kCrash);
-      model.versions.push_back(*model.under_way);
-      model.versions.back().commit = head;
-    }
-    model.under_way.reset();
-    if (model.head() == nullptr) {
-      ASSERT_FALSE((*object)->exists());
-      continue;
-    }
-    EXPECT_EQ(head, model.head()->commit);
-    CheckContents(*snapshot, *model.head(), "head");
-  }
-  // A close or a recovery made durable whatever is served after it.
-  if (after != After::kWork) confirmed_ = std::max(confirmed_, last);
-}
-
-void StoreModel::CheckHistory(Store& store) {
-  for (const auto& entry : objects_) {
-    const auto& name = entry.first;  // clang 14 captures no structured bindings
-    const auto& model = entry.second;
-    if (model.versions.empty()) continue;
-    SCOPED_TRACE(name);
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
-    ASSERT_OK(object);
-    for (const Version& version : model.versions) {
-      auto snapshot = (*object)->OpenSnapshot((*object)->BookmarkOf(version.commit));
-      ASSERT_OK(snapshot);
-      EXPECT_EQ(snapshot->commit(), version.commit);
-      CheckContents(*snapshot, version, "past");
-    }
-    // Newest first; restores included; nothing else.
-    auto expected = model.versions.rbegin();
-    ASSERT_OK((*object)->History([&](const CommitInfo& commit) {
-      EXPECT_NE(expected, model.versions.rend());
-      if (expected == model.versions.rend()) return false;
-      EXPECT_EQ(commit, expected->commit);
+void StoreModel::LookBack(Store& store) {
+  std::string name;
+  const ObjectModel& model = RandomObject(&name);
+  if (model.versions.empty()) return;
+  const auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+  ASSERT_OK(object);
+  auto expected =
+      model.versions.begin() + static_cast<ptrdiff_t>(random_.Below(model.versions.size()));
+  Point point = (*object)->BookmarkOf(expected->commit);
+  if (random_.OneIn(2)) {
+    // Between this version and the next: what was current then is the last one up to that time.
+    const auto later = std::next(expected);
+    const Timestamp from = expected->commit.time;
+    const Timestamp to =
+        later == model.versions.end() ? from + std::chrono::seconds(1) : later->commit.time;
+    const auto span = static_cast<uint64_t>((to - from).count());
+    const Timestamp at = from + std::chrono::microseconds(random_.Below(span + 1));
+    while (std::next(expected) != model.versions.end() && std::next(expected)->commit.time <= at) {
       ++expected;
-      return true;
-    }));
-    EXPECT_EQ(expected, model.versions.rend());
+    }
+    point = at;
+    ++counts_.looks_by_time;
+  } else {
+    ++counts_.looks_by_bookmark;
   }
+  const auto snapshot = (*object)->OpenSnapshot(point);
+  ASSERT_OK(snapshot);
+  EXPECT_EQ(snapshot->commit(), expected->commit) << name;
+  CheckContents(*snapshot, *expected, name + " in the past");
+}
+
+void StoreModel::HoldSnapshot(Store& store) {
+  constexpr size_t kMost = 4;
+  std::string name;
+  const ObjectModel& model = RandomObject(&name);
+  if (model.head() == nullptr) return;
+  const auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+  ASSERT_OK(object);
+  auto snapshot = (*object)->OpenSnapshot();
+  ASSERT_OK(snapshot);
+  if (held_.size() == kMost) held_.erase(held_.begin());
+  held_.emplace_back(std::make_shared<const Snapshot>(std::move(*snapshot)), *model.head());
+  ++counts_.held_snapshots;
 }
 
 }  // namespace tidemark::testing

@@ -4,6 +4,9 @@
 // store is held against it: what survived must be a prefix of what was done, must include
 // everything that was confirmed, and each commit must be whole, the one that was under way
 // included.
+//
+// Two sources: store_model.cc works, store_model_check.cc compares. A model is a value: a copy is
+// what the store must hold if it goes on from here some other way.
 
 #ifndef TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 #define TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
@@ -13,9 +16,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/store.h"
+#include "engine/transaction.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
@@ -31,41 +36,87 @@ class StoreModel {
   struct ObjectModel {
     std::vector<Version> versions;     // in order of LSNs
     std::optional<Version> under_way;  // its commit failed: there or not, but whole
+    size_t most_pages = 0;             // that it ever had
     const Version* head() const { return versions.empty() ? nullptr : &versions.back(); }
   };
+  struct Limits {
+    int objects = 4;
+    uint32_t pages = 400;  // of a database, so that a check stays cheap
+    uint32_t smallest_page = 512;
+    uint32_t page_sizes = 4;  // the smallest, and so on by twos
+  };
+  // How often something happened: for tests that must not miss it.
+  struct Counts {
+    uint64_t large_commits = 0;    // beyond the memory of a transaction: in batches
+    uint64_t large_rollbacks = 0;  // with batches in the log
+    uint64_t rollbacks = 0;        // of the others
+    uint64_t page_size_changes = 0;
+    uint64_t truncations = 0;
+    uint64_t regrown_pages = 0;  // written again after the database had been cut before them
+    uint64_t first_pages = 0;
+    uint64_t last_pages = 0;
+    uint64_t restores = 0;
+    uint64_t looks_by_bookmark = 0;
+    uint64_t looks_by_time = 0;
+    uint64_t held_snapshots = 0;
+    uint64_t lost = 0;  // versions that a crash took
+  };
 
-  StoreModel(uint64_t seed, int object_count);
+  StoreModel(uint64_t seed, const Limits& limits);
 
-  // One random transaction, of at most `max_pages` pages, on a random object: writes, rewrites,
-  // truncation, growth over holes, now and then another page size or a rollback. Not waited for.
-  Status Transact(Store& store, uint64_t max_pages);
-  // Takes a random object back to a random version of it; and durably, as Restore does.
+  // Random work on a random object; not waited for, except as Restore() does.
+  //
+  // Mostly one transaction, of at most `max_writes` page writes: rewrites, truncation, growth over
+  // holes, the first and the last page, now and then another page size, a Prepare that is undone or
+  // a rollback; at times several commits under one write lock.
+  Status Transact(Store& store, uint64_t max_writes);
+  // One transaction of so many writes of wholly new pages.
+  enum class Ending { kCommit, kRollback };
+  Status TransactLarge(Store& store, uint64_t writes, Ending ending);
+  // Back to a random version, durably.
   Status Restore(Store& store);
   // Waits until everything is durable, and remembers that it is.
   Status Sync(Store& store);
 
-  // Holds the store against the model, and fails the test where they differ. With `after_crash`
-  // unconfirmed versions may be gone; they are then forgotten here, too.
+  // Opens a snapshot of a random past version, by its bookmark or by a time, and compares it.
+  void LookBack(Store& store);
+  // Opens a snapshot of a head, and keeps it open; compares those that are. They must be dropped
+  // before the store closes.
+  void HoldSnapshot(Store& store);
+  void CheckHeld();
+  void DropHeld() { held_.clear(); }
+
+  // Holds the store against the model, and fails the test where they differ. With kCrash
+  // unconfirmed versions may be gone; they are then forgotten here, too, and their bookmarks must
+  // say that they are lost.
   enum class After { kWork, kReopen, kCrash };
   void Check(Store& store, After after);
   // Every version of every object, through bookmarks.
   void CheckHistory(Store& store);
 
   Lsn confirmed() const { return confirmed_; }
-  uint64_t commit_count() const;
-  uint64_t lost_count() const { return lost_count_; }
+  const Counts& counts() const { return counts_; }
   const std::map<std::string, ObjectModel>& objects() const { return objects_; }
   Random& random() { return random_; }
 
  private:
   ObjectModel& RandomObject(std::string* name);
   Page RandomPage(const Page& old, uint32_t size);
+  Status SetPageSize(Transaction& transaction, Version& next);
+  Status WritePage(Transaction& transaction, ObjectModel& model, Version& next, uint32_t page_no,
+                   Page page);
+  Status Stage(Transaction& transaction, ObjectModel& model, Version& next, uint64_t max_writes);
+  Status Finish(Object& object, Transaction& transaction, ObjectModel& model, Version& next);
+  void CheckStaged(Transaction& transaction, const Version& next);
   void CheckContents(const Snapshot& snapshot, const Version& version, const std::string& what);
+  void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
 
+  Limits limits_;
   Random random_;
   std::map<std::string, ObjectModel> objects_;
+  std::vector<std::pair<std::shared_ptr<const Snapshot>, Version>> held_;
   Lsn confirmed_;
-  uint64_t lost_count_ = 0;
+  Counts counts_;
 };
 
 }  // namespace tidemark::testing

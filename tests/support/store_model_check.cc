@@ -1,0 +1,139 @@
+// StoreModel's other half: the store held against the model.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/store_model.h"
+
+namespace tidemark::testing {
+namespace {
+
+constexpr char kNamespace[] = "rooms";
+
+}  // namespace
+
+// Reads some pages as the commit would leave them.
+void StoreModel::CheckStaged(Transaction& transaction, const Version& next) {
+  ASSERT_EQ(transaction.page_count(), next.pages.size());
+  std::vector<std::byte> bytes(next.page_size);
+  const std::vector<std::byte> zeros(next.page_size);
+  for (int i = 0; i < 5 && !next.pages.empty(); ++i) {
+    const size_t at = random_.Below(next.pages.size());
+    ASSERT_OK(transaction.ReadPage(PageNo(static_cast<uint32_t>(at + 1)), bytes));
+    const auto& expected = next.pages[at] == nullptr ? zeros : *next.pages[at];
+    ASSERT_TRUE(bytes == expected) << "staged page " << at + 1 << " differs";
+  }
+}
+
+void StoreModel::CheckHeld() {
+  for (const auto& [snapshot, version] : held_) CheckContents(*snapshot, version, "held");
+}
+
+void StoreModel::CheckLost(const Object& object, const std::vector<CommitInfo>& lost) {
+  for (const CommitInfo& commit : lost) {
+    const auto found = object.Resolve(object.BookmarkOf(commit));
+    EXPECT_EQ(found.status().code(), StatusCode::kLost)
+        << "LSN " << commit.lsn.value << ": " << found.status().ToString();
+  }
+}
+
+void StoreModel::CheckContents(const Snapshot& snapshot, const Version& version,
+                               const std::string& what) {
+  SCOPED_TRACE(what + ", LSN " + std::to_string(snapshot.lsn().value));
+  ASSERT_EQ(snapshot.page_count(), version.pages.size());
+  if (version.pages.empty()) return;
+  ASSERT_EQ(snapshot.page_size(), version.page_size);
+  std::vector<std::byte> bytes(version.page_size);
+  const std::vector<std::byte> zeros(version.page_size);
+  for (size_t i = 0; i < version.pages.size(); ++i) {
+    ASSERT_OK(snapshot.ReadPage(PageNo(static_cast<uint32_t>(i + 1)), bytes)) << "page " << i + 1;
+    const auto& expected = version.pages[i] == nullptr ? zeros : *version.pages[i];
+    ASSERT_EQ(expected.size(), bytes.size());
+    // Much faster than comparing the vectors.
+    ASSERT_EQ(std::memcmp(bytes.data(), expected.data(), bytes.size()), 0)
+        << "page " << i + 1 << " differs";
+  }
+  ASSERT_OK(snapshot.Verify());
+}
+
+void StoreModel::Check(Store& store, After after) {
+  // What survived is a prefix: up to the last LSN that any object shows, everything is there.
+  Lsn last = confirmed_;
+  std::map<std::string, CommitInfo> heads;
+  for (const auto& [name, model] : objects_) {
+    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
+    ASSERT_OK(object);
+    heads[name] = (*object)->head();
+    last = std::max(last, heads[name].lsn);
+  }
+  for (auto& [name, model] : objects_) {
+    SCOPED_TRACE(name);
+    const CommitInfo& head = heads[name];
+    std::vector<CommitInfo> lost;
+    auto gone = model.versions.end();
+    while (gone != model.versions.begin() && std::prev(gone)->commit.lsn > head.lsn) --gone;
+    for (auto it = gone; it != model.versions.end(); ++it) {
+      ASSERT_EQ(after, After::kCrash) << "lost LSN " << it->commit.lsn.value;
+      ASSERT_GT(it->commit.lsn, confirmed_) << "a confirmed commit is lost";
+      ASSERT_GT(it->commit.lsn, last) << "what survived is not a prefix";
+      ++counts_.lost;
+      lost.push_back(it->commit);
+    }
+    model.versions.erase(gone, model.versions.end());
+
+    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
+    ASSERT_OK(object);
+    auto snapshot = (*object)->OpenSnapshot();
+    ASSERT_OK(snapshot);
+    const Lsn known = model.head() == nullptr ? Lsn() : model.head()->commit.lsn;
+    if (head.lsn != known) {
+      ASSERT_TRUE(model.under_way) << "a commit that nobody made: LSN " << head.lsn.value;
+      ASSERT_EQ(after, After::kCrash);
+      model.versions.push_back(*model.under_way);
+      model.versions.back().commit = head;
+    }
+    model.under_way.reset();
+    if (model.head() == nullptr) {
+      ASSERT_FALSE((*object)->exists());
+      continue;
+    }
+    EXPECT_EQ(head, model.head()->commit);
+    CheckContents(*snapshot, *model.head(), "head");
+    CheckLost(**object, lost);
+  }
+  // A close or a recovery made durable whatever is served after it.
+  if (after != After::kWork) confirmed_ = std::max(confirmed_, last);
+}
+
+void StoreModel::CheckHistory(Store& store) {
+  for (const auto& entry : objects_) {
+    const auto& name = entry.first;  // clang 14 captures no structured bindings
+    const auto& model = entry.second;
+    if (model.versions.empty()) continue;
+    SCOPED_TRACE(name);
+    auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+    ASSERT_OK(object);
+    for (const Version& version : model.versions) {
+      auto snapshot = (*object)->OpenSnapshot((*object)->BookmarkOf(version.commit));
+      ASSERT_OK(snapshot);
+      EXPECT_EQ(snapshot->commit(), version.commit);
+      CheckContents(*snapshot, version, "past");
+    }
+    // Newest first; restores included; nothing else.
+    auto expected = model.versions.rbegin();
+    ASSERT_OK((*object)->History([&](const CommitInfo& commit) {
+      EXPECT_NE(expected, model.versions.rend());
+      if (expected == model.versions.rend()) return false;
+      EXPECT_EQ(commit, expected->commit);
+      ++expected;
+      return true;
+    }));
+    EXPECT_EQ(expected, model.versions.rend());
+  }
+}
+
+}  // namespace tidemark::testing
