@@ -1,5 +1,6 @@
-// The work that kill_test's child does and its parent checks: transactions whose every byte follows
-// from three numbers, so that a page tells which commit wrote it.
+// The work that goes on in a store while it is killed (kill_test) or loses power with all its
+// threads running (busy_power_loss_test), so that it can be checked afterwards: transactions whose
+// every byte follows from three numbers, so that a page tells which commit wrote it.
 //
 // A stamp names a commit for ever: (run, writer, count). A run is the life of one child; each of
 // its writers counts its own commits from 1. Page 1 is written by every commit, and begins with the
@@ -34,14 +35,18 @@ struct Stamp {
   }
 };
 
-// What the child writes to its pipe. One write of at most PIPE_BUF bytes: whole or absent.
+// What a writer learned. A child writes it to its pipe: one write of at most PIPE_BUF bytes: whole
+// or absent.
 struct Report {
   enum Kind : uint32_t {
     kOpening,  // about to call Store::Open
     kOpened,
-    kCommit,   // durable
-    kRestore,  // durable; the stamp is that of the writer's last commit
-    kFailed,   // the reason is on stderr
+    kMade,        // a commit that may not be durable yet
+    kCommit,      // durable
+    kRestore,     // durable; the stamp is that of the writer's last commit
+    kFailed,      // the reason is on stderr
+    kCheckpoint,  // about to call Store::Checkpoint
+    kCheckpointDone,
   };
   uint32_t kind = kFailed;
   uint32_t object = 0;

@@ -1,6 +1,9 @@
-// The process that kill_test kills:  kill_worker DIRECTORY RUN SEED WRITERS PIPE
+// The process that kill_test kills:
 //
-// Opens the store and works on it, with as many threads as there are writers, until it is killed.
+//   kill_worker DIRECTORY RUN SEED WRITERS CHECKPOINTERS PIPE
+//
+// Opens the store and works on it until it is killed, with a thread for each writer, and one for
+// each checkpointer, which does nothing but bring the index up to date.
 // What it learns to be durable it writes to the descriptor PIPE, as Reports.
 
 #include <unistd.h>
@@ -12,7 +15,7 @@
 #include <vector>
 
 #include "tests/crash/kill_work.h"
-#include "tests/support/test_seed.h"
+#include "tests/crash/work_writer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -29,65 +32,23 @@ void DieIfFailed(int pipe, const Status& status) {
   std::_Exit(1);
 }
 
-// One thread's work, on objects that are its own.
-class Writer {
- public:
-  Writer(Store& store, int pipe, const Stamp& stamp, uint32_t writers, uint64_t seed)
-      : store_(store), pipe_(pipe), stamp_(stamp), random_(seed * 64 + stamp.writer) {
-    for (uint32_t i = stamp.writer; i < kObjectCount; i += writers) objects_.push_back(i);
-  }
-
-  void Step() {
-    const uint32_t object = objects_[random_.Below(objects_.size())];
-    if (stamp_.count > 0 && random_.OneIn(40)) {
-      DieIfFailed(pipe_, Restore(object));
-      return;
+// Commits to the index whenever there is something new.
+void CheckpointForEver(Store& store, int pipe) {
+  for (Lsn last;;) {
+    const Lsn durable = store.durable_lsn();
+    if (durable == last) {
+      std::this_thread::yield();
+      continue;
     }
-    ++stamp_.count;
-    const Result<CommitInfo> commit = CommitWork(store_, object, stamp_);
-    DieIfFailed(pipe_, commit.status());
-    unreported_.push_back({Report::kCommit, object, stamp_.Pack(), commit->lsn.value});
-    if (random_.OneIn(6)) DieIfFailed(pipe_, store_.WaitDurable(commit->lsn));
-    if (random_.OneIn(200)) DieIfFailed(pipe_, store_.Checkpoint());
-    ReportDurable();
+    last = durable;
+    Send(pipe, {.kind = Report::kCheckpoint});
+    DieIfFailed(pipe, store.Checkpoint());
+    Send(pipe, {.kind = Report::kCheckpointDone});
   }
+}
 
- private:
-  // To one of the last commits; to the last itself, too.
-  Status Restore(uint32_t object) {
-    TIDEMARK_ASSIGN_OR_RETURN(
-        auto handle, store_.OpenObject(kWorkNamespace, WorkObjectName(object), IfMissing::kCreate));
-    if (!handle->exists()) return OkStatus();
-    std::vector<CommitInfo> past;
-    TIDEMARK_RETURN_IF_ERROR(handle->History([&](const CommitInfo& commit) {
-      past.push_back(commit);
-      return past.size() < 30;
-    }));
-    const Bookmark to = handle->BookmarkOf(past[random_.Below(past.size())]);
-    TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info, handle->Restore(to));
-    unreported_.push_back({Report::kRestore, object, stamp_.Pack(), info.result.lsn.value});
-    ReportDurable();
-    return OkStatus();
-  }
-
-  void ReportDurable() {
-    const uint64_t durable = store_.durable_lsn().value;
-    size_t reported = 0;
-    while (reported < unreported_.size() && unreported_[reported].lsn <= durable) {
-      Send(pipe_, unreported_[reported++]);
-    }
-    unreported_.erase(unreported_.begin(), unreported_.begin() + static_cast<ptrdiff_t>(reported));
-  }
-
-  Store& store_;
-  const int pipe_;
-  Stamp stamp_;
-  Random random_;
-  std::vector<uint32_t> objects_;
-  std::vector<Report> unreported_;  // in order of LSNs
-};
-
-void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t writers, int pipe) {
+void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t writers,
+          uint32_t checkpointers, int pipe) {
   Send(pipe, {.kind = Report::kOpening});
   auto store = Store::Open(directory, WorkOptions());
   DieIfFailed(pipe, store.status());
@@ -95,9 +56,13 @@ void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t wr
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < writers; ++i) {
     threads.emplace_back([&, i] {
-      Writer writer(**store, pipe, {.run = run, .writer = i}, writers, seed);
-      for (;;) writer.Step();
+      WorkWriter writer(**store, {.run = run, .writer = i}, writers, seed,
+                        [pipe](const Report& report) { Send(pipe, report); });
+      for (;;) DieIfFailed(pipe, writer.Step());
     });
+  }
+  for (uint32_t i = 0; i < checkpointers; ++i) {
+    threads.emplace_back([&] { CheckpointForEver(**store, pipe); });
   }
   for (std::thread& thread : threads) thread.join();
 }
@@ -106,8 +71,10 @@ void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t wr
 }  // namespace tidemark::testing
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
-  tidemark::testing::Work(argv[1], static_cast<uint32_t>(std::atoi(argv[2])),
-                          std::strtoull(argv[3], nullptr, 10),
-                          static_cast<uint32_t>(std::atoi(argv[4])), std::atoi(argv[5]));
+  if (argc != 7) return 2;
+  const auto number = [&](int i) {
+    return static_cast<uint32_t>(std::strtoul(argv[i], nullptr, 10));
+  };
+  tidemark::testing::Work(argv[1], number(2), std::strtoull(argv[3], nullptr, 10), number(4),
+                          number(5), static_cast<int>(number(6)));
 }

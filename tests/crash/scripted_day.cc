@@ -1,0 +1,108 @@
+#include "tests/crash/scripted_day.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_seed.h"
+
+namespace tidemark::testing {
+namespace {
+
+// Few and small databases: a check reads all of each.
+constexpr StoreModel::Limits kLimits{
+    .objects = 3, .pages = 24, .smallest_page = 2048, .page_sizes = 2};
+constexpr uint64_t kLargeWrites = 60;  // of 24 pages: far beyond transaction_memory_bytes
+
+enum class Step {
+  kTransact,
+  kSync,
+  kLarge,
+  kLargeRollback,
+  kRestore,
+  kCheckpoint,
+  kPrepare,
+  kReopen
+};
+
+std::vector<Step> ShuffledSteps(Random& random) {
+  std::vector<Step> steps(random.Between(6, 10), Step::kTransact);
+  const std::pair<Step, uint64_t> others[] = {{Step::kSync, random.Between(1, 3)},
+                                              {Step::kLarge, 1},
+                                              {Step::kLargeRollback, 1},
+                                              {Step::kRestore, random.Between(1, 2)},
+                                              {Step::kCheckpoint, random.Between(1, 2)},
+                                              {Step::kPrepare, random.Below(2)},
+                                              {Step::kReopen, random.Below(2)}};
+  for (const auto& [step, count] : others) steps.insert(steps.end(), count, step);
+  for (size_t i = steps.size(); i > 1; --i) std::swap(steps[i - 1], steps[random.Below(i)]);
+  return steps;
+}
+
+Status Do(Step step, SimStore& sim, StoreModel& model) {
+  switch (step) {
+    case Step::kTransact: return model.Transact(sim.store(), 8);
+    case Step::kSync: return model.Sync(sim.store());
+    case Step::kLarge:
+      return model.TransactLarge(sim.store(), kLargeWrites, StoreModel::Ending::kCommit);
+    case Step::kLargeRollback:
+      return model.TransactLarge(sim.store(), kLargeWrites, StoreModel::Ending::kRollback);
+    case Step::kRestore: return model.Restore(sim.store());
+    case Step::kCheckpoint: return sim.Checkpoint();
+    case Step::kPrepare: return sim.store().PrepareSegment();
+    case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();
+  }
+  return OkStatus();
+}
+
+uint64_t UsedSegments(Store& store) {
+  const StoreStats stats = store.Stats();
+  return stats.segment_count - stats.spare_segment_count;
+}
+
+}  // namespace
+
+void ScriptedDay::SetOptions(SimStore& sim) {
+  sim.options().transaction_memory_bytes = 32u << 10;
+  sim.options().max_chain_length = 4;
+}
+
+ScriptedDay::ScriptedDay(uint64_t seed) : seed_(seed), model_(seed, kLimits) {
+  if (seed % 8 == 0) return;
+  SimStore sim(seed);
+  SetOptions(sim);
+  EXPECT_OK(sim.Open());
+  // What is left of the segment is less than the day will write.
+  while (!::testing::Test::HasFailure() && sim.store().Stats().log_bytes < 700u << 10) {
+    const bool large = model_.random().OneIn(3);
+    EXPECT_OK(Do(large ? Step::kLarge : Step::kTransact, sim, model_));
+    EXPECT_OK(model_.Sync(sim.store()));
+    if (model_.random().OneIn(8)) {
+      EXPECT_OK(sim.Checkpoint());
+    }
+  }
+  EXPECT_EQ(UsedSegments(sim.store()), 1u);
+  EXPECT_OK(sim.Close());
+  machine_ = sim.Save();
+}
+
+Status ScriptedDay::Run(SimStore& sim, StoreModel& model) const {
+  Random random(seed_);
+  TIDEMARK_RETURN_IF_ERROR(sim.Open());
+  for (const Step step : ShuffledSteps(random)) {
+    sim.clock().Advance(std::chrono::milliseconds(random.Below(1000)));
+    TIDEMARK_RETURN_IF_ERROR(Do(step, sim, model));
+  }
+  while (UsedSegments(sim.store()) < 2) {
+    TIDEMARK_RETURN_IF_ERROR(Do(Step::kLarge, sim, model));
+    TIDEMARK_RETURN_IF_ERROR(model.Sync(sim.store()));
+  }
+  TIDEMARK_RETURN_IF_ERROR(model.Sync(sim.store()));
+  EXPECT_GT(model.counts().large_commits, model_.counts().large_commits);
+  EXPECT_GT(model.counts().large_rollbacks, model_.counts().large_rollbacks);
+  return OkStatus();
+}
+
+}  // namespace tidemark::testing
