@@ -197,7 +197,7 @@ class PosixFileSystem final : public FileSystem {
   Status SyncDirectory(const std::string& path) override {
     const FileDescriptor fd(
         Retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-    if (!fd.valid()) return ErrnoStatus("open directory", path, errno, Access::kRead);
+    if (!fd.valid()) return ErrnoStatus("open directory", path, errno, Access::kWrite);
     if (Retry([&] { return ::fsync(fd.get()); }) == 0) return OkStatus();
     return ErrnoStatus("sync directory", path, errno, Access::kWrite);
   }

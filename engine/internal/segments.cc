@@ -140,6 +140,7 @@ void Segments::MarkSpare(uint32_t number) {
 
 Status Segments::ReadySpares() {
   std::lock_guard lock(mutex_);
+  const bool has_spares = !entries_.empty() && entries_.rbegin()->second.spare;
   for (auto it = entries_.rbegin(); it != entries_.rend() && it->second.spare;) {
     const uint32_t number = it->first;
     if (it->second.size_bytes >= std::min(kFirstSegmentBytes, full_size_bytes_)) {
@@ -153,7 +154,8 @@ Status Segments::ReadySpares() {
       it = std::make_reverse_iterator(entries_.erase(std::next(it).base()));
     }
   }
-  return OkStatus();
+  // Nor need the names be durable yet: a process may have died before it synced them.
+  return has_spares ? file_system_->SyncDirectory(directory_) : OkStatus();
 }
 
 Status Segments::CutAt(Location end) {

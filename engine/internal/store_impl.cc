@@ -76,10 +76,11 @@ Status StoreImpl::Create(const std::string& directory, const StoreOptions& optio
   }
   if (found == Found::kNothing) {
     TIDEMARK_ASSIGN_OR_RETURN(const bool exists, fs.Exists(directory));
-    if (!exists) {
-      TIDEMARK_RETURN_IF_ERROR(fs.CreateDirectory(directory));
-      TIDEMARK_RETURN_IF_ERROR(fs.SyncDirectory(ParentOf(directory)));
-    }
+    if (!exists) TIDEMARK_RETURN_IF_ERROR(fs.CreateDirectory(directory));
+    // Also if it was there: a process that died here may have made it, and not synced its name.
+    // Whose parent may not be opened was made by someone else.
+    const Status synced = fs.SyncDirectory(ParentOf(directory));
+    if (!synced.ok() && !(exists && synced.code() == StatusCode::kReadOnly)) return synced;
   }
   std::unique_ptr<StoreImpl> store(new StoreImpl(directory, options));
   TIDEMARK_ASSIGN_OR_RETURN(store->lock_, fs.Lock(directory + "/LOCK"));
