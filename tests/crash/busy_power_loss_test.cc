@@ -68,7 +68,6 @@ void Live(uint64_t seed, int crashes) {
   Random& random = ledger.random();
   for (int crash = 0; crash < crashes; ++crash) {
     SCOPED_TRACE(::testing::Message() << "crash " << crash);
-    const auto loss = static_cast<PowerLoss>(random.Below(3));
     sim.fs().CrashAt(random.Between(1, random.OneIn(3) ? 300 : 40));
     const uint32_t run = ledger.BeginRun();
     const Status open = sim.Open();
@@ -78,7 +77,7 @@ void Live(uint64_t seed, int crashes) {
     if (open.ok()) {
       ASSERT_NO_FATAL_FAILURE(WorkUntilCrash(sim, ledger, run));
     }
-    sim.Crash(loss);
+    sim.Crash(static_cast<PowerLoss>(random.Below(3)));
     ASSERT_OK(sim.Open());
     sim.fs().CrashAt(kNever);
     ASSERT_NO_FATAL_FAILURE(ledger.Check(sim.store()));
@@ -86,7 +85,7 @@ void Live(uint64_t seed, int crashes) {
     if (random.OneIn(2)) {
       ASSERT_OK(sim.Close());
     } else {
-      sim.Crash(loss);  // what was served is durable
+      sim.Crash(static_cast<PowerLoss>(random.Below(3)));  // what was served is durable
     }
   }
   EXPECT_GT(ledger.commit_count(), 0u);

@@ -13,10 +13,12 @@ namespace tidemark::testing {
 
 void WorkLedger::Remember(const Report& report) {
   ASSERT_NE(report.kind, Report::kFailed) << "the worker met an error";
+  if (report.lsn != 0) {
+    ASSERT_GT(report.lsn, highest_at_open_) << "an LSN never comes twice, lost or not";
+  }
   if (report.kind == Report::kMade) made_[run_].insert(report.lsn);
   if (!IsPromise(report)) return;
   ASSERT_LT(report.object, kObjectCount);
-  ASSERT_GT(report.lsn, highest_at_open_) << "LSNs must rise";
   ASSERT_TRUE(promises_.emplace(report.lsn, report).second) << "LSN " << report.lsn << " twice";
 }
 
@@ -133,7 +135,8 @@ void WorkLedger::CheckMade(const std::map<uint64_t, uint64_t>& stamps) {
   for (const auto& [lsn, packed] : stamps) last[Stamp::Unpack(packed).run] = lsn;
   for (const auto& [run, lsns] : made_) {
     for (const uint64_t lsn : lsns) {
-      if (lsn > last[run]) break;
+      highest_at_open_ = std::max(highest_at_open_, lsn);
+      if (lsn > last[run]) continue;
       EXPECT_TRUE(stamps.contains(lsn)) << "LSN " << lsn << " is gone, and later ones are not";
     }
   }
@@ -142,7 +145,9 @@ void WorkLedger::CheckMade(const std::map<uint64_t, uint64_t>& stamps) {
 
 // The store takes commits, and never gives an LSN twice.
 void WorkLedger::WorkOn(Store& store) {
-  if (!promises_.empty()) highest_at_open_ = promises_.rbegin()->first;
+  if (!promises_.empty()) {
+    highest_at_open_ = std::max(highest_at_open_, promises_.rbegin()->first);
+  }
   for (uint32_t count = 1; count <= 3; ++count) {
     const auto object = static_cast<uint32_t>(random_.Below(kObjectCount));
     const Stamp stamp{.run = run_, .writer = kParent, .count = count};

@@ -51,9 +51,9 @@ class WorkLedger {
   uint32_t run_ = 0;
   std::map<uint64_t, Report> promises_;  // by LSN
   std::map<uint32_t, std::set<uint64_t>>
-      made_;                    // by run since the last check: LSNs, durable or not
-  std::set<uint64_t> checked_;  // LSNs whose pages were compared
-  uint64_t highest_at_open_ = 0;
+      made_;                      // by run since the last check: LSNs, durable or not
+  std::set<uint64_t> checked_;    // LSNs whose pages were compared
+  uint64_t highest_at_open_ = 0;  // LSN ever given, as far as is known
 };
 
 }  // namespace tidemark::testing

@@ -40,11 +40,10 @@ void SimFileSystem::Restart(PowerLoss loss) {
   crash_at_ = 0;
   ++power_on_;
   locked_.clear();
+  if (loss == PowerLoss::kNothing) return;  // the page cache is as it was
 
   for (const NameChange& change : pending_names_) {
-    const bool kept =
-        loss == PowerLoss::kNothing || (loss == PowerLoss::kSeeded && random_.OneIn(2));
-    if (kept) durable_.Apply(change);
+    if (loss == PowerLoss::kSeeded && random_.OneIn(2)) durable_.Apply(change);
   }
   pending_names_.clear();
   durable_.DropOrphans();
@@ -56,7 +55,6 @@ void SimFileSystem::Restart(PowerLoss loss) {
 }
 
 void SimFileSystem::Persist(Node& node, PowerLoss loss) {
-  if (loss == PowerLoss::kNothing) node.durable = node.current;
   if (loss == PowerLoss::kSeeded && !node.pending.empty()) {
     // Nearly everything lost, nearly nothing, or half: each finds other mistakes.
     const uint64_t keep_percent = std::array<uint64_t, 3>{10, 50, 90}[random_.Below(3)];
@@ -107,14 +105,6 @@ uint64_t SimFileSystem::UsedBytesLocked() const {
   uint64_t used = 0;
   for (const auto& [path, node] : current_.files) used += node->current.size();
   return used;
-}
-
-SimFileSystem::Image SimFileSystem::Save() const {
-  const std::scoped_lock lock(mutex_);
-  Image image;
-  for (const auto& [path, node] : current_.files) image.files[path] = node->current;
-  image.directories = current_.directories;
-  return image;
 }
 
 void SimFileSystem::FlipBit(const std::string& path, uint64_t offset, unsigned bit) {

@@ -124,11 +124,34 @@ void SimFileSystem::Names::DropOrphans() {
 SimFileSystem::SimFileSystem(uint64_t seed) : random_(seed) {}
 
 SimFileSystem::SimFileSystem(uint64_t seed, const Image& image) : random_(seed) {
-  for (const auto& [path, bytes] : image.files) {
-    current_.files[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
-  }
-  current_.directories = image.directories;
-  durable_ = current_;
+  Image copy = Copy(image.current_, image.durable_, image.pending_names_);
+  current_ = std::move(copy.current_);
+  durable_ = std::move(copy.durable_);
+  pending_names_ = std::move(copy.pending_names_);
+}
+
+SimFileSystem::Image SimFileSystem::Save() const {
+  const std::scoped_lock lock(mutex_);
+  return Copy(current_, durable_, pending_names_);
+}
+
+SimFileSystem::Image SimFileSystem::Copy(const Names& current, const Names& durable,
+                                         const std::vector<NameChange>& pending) {
+  std::map<NodePtr, NodePtr> copies;  // a node may have several names
+  const auto copy = [&](NodePtr& node) {
+    if (node == nullptr) return;
+    NodePtr& made = copies[node];
+    if (made == nullptr) made = std::make_shared<Node>(*node);
+    node = made;
+  };
+  Image image;
+  image.current_ = current;
+  image.durable_ = durable;
+  image.pending_names_ = pending;
+  for (auto& [path, node] : image.current_.files) copy(node);
+  for (auto& [path, node] : image.durable_.files) copy(node);
+  for (NameChange& change : image.pending_names_) copy(change.node);
+  return image;
 }
 
 SimFileSystem::~SimFileSystem() = default;

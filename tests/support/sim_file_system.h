@@ -37,18 +37,15 @@ namespace tidemark::testing {
 
 // What a crash takes of what was not synced.
 enum class PowerLoss {
-  kNothing,  // nothing: the process died, the kernel lived on
+  kNothing,  // nothing: the process died, the kernel lives on, and may still lose it later
   kAll,      // everything
   kSeeded,   // each write, sector and name as the seed decides
 };
 
 class SimFileSystem final : public FileSystem {
  public:
-  // All that is on a disk. A value, cheap to copy.
-  struct Image {
-    std::map<std::string, SparseBytes> files;
-    std::set<std::string> directories;
-  };
+  // All that a machine has: its disk, and what the page cache knows beyond it. Cheap to copy.
+  class Image;
 
   explicit SimFileSystem(uint64_t seed = 1);
   SimFileSystem(uint64_t seed, const Image& image);
@@ -76,7 +73,7 @@ class SimFileSystem final : public FileSystem {
   void SetCapacity(uint64_t bytes);
   uint64_t UsedBytes() const;
 
-  // What a disk has that was shut down now: everything written, synced or not.
+  // What the machine has now. What was not synced is in it as such.
   Image Save() const;
 
   // The disk's own faults, in a file that nobody writes to meanwhile.
@@ -127,6 +124,10 @@ class SimFileSystem final : public FileSystem {
     void DropOrphans();
   };
 
+  // A copy with nodes of its own.
+  static Image Copy(const Names& current, const Names& durable,
+                    const std::vector<NameChange>& pending);
+
   // Counts an operation. `now` says that this is the one during which the power fails.
   Status Count(const std::string& what, bool* now);
   Status CheckPower(const std::string& what) const;
@@ -159,6 +160,17 @@ class SimFileSystem final : public FileSystem {
   StatusCode write_failure_ = StatusCode::kIoError;
   uint64_t syncs_to_fail_ = 0;
   uint64_t capacity_ = UINT64_MAX;
+};
+
+class SimFileSystem::Image {
+ public:
+  Image() = default;
+
+ private:
+  friend class SimFileSystem;
+  Names current_;
+  Names durable_;
+  std::vector<NameChange> pending_names_;
 };
 
 }  // namespace tidemark::testing

@@ -114,6 +114,7 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
     CheckContents(object.OpenSnapshot().value(), *model.head(), "a commit without changes");
     return OkStatus();
   }
+  CheckNew(next.commit.lsn);
   model.versions.push_back(std::move(next));
   return OkStatus();
 }
@@ -179,6 +180,7 @@ Status StoreModel::Restore(Store& store) {
   model.under_way.reset();
   EXPECT_EQ(info.to, next.commit);
   EXPECT_EQ(info.from, model.head()->commit);
+  CheckNew(info.result.lsn);
   next.commit = info.result;
   model.versions.push_back(std::move(next));
   confirmed_ = std::max(confirmed_, info.result.lsn);

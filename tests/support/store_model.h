@@ -107,6 +107,7 @@ class StoreModel {
                    Page page);
   Status Stage(Transaction& transaction, ObjectModel& model, Version& next, uint64_t max_writes);
   Status Finish(Object& object, Transaction& transaction, ObjectModel& model, Version& next);
+  void CheckNew(Lsn lsn);
   void CheckStaged(Transaction& transaction, const Version& next);
   void CheckContents(const Snapshot& snapshot, const Version& version, const std::string& what);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
@@ -116,6 +117,7 @@ class StoreModel {
   std::map<std::string, ObjectModel> objects_;
   std::vector<std::pair<std::shared_ptr<const Snapshot>, Version>> held_;
   Lsn confirmed_;
+  Lsn highest_;  // ever given, lost or not
   Counts counts_;
 };
 

@@ -16,6 +16,12 @@ constexpr char kNamespace[] = "rooms";
 
 }  // namespace
 
+// An LSN never comes twice, whatever a crash took.
+void StoreModel::CheckNew(Lsn lsn) {
+  EXPECT_GT(lsn, highest_);
+  highest_ = std::max(highest_, lsn);
+}
+
 // Reads some pages as the commit would leave them.
 void StoreModel::CheckStaged(Transaction& transaction, const Version& next) {
   ASSERT_EQ(transaction.page_count(), next.pages.size());
@@ -95,6 +101,7 @@ void StoreModel::Check(Store& store, After after) {
       ASSERT_EQ(after, After::kCrash);
       model.versions.push_back(*model.under_way);
       model.versions.back().commit = head;
+      highest_ = std::max(highest_, head.lsn);
     }
     model.under_way.reset();
     if (model.head() == nullptr) {
