@@ -200,7 +200,7 @@ TEST(KillTest, RecoveryIsKilledAgainAndAgain) {
 
 // Goal: a process may die at any instant of a commit to the index: what it leaves there is one of
 // the committed states, and the log brings it forward. Method: kill a worker that commits to the
-// index again and again, as it does so; some kills must really hit it there.
+// index again and again, as it does so, until some kills have really hit it there.
 TEST(KillTest, CheckpointsAreKilledAgainAndAgain) {
   constexpr int kKills = 12;
   for (uint64_t i = 0; i < Scaled(1) && !HasFailure(); ++i) {
@@ -208,7 +208,8 @@ TEST(KillTest, CheckpointsAreKilledAgainAndAgain) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     KilledStore store(seed);
     int hits = 0;
-    for (int kill = 0; kill < kKills; ++kill) {
+    // On a busy machine the signal may come late many times in a row.
+    for (int kill = 0; kill < kKills || (hits == 0 && kill < 20 * kKills); ++kill) {
       SCOPED_TRACE(::testing::Message() << "kill " << kill);
       bool during = false;
       ASSERT_NO_FATAL_FAILURE(store.KillAtCheckpoint(store.random().Between(1, 8), &during));
