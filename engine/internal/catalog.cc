@@ -320,7 +320,7 @@ Status StoreImpl::CheckNotLost(uint64_t tag, const std::string& what) const {
   if (it == lost_.end()) return OkStatus();
   const TimelineDamage& damage = it->second.damage;
   return Status(StatusCode::kCorruption,
-                what + ": the record that created it, LSN " + std::to_string(damage.lsn.value) +
+                what + ": what brought it into being, LSN " + std::to_string(damage.lsn.value) +
                     " (segment " + std::to_string(damage.location.segment) + ", offset " +
                     std::to_string(damage.location.offset) +
                     "), is damaged; bring back a copy of the log to reach it");

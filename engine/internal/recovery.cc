@@ -194,6 +194,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
         object->timeline = timeline;
       }
       timelines_[row.id] = std::move(timeline);
+      begun_[row.id] = {.ended = {}, .tag = ObjectTag(fields->id)};
       objects_[fields->id] = std::move(object);
       return OkStatus();
     }
@@ -259,6 +260,7 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
                  .log_bytes = record.length + fields->batch_bytes,
                  .restored_from = Lsn()};
   store_->PublishCommit(object, timeline, commit, *changes, std::move(batched));
+  begun_.erase(fields->timeline);
   return OkStatus();
 }
 
@@ -281,7 +283,10 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   row.location = PlaceOf(group, entry);
   auto timeline = store_->AddTimeline(row, rewrite ? nullptr : *parent);
   timelines_[row.id] = timeline;
-  if (rewrite) return OkStatus();  // the frame behind it makes it current
+  if (rewrite) {
+    begun_[row.id] = {.ended = fields->ended, .tag = 0};
+    return OkStatus();  // the frame behind it makes it current
+  }
 
   const auto to = Bookmark::Parse(fields->to);
   RecentCommit commit;
@@ -311,9 +316,13 @@ Status Recovery::Quarantine(const ScannedGroup& group, const DirectoryEntry& ent
   if (!entry.timeline.valid()) return OkStatus();
   Timestamp time = behind_.time;
   if (group.header_ok) time = std::max(time, RecordTime(group.header, {}));
-  store_->AddDamage({.timeline = entry.timeline,
-                     .damage = {.lsn = entry.lsn, .location = PlaceOf(group, entry), .time = time},
-                     .tag = entry.tag});
+  const TimelineDamage damage{.lsn = entry.lsn, .location = PlaceOf(group, entry), .time = time};
+  const auto begun = begun_.find(entry.timeline);
+  const Begun first = begun == begun_.end() ? Begun{.ended = {}, .tag = entry.tag} : begun->second;
+  store_->AddDamage({.timeline = entry.timeline, .damage = damage, .tag = first.tag});
+  if (first.ended.valid()) {
+    store_->AddDamage({.timeline = first.ended, .damage = damage, .tag = 0});
+  }
   return OkStatus();
 }
 

@@ -54,6 +54,13 @@ class Recovery {
   // Objects and timelines stay in memory through the replay, dirty or not.
   std::unordered_map<ObjectId, std::shared_ptr<ObjectState>> objects_;
   std::unordered_map<TimelineId, std::shared_ptr<Timeline>> timelines_;
+  // Timelines that began and of which no commit was seen: should their first frame be damaged, what
+  // was before it, the object as it was or nothing at all, must not be taken for the present.
+  struct Begun {
+    TimelineId ended;  // that a rewrite ends
+    uint64_t tag = 0;  // of an object that is created
+  };
+  std::unordered_map<TimelineId, Begun> begun_;
 };
 
 // The page versions in a frame's payload, which stands at `location`. Empty if they are not exactly
