@@ -20,7 +20,11 @@ Status Fetch(const internal::PageReader& reader, const internal::Timeline& timel
   ahead.first = first;
   ahead.versions.resize(std::min(ReadAhead::kPages, last - first + 1));
   ahead.bytes.clear();
-  TIDEMARK_RETURN_IF_ERROR(reader.FindRange(timeline, PageNo(first), lsn, ahead.versions));
+  const Status found = reader.FindRange(timeline, PageNo(first), lsn, ahead.versions);
+  if (!found.ok()) {
+    ahead.versions.clear();  // nothing was fetched: the next read must not find pages of zeros here
+    return found;
+  }
   if (!ahead.versions[0]) return OkStatus();
   const PageVersion& begin = *ahead.versions[0];
   uint64_t end = begin.location.offset + begin.length;

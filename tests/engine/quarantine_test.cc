@@ -21,6 +21,31 @@ class QuarantineTest : public LogFixture {
   }
 };
 
+// Goal: a snapshot that met damage goes on saying so. Method: pages that only a damaged timeline
+// has, read one after the other through a restored one, so that read-ahead meets the damage: every
+// page is an error, none is zeros.
+TEST_F(QuarantineTest, ReadAheadBehindAnError) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const auto object, Open("hurt"));
+  std::map<uint32_t, PageBytes> pages;
+  for (uint32_t number = 1; number <= 40; ++number) pages[number] = RandomPage(number);
+  ASSERT_OK(Commit(object, pages));
+  ASSERT_OK(sim_.store().Sync());
+  ASSERT_OK(Put("hurt", 50));
+  ASSERT_OK_AND_ASSIGN(const CommitInfo later, Put("hurt", 51));
+  ASSERT_OK(Put("hurt", 52));
+  ASSERT_OK(object->Restore(object->BookmarkOf(later)));
+  ASSERT_OK(Put("well", 60));
+  sim_.Crash(PowerLoss::kNothing);
+  Rot(PlaceOf(50));
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+  ASSERT_OK_AND_ASSIGN(const Snapshot snapshot, hurt->OpenSnapshot());
+  for (uint32_t number = 1; number <= 40; ++number) {
+    EXPECT_ERROR(ReadPage(snapshot, number), StatusCode::kCorruption, "rooms/hurt") << number;
+  }
+}
+
 // Goal: an object whose first commit is damaged, and the record that created it is not, neither is
 // missing nor can it be created anew.
 TEST_F(QuarantineTest, FirstCommit) {
