@@ -182,7 +182,11 @@ Result<CommitInfo> StoreImpl::FindCommitAt(const ObjectState& object, Lsn lsn) {
     if (timeline == nullptr) return CommitInfo{};
     if (const auto recent = timeline->FindRecentCommit(lsn)) return recent->info;
     TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline->id(), lsn));
-    if (row) return ReadCommit(*row, timeline->id());
+    if (row) {
+      auto commit = ReadCommit(*row, timeline->id());
+      if (commit.ok()) return commit;
+      return commit.status().WithContext("object " + object.DisplayName());
+    }
     lsn = Lsn(timeline->id().value - 1);  // nothing yet: what was before it
   }
 }
