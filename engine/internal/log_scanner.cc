@@ -175,19 +175,21 @@ class Scanner {
       if (header && header->durable_lsn > end_.last_lsn.value) return true;
       from = offset + format::kGroupAlignment;
     }
-    for (const auto& [number, segment_header] : headers_) {
-      if (number <= end_.position.segment || segment_header.first_lsn <= end_.last_lsn.value) {
-        continue;
-      }
-      TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments_.Get(number));
-      Window window(std::move(segment));
-      TIDEMARK_ASSIGN_OR_RETURN(const auto header, window.HeaderAt(format::kFirstGroupOffset));
-      if (header && header->durable_lsn > end_.last_lsn.value) return true;
+    // A later segment was begun when all before it was synced.
+    for (const auto& [number, header] : headers_) {
+      if (number > end_.position.segment && header.first_lsn > end_.last_lsn.value) return true;
     }
     return false;
   }
 
   Status Unattributable(uint32_t end) const {
+    if (end == 0) {
+      return Status(StatusCode::kCorruption,
+                    "the log is damaged behind segment " + std::to_string(end_.position.segment) +
+                        ", offset " + std::to_string(end_.position.offset) +
+                        ": later segments or the index show that it goes on, and nothing says with "
+                        "whose commits; is the next segment missing?");
+    }
     return Status(StatusCode::kCorruption,
                   "the log is damaged in segment " + std::to_string(end_.position.segment) +
                       " between offsets " + std::to_string(end_.position.offset) + " and " +

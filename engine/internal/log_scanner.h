@@ -1,10 +1,11 @@
 // Reads the log group by group, and tells its end from damage.
 //
 // Where a group does not verify, either the log ends there (a torn tail, or nothing was written) or
-// something that was durable is damaged. The proof is a durable LSN above the last good record: in
-// a later group of the segment, in a later segment, or known to the caller (the checkpoint).
-// Without proof the log ends. With it, the damaged groups up to the next good one are shown to the
-// visitor one by one, with their directories, so that the damage can be blamed on objects.
+// something that was durable is damaged. The proof is a durable LSN above the last good record, in
+// a later group of the segment or known to the caller (the checkpoint), or a later segment: its
+// header was written when all before it was synced. Without proof the log ends. With it, the
+// damaged groups up to the next good one are shown to the visitor one by one, with their
+// directories, so that the damage can be blamed on objects.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_LOG_SCANNER_H_
 #define TIDEMARK_ENGINE_INTERNAL_LOG_SCANNER_H_

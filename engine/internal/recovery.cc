@@ -1,6 +1,7 @@
 #include "engine/internal/recovery.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/bookmark.h"
 #include "engine/internal/batched_pages.h"
@@ -66,6 +67,12 @@ Result<LogEnd> Recovery::Run() {
                         ", where the index says it goes on: a segment is missing or its header is "
                         "damaged");
     }
+  } else if (const auto& first = headers.begin()->second; first.previous != 0) {
+    return Status(StatusCode::kCorruption,
+                  "the log is damaged: segment " + std::to_string(headers.begin()->first) +
+                      " goes on behind segment " + std::to_string(first.previous) + ", offset " +
+                      std::to_string(first.previous_end) +
+                      ", which is missing or whose header is damaged, and there is no index");
   }
   for (const auto& [number, header] : headers) {
     if (number < start.position.segment) continue;
@@ -81,6 +88,7 @@ Result<LogEnd> Recovery::Run() {
   TIDEMARK_ASSIGN_OR_RETURN(
       const ScanEnd end,
       ScanLog(segments, start, [this](const ScannedGroup& group) { return ReplayGroup(group); }));
+  TIDEMARK_RETURN_IF_ERROR(CheckEnd(end));
   if (end.empty_segment != 0) segments.MarkSpare(end.empty_segment);
   TIDEMARK_RETURN_IF_ERROR(RewriteTail(end));
 
@@ -97,6 +105,28 @@ Result<LogEnd> Recovery::Run() {
     log_end.previous_end = end.position;
   }
   return log_end;
+}
+
+// Where groups give no proof that the log went on, files may.
+Status Recovery::CheckEnd(const ScanEnd& end) const {
+  const std::string where = "segment " + std::to_string(end.position.segment) + ", offset " +
+                            std::to_string(end.position.offset);
+  if (const uint32_t behind = store_->segments_->UnreadableBehind(end.position.segment)) {
+    return Status(StatusCode::kCorruption, "the log is damaged: it goes on behind " + where +
+                                               " in segment " + std::to_string(behind) +
+                                               ", of which both headers are damaged");
+  }
+  // The last segment has the size it was made with: only those that were left for good are cut.
+  const uint32_t last = end.empty_segment != 0 ? end.empty_segment : end.position.segment;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(last));
+  if (!std::has_single_bit(segment->size_bytes) || segment->size_bytes < kMinSegmentBytes) {
+    return Status(StatusCode::kCorruption,
+                  "the log is damaged behind " + where + ": the file of segment " +
+                      std::to_string(last) + " was cut off at " +
+                      std::to_string(segment->size_bytes) +
+                      " bytes, and nothing says whose commits it held from there on");
+  }
+  return OkStatus();
 }
 
 Status Recovery::RewriteTail(const ScanEnd& end) {

@@ -44,6 +44,7 @@ class Recovery {
   // Reads every page version that a commit made.
   bool IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
   Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
+  Status CheckEnd(const ScanEnd& end) const;
   Status RewriteTail(const ScanEnd& end);
 
   StoreImpl* const store_;

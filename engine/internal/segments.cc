@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/check.h"
+#include "engine/internal/group.h"
 #include "engine/internal/record.h"
 
 namespace tidemark::internal {
@@ -99,32 +100,63 @@ Status Segments::Load() {
   for (const std::string& name : names) {
     const std::optional<uint32_t> number = ParseSegmentName(name);
     if (!number) continue;
-    TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(*number), OpenMode::kReadOnly));
-    TIDEMARK_ASSIGN_OR_RETURN(const uint64_t size, file->SizeBytes());
-    Entry entry;
-    entry.size_bytes = static_cast<uint32_t>(std::min<uint64_t>(size, 1u << 30));
-    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
-      format::SegmentHeader header{};
-      TIDEMARK_ASSIGN_OR_RETURN(
-          const size_t got, file->ReadAt(offset, std::as_writable_bytes(std::span(&header, 1))));
-      if (got != sizeof(header)) continue;
-      const Status status = CheckSegmentHeader(header, *number);
-      if (status.code() == StatusCode::kUnsupportedVersion) return status;
-      if (status.ok() && entry.spare) {
-        entry.spare = false;
-        entry.header = header;
-      }
-    }
-    entries_[*number] = std::move(entry);
+    TIDEMARK_ASSIGN_OR_RETURN(entries_[*number], Look(*number));
   }
   return OkStatus();
+}
+
+Result<Segments::Entry> Segments::Look(uint32_t number) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto file, file_system_->Open(Path(number), OpenMode::kReadOnly));
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t size, file->SizeBytes());
+  Entry entry;
+  entry.size_bytes = static_cast<uint32_t>(std::min<uint64_t>(size, 1u << 30));
+  const auto read_group = [&file](uint64_t offset, format::GroupHeader& group) -> Result<bool> {
+    const auto bytes = std::as_writable_bytes(std::span(&group, 1));
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(offset, bytes));
+    return got == sizeof(group) && group.magic == format::kGroupMagic;
+  };
+  format::GroupHeader first{};
+  TIDEMARK_ASSIGN_OR_RETURN(const bool has_first, read_group(format::kFirstGroupOffset, first));
+  bool of_another_number = false;
+  for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
+    format::SegmentHeader header{};
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
+                              file->ReadAt(offset, std::as_writable_bytes(std::span(&header, 1))));
+    if (got != sizeof(header)) continue;
+    const Status status = CheckSegmentHeader(header, number);
+    if (status.code() == StatusCode::kUnsupportedVersion) return status;
+    of_another_number |= header.hash == HeaderHash(header) && header.number != number;
+    if (!status.ok()) continue;
+    // One may be of an earlier use of the file: the groups know which.
+    if (entry.spare || (has_first && IsGroupHeader(first, header.incarnation))) {
+      entry.spare = false;
+      entry.header = header;
+    }
+  }
+  if (!entry.spare || of_another_number || !has_first) return entry;
+  // A crash can leave the first group without a header, but not a second one: the header was synced
+  // with the first.
+  format::GroupHeader second{};
+  TIDEMARK_ASSIGN_OR_RETURN(const bool has_second,
+                            read_group(uint64_t{format::kFirstGroupOffset} + first.length, second));
+  entry.unreadable = has_second && first.length != 0;
+  entry.spare = !entry.unreadable;
+  return entry;
+}
+
+uint32_t Segments::UnreadableBehind(uint32_t number) const {
+  std::lock_guard lock(mutex_);
+  for (auto it = entries_.upper_bound(number); it != entries_.end(); ++it) {
+    if (it->second.unreadable) return it->first;
+  }
+  return 0;
 }
 
 std::map<uint32_t, format::SegmentHeader> Segments::Headers() const {
   std::lock_guard lock(mutex_);
   std::map<uint32_t, format::SegmentHeader> headers;
   for (const auto& [number, entry] : entries_) {
-    if (!entry.spare) headers[number] = entry.header;
+    if (!entry.spare && !entry.unreadable) headers[number] = entry.header;
   }
   return headers;
 }
@@ -268,7 +300,7 @@ Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
     return *it->second;
   }
   const auto entry = entries_.find(number);
-  if (entry == entries_.end() || entry->second.spare) {
+  if (entry == entries_.end() || entry->second.spare || entry->second.unreadable) {
     return Status(StatusCode::kCorruption,
                   "segment " + std::to_string(number) + " is missing or its header is damaged");
   }

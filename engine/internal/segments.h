@@ -71,6 +71,10 @@ class Segments {
   // Headers of the segments that Load found or Activate made, by number. Spares are not in it.
   std::map<uint32_t, format::SegmentHeader> Headers() const;
 
+  // The first segment behind `number` that was written to and of which both headers are damaged; 0
+  // if there is none. It is neither read nor used again.
+  uint32_t UnreadableBehind(uint32_t number) const;
+
   // A file turned out not to belong to the log (its header was written, its first group was not).
   void MarkSpare(uint32_t number);
 
@@ -106,11 +110,13 @@ class Segments {
   struct Entry {
     uint32_t size_bytes = 0;
     bool spare = true;
-    format::SegmentHeader header{};  // unless spare
+    bool unreadable = false;         // not spare, and without a header
+    format::SegmentHeader header{};  // unless spare or unreadable
     std::unique_ptr<File> file;      // of a spare that is ready
   };
 
   std::string Path(uint32_t number) const;
+  Result<Entry> Look(uint32_t number) const;
   uint32_t SpareCountLocked() const;
   Result<std::shared_ptr<Segment>> OpenLocked(uint32_t number, OpenMode mode);
   void CacheLocked(const std::shared_ptr<Segment>& segment);

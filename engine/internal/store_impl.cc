@@ -90,7 +90,8 @@ Status StoreImpl::Create(const std::string& directory, const StoreOptions& optio
   TIDEMARK_RETURN_IF_ERROR(fs.SyncDirectory(directory));
   TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
   TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
-  if (!store->segments_->Headers().empty() || checkpoint) {
+  if (!store->segments_->Headers().empty() || checkpoint ||
+      store->segments_->UnreadableBehind(0) != 0) {
     return Status(StatusCode::kExists, directory + " is a tidemark store already");
   }
   TIDEMARK_RETURN_IF_ERROR(store->StartLog());
@@ -111,9 +112,11 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
   TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
   if (store->segments_->Headers().empty()) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
-    if (checkpoint) {
+    if (checkpoint || store->segments_->UnreadableBehind(0) != 0) {
       return Status(StatusCode::kCorruption,
-                    directory + " has an index but no readable segment in its log");
+                    directory +
+                        " has no readable segment in its log: their headers are damaged, or "
+                        "the files are missing");
     }
     if (!options.create_if_missing) return NotAStore(directory);
     // A crash interrupted the creation.

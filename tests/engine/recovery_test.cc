@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/format.h"
+#include "engine/internal/segments.h"
 #include "tests/engine/log_fixture.h"
 
 namespace tidemark::testing {
@@ -217,9 +218,9 @@ TEST_F(RecoveryTest, OneCopyOfTheSegmentHeaderIsEnough) {
 }
 
 // Goal: what an earlier life of a segment left behind never verifies, even where it follows
-// without a gap, with the LSN and the epoch that are due. Method: segment 2 lives, loses its
-// headers (as if they had not reached the disk), and lives again with commits of the same sizes,
-// but one less; then the rest of its earlier life stands exactly at the end of the log.
+// without a gap, with the LSN and the epoch that are due. Method: segment 2 lives, gets the header
+// of another segment (as a file that is used again has it), and lives again with commits of the
+// same sizes, but one less; then the rest of its earlier life stands exactly at the end of the log.
 TEST_F(RecoveryTest, LeftoversOfAnEarlierLifeNeverVerify) {
   ASSERT_OK(sim_.Open());
   ASSERT_OK(Put("a", 1));
@@ -231,7 +232,10 @@ TEST_F(RecoveryTest, LeftoversOfAnEarlierLifeNeverVerify) {
   const std::vector<Group> before = GroupsOf(2);
   ASSERT_EQ(before.size(), 4u);  // the open record and three commits
   sim_.Crash(PowerLoss::kNothing);
-  sim_.fs().ZeroRange(PathOf(2), 0, format::kFirstGroupOffset);
+  sim_.fs().Overwrite(PathOf(2), 0,
+                      internal::MakeHeaderBlocks(internal::MakeSegmentHeader(9, 1, 1, {}, Lsn(1))));
+  ASSERT_OK_AND_ASSIGN(const auto first, sim_.fs().Open(PathOf(1), OpenMode::kReadWrite));
+  ASSERT_OK(first->Allocate(sim_.options().segment_size_bytes));  // segment 2 was never entered
 
   ASSERT_OK(sim_.Open());
   EXPECT_TRUE(Holds("a", 1));

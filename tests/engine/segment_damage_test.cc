@@ -1,0 +1,140 @@
+// Damage to segments as files, and to where one goes over into the next: what was confirmed is
+// never taken for a torn tail.
+
+#include <filesystem>
+
+#include "tests/engine/log_fixture.h"
+
+namespace tidemark::testing {
+namespace {
+
+class SegmentDamageTest : public LogFixture {
+ protected:
+  // Commits of "a" until the log is `groups` groups deep in `segment`, each confirmed and the last
+  // by the one behind it; then the process dies.
+  void FillAndDie(uint32_t segment, size_t groups) {
+    ASSERT_OK(sim_.Open());
+    for (uint64_t seed = 1; GroupCount(segment) < groups; ++seed) {
+      ASSERT_OK(Put("a", seed));
+      last_ = seed;
+    }
+    sim_.Crash(PowerLoss::kNothing);
+  }
+  size_t GroupCount(uint32_t segment) {
+    return sim_.fs().Exists(PathOf(segment)).value() ? GroupsOf(segment).size() : 0;
+  }
+  void DropIndex() { std::filesystem::remove(sim_.options().index_directory + "/data.mdb"); }
+  void Rot(uint32_t segment, uint64_t offset) { sim_.fs().FlipBit(PathOf(segment), offset, 3); }
+
+  uint64_t last_ = 0;
+};
+
+// Goal: two damaged groups, the last of one segment and the first of the next, are not the end of
+// the log. Method: the bodies of both; what is behind them is whole.
+TEST_F(SegmentDamageTest, GroupsOnBothSidesOfABoundary) {
+  FillAndDie(2, 4);
+  const Group before = GroupsOf(1).back();
+  const Group behind = GroupsOf(2).front();
+  for (const uint64_t at : {uint64_t{0}, uint64_t{100}}) {
+    SCOPED_TRACE(at);
+    Rot(before.segment, before.offset + at);
+    Rot(behind.segment, behind.offset + at);
+    ASSERT_OK(sim_.Open());
+    ASSERT_OK_AND_ASSIGN(const auto object, Open("a", IfMissing::kFail));
+    EXPECT_ERROR(object->OpenSnapshot(), StatusCode::kCorruption, "segment 1, offset");
+    EXPECT_ERROR(Put("a", 1000), StatusCode::kCorruption, "rooms/a");
+    sim_.Crash(PowerLoss::kNothing);
+    Rot(before.segment, before.offset + at);
+    Rot(behind.segment, behind.offset + at);
+  }
+}
+
+// Goal: a segment that lost both its headers is neither a spare nor the end of the log, wherever it
+// stands. Method: the first, the middle and the last of three, with and without an index.
+TEST_F(SegmentDamageTest, BothHeaders) {
+  FillAndDie(3, 3);
+  for (uint32_t segment = 1; segment <= 3; ++segment) {
+    SCOPED_TRACE(segment);
+    const auto before = sim_.fs().Contents(PathOf(segment));
+    Rot(segment, 20);
+    Rot(segment, format::kSecondHeaderOffset + 20);
+    const auto damaged = sim_.fs().Contents(PathOf(segment));
+    EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment ");
+    EXPECT_TRUE(sim_.fs().Contents(PathOf(segment)) == damaged) << "it was written to";
+    sim_.fs().Overwrite(PathOf(segment), 0, before);
+  }
+  ASSERT_OK(sim_.Open());
+  EXPECT_TRUE(Holds("a", last_));
+}
+
+// Goal: the same where the index has everything: the store opens, and only what stands in that
+// segment is lost.
+TEST_F(SegmentDamageTest, BothHeadersBehindTheCheckpoint) {
+  FillAndDie(2, 3);
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("b", 7));
+  ASSERT_OK(sim_.Close());
+  Rot(1, 20);
+  Rot(1, format::kSecondHeaderOffset + 20);
+  ASSERT_OK(sim_.Open());
+  EXPECT_TRUE(Holds("a", last_));
+  EXPECT_TRUE(Holds("b", 7));
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  EXPECT_TRUE(std::any_of(report.damage.begin(), report.damage.end(),
+                          [](const Damage& damage) { return damage.segment == 1; }));
+}
+
+// Goal: a segment that is gone is missed. Method: the first and the middle of three, with an index
+// that has nothing yet and without one.
+TEST_F(SegmentDamageTest, MissingSegment) {
+  FillAndDie(3, 3);
+  for (uint32_t segment = 1; segment <= 2; ++segment) {
+    SCOPED_TRACE(segment);
+    const auto bytes = sim_.fs().Contents(PathOf(segment));
+    ASSERT_OK(sim_.fs().Remove(PathOf(segment)));
+    EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment");
+    DropIndex();
+    EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment");
+    ASSERT_OK_AND_ASSIGN(const auto file, sim_.fs().Open(PathOf(segment), OpenMode::kCreateNew));
+    ASSERT_OK(file->WriteAt(0, bytes));
+    ASSERT_OK(file->Sync());
+  }
+  ASSERT_OK(sim_.Open());
+  EXPECT_TRUE(Holds("a", last_));
+}
+
+// Goal: confirmed commits that were cut off with the end of the last segment's file are missed.
+TEST_F(SegmentDamageTest, LastSegmentCutOff) {
+  FillAndDie(2, 4);
+  const Group group = GroupsOf(2)[1];
+  ASSERT_OK_AND_ASSIGN(const auto file, sim_.fs().Open(PathOf(2), OpenMode::kReadWrite));
+  ASSERT_OK(file->Truncate(group.offset));
+  EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment 2");
+}
+
+// Goal: a header that an earlier use of the file left behind, where the newer one should be, does
+// not hide the segment. Method: a crash leaves a segment entered and empty; its first header is
+// kept, the segment used again, and the first sector then goes back to what it was.
+TEST_F(SegmentDamageTest, OlderCopyOfAHeader) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 1));
+  sim_.Crash(PowerLoss::kNothing);
+  ASSERT_OK(sim_.Open());  // enters segment 2
+  sim_.Crash(PowerLoss::kNothing);
+  auto older = sim_.fs().Contents(PathOf(2));
+  older.resize(512);
+  sim_.fs().ZeroRange(PathOf(2), format::kFirstGroupOffset, 512);  // its first group was torn
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 2));
+  ASSERT_OK(Put("a", 3));
+  sim_.Crash(PowerLoss::kNothing);
+  sim_.fs().Overwrite(PathOf(2), 0, older);
+  ASSERT_OK(sim_.Open());
+  EXPECT_TRUE(Holds("a", 3));
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  ASSERT_EQ(report.damage.size(), 1u);
+  EXPECT_EQ(report.damage[0].segment, 2u);
+}
+
+}  // namespace
+}  // namespace tidemark::testing
