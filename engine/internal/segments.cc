@@ -1,6 +1,7 @@
 #include "engine/internal/segments.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdio>
 #include <random>
@@ -175,7 +176,9 @@ Status Segments::ReadySpares() {
   const bool has_spares = !entries_.empty() && entries_.rbegin()->second.spare;
   for (auto it = entries_.rbegin(); it != entries_.rend() && it->second.spare;) {
     const uint32_t number = it->first;
-    if (it->second.size_bytes >= std::min(kFirstSegmentBytes, full_size_bytes_)) {
+    // Of another size than segments are made with: a crash or a full disk cut its making short.
+    if (std::has_single_bit(it->second.size_bytes) &&
+        it->second.size_bytes >= std::min(kFirstSegmentBytes, full_size_bytes_)) {
       // A crash can leave a file that has its size but not all its blocks.
       TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(number), OpenMode::kReadWrite));
       TIDEMARK_RETURN_IF_ERROR(file->Allocate(it->second.size_bytes));
