@@ -1,6 +1,7 @@
 #include "engine/internal/commit_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/check.h"
 
@@ -143,8 +144,9 @@ CommitQueue::Scope::Scope(CommitQueue& queue, Reservation reservation)
 CommitQueue::Scope::~Scope() {
   queue_.reserved_ -= reservation_.bytes_;
   reservation_.queue_ = nullptr;  // released here, under the lock that is held anyway
-  const bool wake_flusher = first_lsn_.valid() && (queue_.flusher_idle_ ||
-                                                   (queue_.flusher_delays_ && queue_.IsHalfFull()));
+  bool wake_flusher = queue_.flusher_delays_ && queue_.IsHalfFull();
+  // Here and not by the flusher when it runs: until then every commit would wake it again.
+  if (first_lsn_.valid() && std::exchange(queue_.flusher_idle_, false)) wake_flusher = true;
   lock_.unlock();
   if (wake_flusher) queue_.flusher_wake_.notify_one();
   queue_.progress_.notify_all();
@@ -298,18 +300,24 @@ Status CommitQueue::WaitDurable(Lsn lsn) {
   }
 }
 
+// Waking this thread is a system call and a switch, dearer than all else that a commit does beside
+// its write and its sync. So it takes one record to wake it, and then it looks every delay by
+// itself, until a whole delay has passed without a record.
 void CommitQueue::FlusherLoop() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    flusher_idle_ = true;
-    flusher_wake_.wait(lock, [this] { return stop_ || (!filling_.empty() && broken_.ok()); });
-    flusher_idle_ = false;
-    if (stop_) return;
+  Lsn seen;  // next_lsn_ when the last delay began
+  while (!stop_) {
+    if (next_lsn_ == seen) {
+      flusher_idle_ = true;
+      flusher_wake_.wait(lock, [this] { return stop_ || !flusher_idle_; });
+    }
+    seen = next_lsn_;
     // Let the group grow: commits that are waited for do not wait for this thread.
     flusher_delays_ = true;
     flusher_wake_.wait_for(lock, options_.flush_delay, [this] { return stop_ || IsHalfFull(); });
     flusher_delays_ = false;
     if (stop_) return;
+    if (filling_.empty()) continue;  // whoever waited has written it
     // Waits above that find their condition true never let go of the mutex, which the write under
     // way needs to come to its end.
     progress_.wait(lock, [this] { return !is_writing_; });
