@@ -8,8 +8,8 @@
 //     pages and two meta pages make every committed state whole, whatever crashes.
 //   * The map is only moved while all slots are held: no read ever sees it go.
 //   * A read transaction lives inside one call: none pins pages that writers want to reuse.
-//   * A failed write or sync of pages leaves the state before it: nothing refers to those pages, and
-//     the next commit writes what it needs anew. After a failed write of a meta page LMDB itself
+//   * A failed write or sync of pages leaves the state before it: nothing refers to those pages.
+//     The next commit writes what it needs anew. After a failed write of a meta page LMDB itself
 //     refuses everything (kBroken).
 //
 // Threads: reads from any thread at any time; Write() callers take turns.
