@@ -225,7 +225,9 @@ Status Segments::PrepareSpare(SpareBlocks blocks) {
     File& file = *entry.file;
     TIDEMARK_RETURN_IF_ERROR(file.Allocate(size_bytes));
     if (blocks == SpareBlocks::kWritten) {
-      const Buffer zeros(256u << 10);
+      // Small writes leave small folios in the page cache. In a large one, Linux walks over all
+      // its blocks at every small write and sync that come later.
+      const Buffer zeros(16u << 10);
       for (uint32_t offset = 0; offset < size_bytes;) {
         const uint32_t length = std::min(static_cast<uint32_t>(zeros.size()), size_bytes - offset);
         TIDEMARK_RETURN_IF_ERROR(file.WriteAt(offset, ConstBytes(zeros).first(length)));
