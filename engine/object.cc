@@ -139,20 +139,28 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
       store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
   if (const auto* time = std::get_if<Timestamp>(&point)) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, FindCommitAtTime(*store_, *state_, *time));
-    if (commit.kind == CommitKind::kNone) return NotYet(*state_, *time);
-    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
-    TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
-    // The commit behind this one may have been made by then.
+    // The commit behind the one found, or the first one at all, may have been made by then.
+    const bool none = commit.kind == CommitKind::kNone;
+    TimelineId id = commit.timeline;
+    if (none) {
+      std::lock_guard lock(state_->mutex);
+      id = TimelineId(state_->created.value);
+    }
+    if (!id.valid()) return NotYet(*state_, *time);
+    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(id));
+    if (!none) TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
     if (const internal::TimelineDamage damage = timeline->damage();
         damage.lsn.valid() && damage.time <= *time) {
       return Status(StatusCode::kCorruption,
                     "what object " + DisplayName() + " was at " + FormatTime(*time) +
                         " is damaged from LSN " + std::to_string(damage.lsn.value) + " (segment " +
                         std::to_string(damage.location.segment) + ", offset " +
-                        std::to_string(damage.location.offset) +
-                        ") on; the commit before is whole, and of " + FormatTime(commit.time) +
-                        ": bookmark " + BookmarkOf(commit).ToString());
+                        std::to_string(damage.location.offset) + ") on; " +
+                        (none ? "there is no commit before"
+                              : "the commit before is whole, and of " + FormatTime(commit.time) +
+                                    ": bookmark " + BookmarkOf(commit).ToString()));
     }
+    if (none) return NotYet(*state_, *time);
     if (*time < horizon) {
       return Status(StatusCode::kExpired, FormatTime(*time) + " is before the horizon, " +
                                               FormatTime(horizon) +

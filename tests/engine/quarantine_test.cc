@@ -65,6 +65,28 @@ TEST_F(QuarantineTest, FirstCommit) {
   });
 }
 
+// Goal: at the time of a damaged first commit the object is not said not to have existed; before
+// it, it did not. Method: a later commit is whole, so that the object is known.
+TEST_F(QuarantineTest, TimeOfTheFirstCommit) {
+  ASSERT_OK(sim_.Open());
+  sim_.clock().Advance(std::chrono::hours(1));
+  ASSERT_OK(Put("well", 1));
+  sim_.clock().Advance(std::chrono::hours(1));
+  ASSERT_OK_AND_ASSIGN(const CommitInfo first, Put("hurt", 2));
+  sim_.clock().Advance(std::chrono::hours(1));
+  ASSERT_OK(Put("hurt", 3));
+  ASSERT_OK(Put("well", 4));
+  sim_.Crash(PowerLoss::kNothing);
+  Rot(PlaceOf(2));
+  ByLogAndByIndex([&] {
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    EXPECT_ERROR(hurt->Resolve(first.time + std::chrono::minutes(1)), StatusCode::kCorruption,
+                 "rooms/hurt");
+    EXPECT_ERROR(hurt->Resolve(first.time - std::chrono::minutes(61)), StatusCode::kNotFound,
+                 "rooms/hurt");
+  });
+}
+
 // Goal: an object whose change of page size is damaged is not shown as it was before, neither now
 // nor at a time since. Method: the frame of the change rots, the record that begins its timeline
 // does not; with a later commit on the new timeline, and without.
