@@ -90,6 +90,34 @@ TEST(SimFileSystemTest, NothingIsLostWhenOnlyTheProcessDies) {
   EXPECT_EQ(fs.Contents("f"), Filled(1000, 1));
 }
 
+// Goal: what a killed process left in the page cache a later power loss still takes, bytes and
+// names; an image of the machine keeps both apart, too. Method: kill, then lose power here and
+// there.
+TEST(SimFileSystemTest, WhatAKilledProcessLeftCanStillBeLost) {
+  SimFileSystem fs(TestSeed());
+  auto file = DurableFile(fs);
+  ASSERT_OK(file->WriteAt(0, Filled(1000, 1)));
+  ASSERT_OK(file->Sync());
+  ASSERT_OK(file->WriteAt(0, Filled(1000, 2)));
+  Open(fs, "g", OpenMode::kCreateNew);
+  fs.Crash();
+  fs.Restart(PowerLoss::kNothing);
+  EXPECT_EQ(fs.Contents("f"), Filled(1000, 2));
+
+  SimFileSystem other(TestSeed(), fs.Save());
+  EXPECT_EQ(other.Contents("f"), Filled(1000, 2));
+  ASSERT_OK(Open(other, "f")->Sync());  // whoever syncs it
+  other.Crash();
+  other.Restart(PowerLoss::kAll);
+  EXPECT_EQ(other.Contents("f"), Filled(1000, 2));
+  EXPECT_FALSE(other.Exists("g").value());
+
+  fs.Crash();
+  fs.Restart(PowerLoss::kAll);
+  EXPECT_EQ(fs.Contents("f"), Filled(1000, 1));
+  EXPECT_FALSE(fs.Exists("g").value());
+}
+
 // Goal: kSeeded really does each of the things it is there for. Method: two unsynced writes over
 // the same sectors, many seeds; collect what every sector held afterwards.
 TEST(SimFileSystemTest, SeededLossKeepsDropsReordersAndTearsWholeSectors) {
