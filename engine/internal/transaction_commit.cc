@@ -199,6 +199,7 @@ Result<CommitInfo> Transaction::Impl::Publish() {
   TIDEMARK_RETURN_IF_ERROR(store_.queue().broken());
   if (!reservation_.held()) {
     CHECK(!has_changes());  // Prepare comes first
+    Rollback();             // another page size, without a page, is no change and must not stay
     return base_;
   }
   const bool nothing = changes_.empty() && batched_ == nullptr && !rewrite_ &&

@@ -115,6 +115,8 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
     return OkStatus();
   }
   CheckNew(next.commit.lsn);
+  EXPECT_EQ(next.commit.page_size, next.page_size);
+  EXPECT_EQ(next.commit.page_count, next.pages.size());
   model.versions.push_back(std::move(next));
   return OkStatus();
 }
