@@ -167,7 +167,9 @@ class Scanner {
   // Is there proof that records above last_lsn were durable?
   Result<bool> IsDamage() {
     if (end_.proven_lsn > end_.last_lsn) return true;
-    uint32_t from = end_.position.offset;
+    // Behind a header that may stand here: it speaks of groups before its own, and they are all
+    // there (the LSNs that an unclean stop left out count as durable to the first group behind it).
+    uint32_t from = end_.position.offset + uint32_t{format::kGroupAlignment};
     while (true) {
       TIDEMARK_ASSIGN_OR_RETURN(const uint32_t offset, window_->FindGroup(from));
       if (offset == 0) break;

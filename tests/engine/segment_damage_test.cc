@@ -112,6 +112,21 @@ TEST_F(SegmentDamageTest, LastSegmentCutOff) {
   EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment 2");
 }
 
+// Goal: the record that opens an epoch, when it is the last one, may be torn like any other group.
+// Method: every byte of its group behind the header; what was confirmed before is there.
+TEST_F(SegmentDamageTest, TornOpenRecord) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 1));
+  for (uint32_t at = sizeof(format::GroupHeader); at < 104; ++at) {
+    SCOPED_TRACE(at);
+    sim_.Crash(PowerLoss::kNothing);
+    if (at != sizeof(format::GroupHeader)) Rot(2, format::kFirstGroupOffset + at);
+    ASSERT_OK(sim_.Open());  // enters segment 2, or uses it again
+    EXPECT_TRUE(Holds("a", 1));
+    ASSERT_EQ(GroupsOf(2).size(), 1u);
+  }
+}
+
 // Goal: a header that an earlier use of the file left behind, where the newer one should be, does
 // not hide the segment. Method: a crash leaves a segment entered and empty; its first header is
 // kept, the segment used again, and the first sector then goes back to what it was.
