@@ -63,7 +63,10 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
           "object " + ns->name + "/" + (name.empty() ? id.ToString() : std::string(name))));
     }
     object = std::make_shared<ObjectState>(ns, id, row ? row->name : std::string(name));
-    if (row) TIDEMARK_RETURN_IF_ERROR(LoadHead(*object, *row));
+    if (row) {
+      TIDEMARK_RETURN_IF_ERROR(
+          LoadHead(*object, *row).WithContext("object " + object->DisplayName()));
+    }
     objects_[id] = object;
     SweepLocked();
   }

@@ -187,8 +187,10 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
     }
     for (const TimelineBatch& batch : timelines) {
-      if (batch.timeline->id().value > last.value) {
-        TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline(batch.timeline->row()));
+      // Its parents, too: one of which all commits are damaged is on no list.
+      for (const Timeline* at = batch.timeline.get(); at != nullptr && at->id().value > last.value;
+           at = at->parent().get()) {
+        TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline(at->row()));
       }
       for (const auto& [page, versions] : batch.recent.pages) {
         TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersions(batch.timeline->id(), page, versions));

@@ -87,6 +87,29 @@ TEST_F(QuarantineTest, TimeOfTheFirstCommit) {
   });
 }
 
+// Goal: an object whose only whole commits build on a damaged one opens, and says what it lacks.
+// Method: its first commit is damaged; what a restore to it and a commit behind that added is not.
+TEST_F(QuarantineTest, RestoredToTheFirstCommit) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(auto object, Open("hurt"));
+  ASSERT_OK_AND_ASSIGN(const CommitInfo first,
+                       Commit(object, {{1, RandomPage(1)}, {2, RandomPage(2)}}));
+  ASSERT_OK(sim_.store().Sync());
+  ASSERT_OK(object->Restore(object->BookmarkOf(first)));
+  ASSERT_OK(Put("hurt", 3));
+  ASSERT_OK(Put("well", 4));
+  object.reset();
+  sim_.Crash(PowerLoss::kNothing);
+  Rot(PlaceOf(1));
+  ByLogAndByIndex([&] {
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    ASSERT_OK_AND_ASSIGN(const Snapshot snapshot, hurt->OpenSnapshot());
+    ASSERT_OK_AND_ASSIGN(const PageBytes page, ReadPage(snapshot, 1));
+    EXPECT_TRUE(page == RandomPage(3));
+    EXPECT_ERROR(ReadPage(snapshot, 2), StatusCode::kCorruption, "rooms/hurt");
+  });
+}
+
 // Goal: an object whose change of page size is damaged is not shown as it was before, neither now
 // nor at a time since. Method: the frame of the change rots, the record that begins its timeline
 // does not; with a later commit on the new timeline, and without.
