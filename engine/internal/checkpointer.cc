@@ -48,12 +48,22 @@ void Checkpointer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Checkpointer::NoteLargeCommit(Lsn lsn) {
+  std::lock_guard lock(mutex_);
+  large_commit_lsn_ = std::max(large_commit_lsn_.load(), lsn.value);
+}
+
+bool Checkpointer::IsDue() const {
+  const Lsn large(large_commit_lsn_.load());
+  return (checkpoint_lsn() < large && large <= store_->queue().durable_lsn()) ||
+         store_->queue().appended_bytes() -
+                 appended_at_checkpoint_.load(std::memory_order_relaxed) >=
+             store_->options().checkpoint_log_bytes ||
+         store_->recent_versions.load(std::memory_order_relaxed) >= kRecentVersionsDue;
+}
+
 void Checkpointer::AfterGroup(bool wants_spare) {
-  const StoreOptions& options = store_->options();
-  const bool due =
-      store_->queue().appended_bytes() - appended_at_checkpoint_.load(std::memory_order_relaxed) >=
-          options.checkpoint_log_bytes ||
-      store_->recent_versions.load(std::memory_order_relaxed) >= kRecentVersionsDue;
+  const bool due = IsDue();
   if (!due && !wants_spare) return;
   {
     std::lock_guard lock(mutex_);
@@ -78,7 +88,8 @@ void Checkpointer::Loop() {
     if (checkpoint) status = Run();
     lock.lock();
     if (checkpoint) {
-      wants_checkpoint_ = false;
+      // A large commit that came meanwhile may be the last one for long.
+      wants_checkpoint_ = status.ok() && IsDue();
       last_status_ = status;
       done_.notify_all();
     }

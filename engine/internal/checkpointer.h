@@ -49,6 +49,10 @@ class Checkpointer {
   // From the commit path, after each group: is there enough to do?
   void AfterGroup(bool wants_spare);
 
+  // A large commit has `lsn`: a checkpoint is due once it is durable. Until then its pages are
+  // found through the tables of its batches, at twice the price. Comes before its FinishPublish.
+  void NoteLargeCommit(Lsn lsn);
+
   // Waits while so much is in memory that commits have to wait for the index. Errors: the last
   // checkpoint's, if it failed.
   Status Throttle();
@@ -57,6 +61,7 @@ class Checkpointer {
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
+  bool IsDue() const;
   void Loop();
   Status RunLocked(const CheckpointRow& cut);
   Status IndexLargeCommit(TimelineId timeline, const LargeCommit& large);
@@ -75,6 +80,7 @@ class Checkpointer {
   std::thread thread_;
   std::atomic<uint64_t> checkpoint_lsn_{0};
   std::atomic<uint64_t> appended_at_checkpoint_{0};
+  std::atomic<uint64_t> large_commit_lsn_{0};  // the last one
   std::atomic<uint64_t> count_{0};
 };
 

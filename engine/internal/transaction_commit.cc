@@ -304,8 +304,12 @@ Result<CommitInfo> Transaction::Impl::Publish() {
                  .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
                  .log_bytes = appended.length + frame.batch_bytes,
                  .restored_from = Lsn()};
+  const bool is_large = batched_ != nullptr;
   store_.PublishCommit(state_, timeline, commit, changes_, std::move(batched_));
+  if (is_large) store_.checkpointer().NoteLargeCommit(appended.lsn);
   store_.queue().FinishPublish(first);
+  // Its group may have been written before the note.
+  if (is_large) store_.checkpointer().AfterGroup(false);
   store_.commits.fetch_add(1, std::memory_order_relaxed);
   Stand(commit.info, std::move(timeline));
   return commit.info;

@@ -1,5 +1,8 @@
 // Transactions that do not fit memory: batches, and the frame that makes them count.
 
+#include <chrono>
+#include <thread>
+
 #include "tests/engine/log_fixture.h"
 
 namespace tidemark::testing {
@@ -76,6 +79,27 @@ TEST_F(LargeTransactionTest, TransactionLargerThanMemory) {
     object.reset();
     ASSERT_OK(sim_.Close());
   }
+}
+
+// Goal: a large commit is indexed by itself, soon after it is durable, also if nothing follows it:
+// until then each read of it costs a look into its batches. Method: the store's own threads, one
+// commit far smaller than what makes a checkpoint due, and waiting for the checkpoint.
+TEST_F(LargeTransactionTest, IsIndexedByItself) {
+  sim_.options().background_work = BackgroundWork::kThreads;
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 0));
+  ASSERT_OK_AND_ASSIGN(auto object, Open("a"));
+  Transaction transaction(object);
+  ASSERT_OK(transaction.Begin());
+  Write(transaction, 1, 64, 1000);
+  ASSERT_OK_AND_ASSIGN(const CommitInfo commit, transaction.Commit());
+  ASSERT_OK(sim_.store().Sync());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (sim_.store().Stats().checkpoint_lsn < commit.lsn) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no checkpoint came";
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(Reads(object, 64, RandomPage(1064)));
 }
 
 // Goal: pages that several batches hold are as the last one says, those that were cut off are gone,
