@@ -91,6 +91,7 @@ void Checkpointer::Loop() {
       // A large commit that came meanwhile may be the last one for long.
       wants_checkpoint_ = status.ok() && IsDue();
       last_status_ = status;
+      ++runs_;
       done_.notify_all();
     }
   }
@@ -104,7 +105,8 @@ Status Checkpointer::Throttle() {
   std::unique_lock lock(mutex_);
   wants_checkpoint_ = true;
   wake_.notify_one();
-  done_.wait(lock, [this] { return stop_ || !wants_checkpoint_; });
+  // For one, not until none is due: others may write meanwhile.
+  done_.wait(lock, [this, run = runs_] { return stop_ || runs_ != run; });
   return last_status_.WithContext("commits wait for the index, which cannot be brought up to date");
 }
 

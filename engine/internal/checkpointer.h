@@ -76,6 +76,7 @@ class Checkpointer {
   bool wants_checkpoint_ = false;
   bool wants_spare_ = false;
   Status last_status_;
+  uint64_t runs_ = 0;  // of the thread, failed ones too
 
   std::thread thread_;
   std::atomic<uint64_t> checkpoint_lsn_{0};

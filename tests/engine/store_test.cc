@@ -130,6 +130,11 @@ TEST_F(StoreTest, FullIndex) {
     EXPECT_TRUE(Reads(object, 7, RandomPage(1, kSize)));
     EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");
   }
+  // What the index does not have is not said to be there, and not left to it by the next checkpoint.
+  const Lsn checkpoint = sim_.store().Stats().checkpoint_lsn;
+  EXPECT_LT(checkpoint, sim_.store().Stats().last_lsn);
+  EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");
+  EXPECT_EQ(sim_.store().Stats().checkpoint_lsn, checkpoint);
   sim_.Crash(PowerLoss::kNothing);
   sim_.options().max_index_bytes = uint64_t{1} << 40;
   ASSERT_OK(sim_.Open());
