@@ -147,7 +147,9 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
       id = TimelineId(state_->created.value);
     }
     if (!id.valid()) return NotYet(*state_, *time);
-    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(id));
+    const auto known = store_->FindTimeline(id);
+    if (!known.ok()) return known.status().WithContext("object " + DisplayName());
+    const auto& timeline = *known;
     if (!none) TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
     if (const internal::TimelineDamage damage = timeline->damage();
         damage.lsn.valid() && damage.time <= *time) {
