@@ -40,7 +40,7 @@ Status RunScript(SimStore& sim, StoreModel& model) {
 bool FailOnce(uint64_t seed, StatusCode code, PowerLoss loss,
               const std::function<void(SimFileSystem&)>& fault,
               const std::function<void(SimFileSystem&)>& mend) {
-  StoreModel model(seed, 3);
+  StoreModel model(seed, {.objects = 3});
   SimStore sim(seed);
   fault(sim.fs());
   const Status failed = RunScript(sim, model);

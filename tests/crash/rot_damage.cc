@@ -16,7 +16,7 @@ constexpr uint32_t kSector = 512;
 std::vector<std::byte> Sector(const SimFileSystem::Image& image, const std::string& path,
                               uint64_t offset) {
   std::vector<std::byte> bytes(kSector);
-  image.files.at(path).Read(offset, bytes);
+  if (const SparseBytes* const file = image.Find(path)) file->Read(offset, bytes);
   return bytes;
 }
 
@@ -58,7 +58,7 @@ void Inflict(const RotWork& work, Rot rot, Random& random, SimFileSystem& fs, st
     }
     case Rot::kOlder: {
       const auto& image = work.earlier[random.Below(work.earlier.size())];
-      if (image.files.contains(path)) fs.Overwrite(path, sector, Sector(image, path, sector));
+      if (image.Find(path) != nullptr) fs.Overwrite(path, sector, Sector(image, path, sector));
       return;
     }
     case Rot::kTruncate: {
@@ -91,9 +91,9 @@ RotHit Damage(const RotWork& work, Rot rot, Random& random, SimFileSystem& fs) {
     const std::string path = RotSegmentPath(stretch.segment);
     was.assign(stretch.end - stretch.begin, {});
     is.assign(was.size(), {});
-    work.disk.files.at(path).Read(stretch.begin, was);
-    const auto file = now.files.find(path);
-    const size_t got = file == now.files.end() ? 0 : file->second.Read(stretch.begin, is);
+    work.disk.Find(path)->Read(stretch.begin, was);
+    const SparseBytes* const file = now.Find(path);
+    const size_t got = file == nullptr ? 0 : file->Read(stretch.begin, is);
     if (stretch.kind == Kind::kGroupHeader) first_lsn[stretch.group] = stretch.lsn;
     if (got == was.size() && is == was) continue;
     hit.segments.insert(stretch.segment);

@@ -130,7 +130,7 @@ TEST_F(StoreTest, FullIndex) {
     EXPECT_TRUE(Reads(object, 7, RandomPage(1, kSize)));
     EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");
   }
-  // What the index does not have is not said to be there, and not left to it by the next checkpoint.
+  // What the index does not have is not said to be there, nor left to it by the next checkpoint.
   const Lsn checkpoint = sim_.store().Stats().checkpoint_lsn;
   EXPECT_LT(checkpoint, sim_.store().Stats().last_lsn);
   EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");

@@ -166,6 +166,12 @@ class SimFileSystem::Image {
  public:
   Image() = default;
 
+  // What a file holds, synced or not; null if there is none of that name.
+  const SparseBytes* Find(const std::string& path) const {
+    const auto it = current_.files.find(path);
+    return it == current_.files.end() ? nullptr : &it->second->current;
+  }
+
  private:
   friend class SimFileSystem;
   Names current_;
