@@ -159,7 +159,9 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
     const bool readable = group.header_ok && entry.offset < group.bytes.size() &&
                           ParseRecord(group.bytes.subspan(entry.offset), group.incarnation,
                                       record) == ParseOutcome::kOk &&
-                          entry.offset + record.length <= group.bytes.size();
+                          entry.offset + record.length <= group.bytes.size() &&
+                          record.place.group_offset == entry.offset &&
+                          group.header.first_lsn + record.place.lsn_delta == entry.lsn.value;
     if (readable) {
       TIDEMARK_RETURN_IF_ERROR(ReplayRecord(group, entry, record));
     } else if (group.intact) {
@@ -254,6 +256,8 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
                              const RecordView& record) {
   const auto fields = DecodeFrame(record.fields);
   if (!fields) return Inconsistent(group, entry, "is not a frame");
+  // A sector that was written to the wrong place brings whole records of other groups.
+  if (fields->timeline != entry.timeline) return Quarantine(group, entry);
   std::shared_ptr<Timeline>& timeline = timelines_[fields->timeline];
   if (timeline == nullptr) {
     auto found = store_->FindTimeline(fields->timeline);
@@ -298,6 +302,7 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
                                 const RecordView& record) {
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Inconsistent(group, entry, "is not a timeline record");
+  if (fields->ended != entry.timeline) return Quarantine(group, entry);
   auto parent = store_->FindTimeline(fields->parent);
   if (parent.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
   if (!parent.ok()) return parent.status();
