@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/check.h"
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/store_impl.h"
 
@@ -125,8 +126,9 @@ Status Checkpointer::RunTo(const CheckpointRow& cut) {
 }
 
 // In updates of its own, so that no index transaction grows with what a commit wrote. The commit is
-// durable: should the checkpoint fail behind this, replaying the log puts the same rows again.
-Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& large) {
+// durable: should the checkpoint fail behind this, replaying the log puts the same rows again; and
+// if the log has lost the commit by then, the index knows that it was there.
+Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& large, Lsn cut) {
   for (uint32_t next = 1; next <= large.pages->batch_count();) {
     std::vector<PageChange> rows;
     for (; next <= large.pages->batch_count() && rows.size() < kLargeCommitStep; ++next) {
@@ -136,6 +138,7 @@ Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& la
     std::sort(rows.begin(), rows.end(),
               [](const PageChange& a, const PageChange& b) { return a.page < b.page; });
     TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutDurable(cut));
       for (PageChange& row : rows) {
         row.version.lsn = large.lsn;
         TIDEMARK_RETURN_IF_ERROR(
@@ -147,10 +150,18 @@ Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& la
   return OkStatus();
 }
 
+void Checkpointer::Quarantine(const Timeline& timeline, Lsn lsn) {
+  const auto commit = timeline.FindRecentCommit(lsn);
+  CHECK(commit.has_value() && commit->info.lsn == lsn);
+  store_->AddDamage(
+      {.timeline = timeline.id(),
+       .damage = {.lsn = lsn, .location = commit->location, .time = commit->info.time},
+       .tag = 0});
+}
+
 Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   const Lsn last = checkpoint_lsn();
   if (cut.lsn <= last) return OkStatus();
-  const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
   std::vector<ObjectBatch> objects;
   std::vector<TimelineBatch> timelines;
   for (auto& object : store_->DirtyObjects()) {
@@ -184,9 +195,16 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
 
   for (const TimelineBatch& batch : timelines) {
     for (const LargeCommit& large : batch.recent.large) {
-      TIDEMARK_RETURN_IF_ERROR(IndexLargeCommit(batch.timeline->id(), large));
+      const Status status = IndexLargeCommit(batch.timeline->id(), large, cut.lsn);
+      if (status.code() == StatusCode::kCorruption) {
+        // A batch has rotted meanwhile. That is this object's misfortune, not the others'.
+        Quarantine(*batch.timeline, large.lsn);
+      } else {
+        TIDEMARK_RETURN_IF_ERROR(status);
+      }
     }
   }
+  const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
     for (const auto& [lsn, row] : pending.namespaces) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));

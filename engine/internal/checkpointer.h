@@ -7,7 +7,8 @@
 // Invariants:
 //   * The index never names anything that is not durable.
 //   * An index transaction is bounded: a large commit goes in by steps, before the checkpoint that
-//     covers it.
+//     covers it. The first step says that the log is durable up to there: should its end rot, that
+//     is damage and no torn tail, and the rows never show what the log has lost.
 //   * Recent versions are dropped only after the update that holds them is durable.
 //
 // Threads: one thread of its own, unless BackgroundWork::kManual; Run() may be called by any thread
@@ -28,6 +29,7 @@
 namespace tidemark::internal {
 
 class StoreImpl;
+class Timeline;
 struct LargeCommit;
 
 class Checkpointer {
@@ -64,7 +66,9 @@ class Checkpointer {
   bool IsDue() const;
   void Loop();
   Status RunLocked(const CheckpointRow& cut);
-  Status IndexLargeCommit(TimelineId timeline, const LargeCommit& large);
+  Status IndexLargeCommit(TimelineId timeline, const LargeCommit& large, Lsn cut);
+  // The commit with `lsn` cannot be read.
+  void Quarantine(const Timeline& timeline, Lsn lsn);
 
   StoreImpl* const store_;
   std::mutex run_mutex_;  // held through a checkpoint

@@ -20,6 +20,12 @@ class Writer final : public IndexWriter {
     return transaction_.Put(kMetaTable, TextKey(kCheckpointKey), EncodeCheckpointRow(row));
   }
 
+  Status PutDurable(Lsn lsn) override {
+    rows_.clear();
+    AppendFixed(rows_, lsn.value);
+    return transaction_.Put(kMetaTable, TextKey(kDurableKey), rows_);
+  }
+
   Status PutNamespace(const NamespaceRow& row) override {
     const auto value = EncodeNamespaceRow(row);
     return transaction_.PutDuplicates(kNamespacesTable, TextKey(row.name), value, value.size(), 1);
@@ -209,6 +215,12 @@ Result<std::optional<CheckpointRow>> Index::Checkpoint() const {
   return impl_->Find(
       kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kCheckpointKey)); },
       [](ConstBytes, ConstBytes value) { return DecodeCheckpointRow(value); });
+}
+
+Result<std::optional<Lsn>> Index::Durable() const {
+  return impl_->Find(
+      kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kDurableKey)); },
+      [](ConstBytes, ConstBytes value) { return DecodeLsn(value); });
 }
 
 Result<std::optional<NamespaceRow>> Index::FindNamespace(std::string_view name) const {

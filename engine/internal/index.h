@@ -140,6 +140,8 @@ class IndexWriter {
  public:
   virtual ~IndexWriter() = default;
   virtual Status PutCheckpoint(const CheckpointRow& row) = 0;
+  // Rows up to this LSN may be there, ahead of the checkpoint: the log is durable up to it.
+  virtual Status PutDurable(Lsn lsn) = 0;
   virtual Status PutNamespace(const NamespaceRow& row) = 0;
   virtual Status PutObject(const ObjectRow& row) = 0;
   virtual Status PutTimeline(const TimelineRow& row) = 0;  // and its row in object_timelines
@@ -174,6 +176,7 @@ class Index {
 
   // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).
   Result<std::optional<CheckpointRow>> Checkpoint() const;
+  Result<std::optional<Lsn>> Durable() const;
   Result<std::optional<NamespaceRow>> FindNamespace(std::string_view name) const;
   Result<std::vector<NamespaceRow>> ListNamespaces() const;  // in order of names
   Result<std::optional<ObjectRow>> FindObject(uint64_t namespace_id, const ObjectId& id) const;

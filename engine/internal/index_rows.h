@@ -6,6 +6,7 @@
 //   table            key                               value
 //   meta             "version"                         u32 kIndexVersion
 //   meta             "checkpoint"                      LSN 8, segment 4, offset 4, time 8
+//   meta             "durable"                         LSN 8
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
 //   objects          namespace id 8, object id 32      timeline 8, created 8, commits 8, name
 //   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
@@ -65,6 +66,7 @@ extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
 
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kCheckpointKey = "checkpoint";
+inline constexpr std::string_view kDurableKey = "durable";
 
 inline constexpr size_t kLsnBytes = 8;
 inline constexpr size_t kPageVersionBytes = 28;

@@ -80,6 +80,9 @@ Result<LogEnd> Recovery::Run() {
     total_bytes_ += segment->size_bytes;
   }
   total_bytes_ -= std::min<uint64_t>(total_bytes_, start.position.offset);
+  // Rows of a large commit may be in the index ahead of the checkpoint: it must not be lost.
+  TIDEMARK_ASSIGN_OR_RETURN(const auto durable, store_->index_->Durable());
+  start.proven_lsn = std::max(start.proven_lsn, durable.value_or(Lsn()));
   behind_ = {.lsn = start.last_lsn, .position = start.position, .time = start.last_time};
   store_->checkpointer_->Start(behind_);
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(start.last_lsn));

@@ -31,9 +31,10 @@ class LogFixture : public StoreFixture {
   };
 
   // The groups that stand in a segment, from its first one on.
-  std::vector<Group> GroupsOf(uint32_t segment) {
+  std::vector<Group> GroupsOf(uint32_t segment) { return GroupsOf(sim_, segment); }
+  static std::vector<Group> GroupsOf(SimStore& sim, uint32_t segment) {
     std::vector<Group> groups;
-    const auto bytes = sim_.fs().Contents(PathOf(segment));
+    const auto bytes = sim.fs().Contents(PathOf(segment));
     for (uint32_t at = format::kFirstGroupOffset;
          at + sizeof(format::GroupHeader) < bytes.size();) {
       format::GroupHeader header;

@@ -147,5 +147,92 @@ TEST_F(QuarantineTest, FirstCommitOfAnotherPageSize) {
   }
 }
 
+// Goal: the index never shows pages of a commit that the log lost. Method: a checkpoint fails after
+// it put the first pages of a large commit (the index may not grow); then the process dies, and the
+// last group, which has the frame, rots in every part of it in turn.
+TEST_F(QuarantineTest, PagesIndexedAheadOfTheCheckpoint) {
+  constexpr uint32_t kSmallPage = 512;
+  constexpr uint32_t kPages = 120'000;  // several steps
+  for (const uint32_t from_end : {2u, 30u, 50u, 70u, 500u}) {
+    SCOPED_TRACE(from_end);
+    SimStore sim(TestSeed());
+    ASSERT_OK(sim.Open());
+    CommitInfo before;
+    {
+      ASSERT_OK_AND_ASSIGN(const auto object,
+                           sim.store().OpenObject("rooms", "a", IfMissing::kCreate));
+      ASSERT_OK_AND_ASSIGN(before, Commit(object, {{2, RandomPage(3, kSmallPage)}}, kSmallPage));
+      ASSERT_OK(sim.Close());
+      sim.options().max_index_bytes = 4u << 20;  // the first step fits, the last does not
+      ASSERT_OK(sim.Open());
+    }
+    {
+      ASSERT_OK_AND_ASSIGN(const auto object,
+                           sim.store().OpenObject("rooms", "a", IfMissing::kFail));
+      std::map<uint32_t, PageBytes> pages;
+      for (uint32_t number = 1; number <= 2; ++number) {
+        pages[number] = RandomPage(1000 + number, kSmallPage);
+      }
+      pages[kPages] = RandomPage(2000, kSmallPage);
+      ASSERT_OK(Commit(object, pages, kSmallPage));
+      ASSERT_OK(sim.store().Sync());
+      ASSERT_ERROR(sim.store().Checkpoint(), StatusCode::kFull, "");
+    }
+    sim.Crash(PowerLoss::kNothing);
+    sim.options().max_index_bytes = uint64_t{1} << 40;
+    std::vector<Group> groups = GroupsOf(sim, 1);
+    for (uint32_t next = 2; groups.empty() || sim.fs().Exists(PathOf(next)).value(); ++next) {
+      const auto more = GroupsOf(sim, next);
+      groups.insert(groups.end(), more.begin(), more.end());
+    }
+    const Group& last = groups.back();
+    sim.fs().FlipBit(PathOf(last.segment),
+                     last.offset + last.length - std::min(from_end, last.length - 60), 2);
+
+    const Status opened = sim.Open();
+    if (!opened.ok()) {
+      EXPECT_EQ(opened.code(), StatusCode::kCorruption) << opened.ToString();
+      continue;
+    }
+    ASSERT_OK_AND_ASSIGN(const auto object, sim.store().OpenObject("rooms", "a", IfMissing::kFail));
+    const auto snapshot = object->OpenSnapshot();
+    if (snapshot.ok()) {
+      // Found in spite of the damage: then all of it.
+      EXPECT_EQ(snapshot->page_count(), kPages);
+      EXPECT_OK(snapshot->Verify());
+      continue;
+    }
+    EXPECT_EQ(snapshot.status().code(), StatusCode::kCorruption) << snapshot.status().ToString();
+    ASSERT_OK(object->Restore(object->BookmarkOf(before)));
+    EXPECT_TRUE(Reads(object, 2, RandomPage(3, kSmallPage)));
+  }
+}
+
+// Goal: one object's damaged batch does not stop the checkpoints of all. Method: rot in the header
+// of a batch before its commit is indexed.
+TEST_F(QuarantineTest, DamagedBatchBeforeItIsIndexed) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const CommitInfo before, Put("hurt", 1));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto object, Open("hurt"));
+    std::map<uint32_t, PageBytes> pages;
+    for (uint32_t number = 1; number <= 100; ++number) pages[number] = RandomPage(1000 + number);
+    ASSERT_OK(Commit(object, pages));
+    ASSERT_OK(Put("well", 2));
+    const Place first = PlaceOf(1001);
+    sim_.fs().FlipBit(PathOf(first.segment), first.offset - 60, 3);
+    ASSERT_OK(sim_.Checkpoint());
+    EXPECT_ERROR(object->OpenSnapshot(), StatusCode::kCorruption, "rooms/hurt");
+  }
+  EXPECT_TRUE(Holds("well", 2));
+  sim_.Crash(PowerLoss::kNothing);
+  ASSERT_OK(sim_.Open());
+  EXPECT_TRUE(Holds("well", 2));
+  ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+  EXPECT_ERROR(hurt->OpenSnapshot(), StatusCode::kCorruption, "rooms/hurt");
+  ASSERT_OK(hurt->Restore(hurt->BookmarkOf(before)));
+  EXPECT_TRUE(Holds("hurt", 1));
+}
+
 }  // namespace
 }  // namespace tidemark::testing

@@ -121,20 +121,17 @@ TEST_F(StoreTest, FullIndex) {
       for (uint32_t i = 1; i <= 200; ++i) pages[i] = RandomPage(rounds * 1000 + i, kSize);
       ASSERT_OK(Commit(object, pages, kSize));
       ++rounds;
+      // A checkpoint that fails moves nothing: what the index does not have stays in memory.
+      const Lsn before = sim_.store().Stats().checkpoint_lsn;
       full = sim_.store().Checkpoint();
+      EXPECT_EQ(sim_.store().Stats().checkpoint_lsn == before, !full.ok());
     }
     EXPECT_ERROR(full, StatusCode::kFull, "");
     EXPECT_TRUE(Reads(object, 7, RandomPage((rounds - 1) * 1000 + 7, kSize)));
     ASSERT_OK(Commit(object, {{7, RandomPage(1, kSize)}}, kSize));
     ASSERT_OK(sim_.store().Sync());
     EXPECT_TRUE(Reads(object, 7, RandomPage(1, kSize)));
-    EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");
   }
-  // What the index does not have is not said to be there, nor left to it by the next checkpoint.
-  const Lsn checkpoint = sim_.store().Stats().checkpoint_lsn;
-  EXPECT_LT(checkpoint, sim_.store().Stats().last_lsn);
-  EXPECT_ERROR(sim_.store().Checkpoint(), StatusCode::kFull, "");
-  EXPECT_EQ(sim_.store().Stats().checkpoint_lsn, checkpoint);
   sim_.Crash(PowerLoss::kNothing);
   sim_.options().max_index_bytes = uint64_t{1} << 40;
   ASSERT_OK(sim_.Open());
