@@ -202,7 +202,7 @@ Status Transaction::ReadPage(PageNo page_no, std::span<std::byte> out) {
 }
 Status Transaction::SetPageCount(uint32_t count) { return impl_->SetPageCount(count); }
 Status Transaction::Prepare(PreImageSource* pre_images) { return impl_->Prepare(pre_images); }
-Result<CommitInfo> Transaction::Publish() { return impl_->Publish(); }
+Result<CommitInfo> Transaction::Publish(AfterPublish after) { return impl_->Publish(after); }
 Result<CommitInfo> Transaction::Commit() {
   TIDEMARK_RETURN_IF_ERROR(Prepare());
   return Publish();

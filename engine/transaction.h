@@ -79,8 +79,10 @@ class Transaction {
   Status Prepare(PreImageSource* pre_images = nullptr);
 
   // Makes the prepared pages the object's latest commit: visible to new snapshots at once, durable
-  // when Store::WaitDurable of its LSN says so. Without changes returns base(). Errors: kBroken.
-  Result<CommitInfo> Publish();
+  // when Store::WaitDurable of its LSN says so. With kWait the caller calls that next, and writes
+  // the commit by it: nobody else is woken for it. Without changes returns base(). Errors: kBroken.
+  enum class AfterPublish { kGoOn, kWait };
+  Result<CommitInfo> Publish(AfterPublish after = AfterPublish::kGoOn);
 
   // Prepare and Publish.
   Result<CommitInfo> Commit();

@@ -146,7 +146,9 @@ CommitQueue::Scope::~Scope() {
   reservation_.queue_ = nullptr;  // released here, under the lock that is held anyway
   bool wake_flusher = queue_.flusher_delays_ && queue_.IsHalfFull();
   // Here and not by the flusher when it runs: until then every commit would wake it again.
-  if (first_lsn_.valid() && std::exchange(queue_.flusher_idle_, false)) wake_flusher = true;
+  if (first_lsn_.valid() && wakes_flusher_ && std::exchange(queue_.flusher_idle_, false)) {
+    wake_flusher = true;
+  }
   lock_.unlock();
   if (wake_flusher) queue_.flusher_wake_.notify_one();
   queue_.progress_.notify_all();

@@ -105,6 +105,8 @@ class CommitQueue {
     // Not OK if the store is broken: then nothing may be appended.
     const Status& status() const { return status_; }
     Lsn next_lsn() const;
+    // The caller calls WaitDurable next, which writes what is appended here.
+    void LeaveFlusherAsleep() { wakes_flusher_ = false; }
     // `timeline` and `tag` are what the group's directory says of the record.
     Appended Append(RecordKind kind, TimelineId timeline, ConstBytes fields, ConstBytes payload,
                     uint64_t tag = 0);
@@ -115,6 +117,7 @@ class CommitQueue {
     Reservation reservation_;
     Status status_;
     Lsn first_lsn_;
+    bool wakes_flusher_ = true;
   };
 
   // Every Scope that appended leaves its first LSN in flight, until whoever appended has made the

@@ -194,7 +194,7 @@ Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
 
 // ---- committing --------------------------------------------------------------------------------
 
-Result<CommitInfo> Transaction::Impl::Publish() {
+Result<CommitInfo> Transaction::Impl::Publish(AfterPublish after) {
   CHECK(active_);
   TIDEMARK_RETURN_IF_ERROR(store_.queue().broken());
   if (!reservation_.held()) {
@@ -229,6 +229,7 @@ Result<CommitInfo> Transaction::Impl::Publish() {
     CommitQueue::Scope scope(store_.queue(), std::move(reservation_));
     TIDEMARK_RETURN_IF_ERROR(scope.status());
     first = scope.next_lsn();
+    if (after == AfterPublish::kWait) scope.LeaveFlusherAsleep();
     if (is_new && state_->ns->id == 0) {
       fields_.clear();
       internal::EncodeNamespace({.name = state_->ns->name, .unique_key = state_->ns->name},

@@ -36,7 +36,7 @@ class Transaction::Impl {
   Status ReadPage(PageNo page, std::span<std::byte> out);
   Status SetPageCount(uint32_t count);
   Status Prepare(PreImageSource* pre_images);
-  Result<CommitInfo> Publish();
+  Result<CommitInfo> Publish(AfterPublish after);
   void Rollback();
 
   bool active() const { return active_; }

@@ -343,7 +343,8 @@ int MainFile::CommitPhaseTwo() {
   Status status = prepared_ ? OkStatus() : Prepare();
   if (!status.ok()) return Fail(status, FileOperation::kPublish);
   const Lsn before = lock_.commit().lsn;
-  Result<CommitInfo> commit = lock_.transaction().Publish();
+  Result<CommitInfo> commit = lock_.transaction().Publish(
+      waits_for_durability_ ? Transaction::AfterPublish::kWait : Transaction::AfterPublish::kGoOn);
   if (!commit.ok()) return Fail(commit.status(), FileOperation::kPublish);
   if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
     counter_ = staged_counter_;
