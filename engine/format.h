@@ -69,7 +69,8 @@
 //   varint  header_length
 //   varint  payload_length    0 for all kinds but frames and batches
 //   header                    begins with the three fields every kind has:
-//     varint  lsn             minus the group's first_lsn
+//     varint  lsn             so that a record is not taken for another one in whose place a
+//                             misdirected write has put it
 //     varint  time            microseconds after the group's time; never below the record before
 //     varint  group_offset    of this record in its group: the way back to the group header
 //   u64     hash              of everything above, seeded

@@ -219,7 +219,7 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
                             segment->file->ReadAt(row.location.offset - record.place.group_offset,
                                                   std::as_writable_bytes(std::span(&header, 1))));
   if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
-      header.first_lsn + record.place.lsn_delta != row.lsn.value) {
+      record.place.lsn != row.lsn.value) {
     return damaged("its group's header");
   }
 

@@ -31,7 +31,7 @@ GroupBuilder::Added GroupBuilder::Add(RecordKind kind, Lsn lsn, Timestamp time, 
                                       uint64_t tag, ConstBytes fields, ConstBytes payload) {
   const auto offset = static_cast<uint32_t>(buffer_.size());
   RecordPlace place;
-  place.lsn_delta = lsn.value - header_.first_lsn;
+  place.lsn = lsn.value;
   place.time_delta = static_cast<uint64_t>(time.time_since_epoch().count()) - header_.time;
   place.group_offset = offset;
   const AppendedRecord record = AppendRecord(kind, place, fields, payload, incarnation_, buffer_);
@@ -183,9 +183,9 @@ std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group
         ParseRecord(group.subspan(at), incarnation, record) != ParseOutcome::kOk) {
       return std::nullopt;
     }
-    const auto entry =
-        EntryOf(record, Lsn(header.first_lsn + record.place.lsn_delta), static_cast<uint32_t>(at));
-    if (!entry) return std::nullopt;
+    const auto entry = EntryOf(record, Lsn(record.place.lsn), static_cast<uint32_t>(at));
+    const uint64_t least = entries.empty() ? header.first_lsn : entries.back().lsn.value + 1;
+    if (!entry || record.place.group_offset != at || record.place.lsn < least) return std::nullopt;
     entries.push_back(*entry);
     at += record.length;
   }

@@ -221,7 +221,7 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
 AppendedRecord AppendRecord(RecordKind kind, const RecordPlace& place, ConstBytes fields,
                             ConstBytes payload, uint64_t incarnation, Buffer& out) {
   std::byte common[3 * kMaxVarintBytes];
-  std::byte* common_end = StoreVarint(common, place.lsn_delta);
+  std::byte* common_end = StoreVarint(common, place.lsn);
   common_end = StoreVarint(common_end, place.time_delta);
   common_end = StoreVarint(common_end, place.group_offset);
   const auto common_length = static_cast<size_t>(common_end - common);
@@ -270,7 +270,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
   out.hash = LoadFixed<uint64_t>(bytes.data() + header_end);
   if (out.hash != SeededHash(bytes.first(header_end), incarnation)) return ParseOutcome::kBad;
   Reader header(bytes.subspan(lengths.position(), static_cast<size_t>(header_length)));
-  out.place.lsn_delta = header.Varint();
+  out.place.lsn = header.Varint();
   out.place.time_delta = header.Varint();
   out.place.group_offset = header.Varint32();
   if (!header.ok()) return ParseOutcome::kBad;

@@ -114,7 +114,7 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields);
 inline constexpr size_t kRecordOverhead = 1 + 5 + 5 + 3 * kMaxVarintBytes + 8;
 
 struct RecordPlace {
-  uint64_t lsn_delta = 0;
+  uint64_t lsn = 0;
   uint64_t time_delta = 0;
   uint32_t group_offset = 0;
 };

@@ -164,7 +164,7 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
                                       record) == ParseOutcome::kOk &&
                           entry.offset + record.length <= group.bytes.size() &&
                           record.place.group_offset == entry.offset &&
-                          group.header.first_lsn + record.place.lsn_delta == entry.lsn.value;
+                          record.place.lsn == entry.lsn.value;
     if (readable) {
       TIDEMARK_RETURN_IF_ERROR(ReplayRecord(group, entry, record));
     } else if (group.intact) {

@@ -107,7 +107,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     if (entry.offset >= group.bytes.size() ||
         ParseRecord(group.bytes.subspan(entry.offset), group.incarnation, record) !=
             ParseOutcome::kOk ||
-        entry.offset + record.length > group.bytes.size()) {
+        entry.offset + record.length > group.bytes.size() || record.place.lsn != entry.lsn.value) {
       Report(place, ObjectOf(entry.timeline),
              "the record with LSN " + std::to_string(entry.lsn.value) + " is damaged");
       continue;

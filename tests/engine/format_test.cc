@@ -101,8 +101,8 @@ Buffer TwoRecordGroup() {
   const auto added = group.Add(RecordKind::kBatch, Lsn(1000), At(0), TimelineId(), 0,
                                Encoded(EncodeBatch, batch), version);
   EXPECT_EQ(added.offset, 56u);
-  EXPECT_EQ(added.payload_offset, 84u);
-  EXPECT_EQ(added.length, 39u);
+  EXPECT_EQ(added.payload_offset, 85u);
+  EXPECT_EQ(added.length, 40u);
   const FrameFields frame{.timeline = TimelineId(5),
                           .page_size = 4096,
                           .page_count = 2,
@@ -141,20 +141,20 @@ Buffer ObjectGroup() {
 // Goal: a group never changes its bytes. Method: both groups, whole.
 TEST(FormatTest, GroupOfOneRecord) {
   EXPECT_EQ(Hex(OneRecordGroup()),
-            Golden("4238cfa571c55259"       // hash of [8, 56), seeded
+            Golden("51bfdb93dae7d93f"       // hash of [8, 56), seeded
                    "47525031"               // magic "GRP1"
                    "70000000"               // length 112
-                   "0f35825eccbe0594"       // body_hash of [56, 112), seeded
+                   "216b589750d82771"       // body_hash of [56, 112), seeded
                    "e803000000000000"       // first_lsn 1000
                    "e703000000000000"       // durable_lsn 999
                    "00401e18240a0600"       // time
                    "07000000"               // epoch
                    "01000000"               // record_count
-                   "05 0d 00"               // namespace, header 13, payload 0 bytes
-                   "00 00 38"               // LSN + 0, time + 0, 56 bytes into the group
+                   "05 0e 00"               // namespace, header 14, payload 0 bytes
+                   "e807 00 38"             // LSN 1000, time + 0, 56 bytes into the group
                    "05526f6f6d73 036b6579"  // "Rooms", "key"
-                   "56fb90febb9611ad"       // record hash
-                   "000000"                 // zeros
+                   "2887767fd6ba10e1"       // record hash
+                   "0000"                   // zeros
                    "e807 e807 38"           // directory: LSN 1000, creates that, offset 56
                    "2fc1465385aa1638"       // tag: hash of the name
                    "0d000000"               // directory_length
@@ -164,26 +164,27 @@ TEST(FormatTest, GroupOfOneRecord) {
 
 TEST(FormatTest, GroupOfTwoRecords) {
   EXPECT_EQ(Hex(TwoRecordGroup()),
-            Golden("29893e3412ac599b 47525031 a0000000 03742f32ae999ab2"
+            Golden("4f0a2b5022d57e02 47525031 a8000000 d2c93c3d52d22e3d"
                    "e803000000000000 e703000000000000 00401e18240a0600 07000000 02000000"
-                   "02 11 0b"                   // batch, header 17, payload 11 bytes
-                   "00 00 38"                   // LSN + 0, time + 0, offset 56
+                   "02 12 0b"                   // batch, header 18, payload 11 bytes
+                   "e807 00 38"                 // LSN 1000, time + 0, offset 56
                    "01 01"                      // the first batch, 1 version
                    "02 0b 00 00"                // page 2, 11 bytes, no chain
                    "58d98974c384e2da"           // its hash
-                   "1d63c0f228d117f5"           // record hash: not of the payload
+                   "c08b6b5196f7731f"           // record hash: not of the payload
                    "02 00 58d98974c384e2da 00"  // page 2, zero, its hash, no data
-                   "01 1f 00"                   // frame, header 31, payload 0 bytes
-                   "03 ac02 5f"                 // LSN + 3, time + 300, offset 95
+                   "01 20 00"                   // frame, header 32, payload 0 bytes
+                   "eb07 ac02 60"               // LSN 1003, time + 300, offset 96
                    "05 01 0c 02"                // timeline, has batches, page size 2^12, 2 pages
                    "1122334455667788 00"        // state hash, no versions of its own
-                   "01 01 27"                   // 1 batch, 1 version, 39 bytes
+                   "01 01 28"                   // 1 batch, 1 version, 40 bytes
                    "03 b840"                    // segment 3, offset 8248
-                   "1d63c0f228d117f5"           // its record hash
-                   "da44a9bfe50a04b3"           // record hash
+                   "c08b6b5196f7731f"           // its record hash
+                   "a478158a7fe36b68"           // record hash
+                   "000000000000"               // zeros
                    "e807 00 38"                 // directory: LSN 1000, no timeline, offset 56
-                   "03 05 27"                   // LSN + 3, timeline 5, offset + 39
-                   "07000000 a0000000 d0f8b0b40b08600a"));
+                   "03 05 28"                   // LSN + 3, timeline 5, offset + 40
+                   "07000000 a8000000 8d266d8f9d210690"));
 }
 
 // Goal: no damage of one byte to a sealed group goes unseen, and damage to a record leaves its
@@ -203,7 +204,7 @@ TEST(FormatTest, EveryFlippedByteOfAGroupIsSeen) {
   EXPECT_EQ((*directory)[0].lsn, Lsn(1000));
   EXPECT_EQ((*directory)[1].lsn, Lsn(1003));
   EXPECT_EQ((*directory)[1].timeline, TimelineId(5));
-  EXPECT_EQ((*directory)[1].offset, 95u);
+  EXPECT_EQ((*directory)[1].offset, 96u);
 
   EXPECT_FALSE(header_fits(group, kIncarnation + 1));
   EXPECT_FALSE(IsGroupIntact(group, kIncarnation + 1));

@@ -208,6 +208,33 @@ TEST_F(QuarantineTest, PagesIndexedAheadOfTheCheckpoint) {
   }
 }
 
+// Goal: a record that stands in another's place is not taken for it, though its hash is right: an
+// older commit is never shown as the newer one. Method: of two groups with one commit each of the
+// same object, the second gets the first one's record, as a misdirected write would leave it.
+TEST_F(QuarantineTest, RecordOfAnotherCommit) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const CommitInfo first, Put("hurt", 1));
+  ASSERT_OK(Put("hurt", 2));
+  ASSERT_OK(Put("hurt", 3));
+  ASSERT_OK(Put("well", 4));
+  ASSERT_OK(Put("well", 5));
+  sim_.Crash(PowerLoss::kNothing);
+  const Group from = GroupAround(PlaceOf(2));
+  const Group to = GroupAround(PlaceOf(3));
+  ASSERT_EQ(from.length, to.length);
+  const auto segment = sim_.fs().Contents(PathOf(from.segment));
+  const auto record = segment.begin() + from.offset + sizeof(format::GroupHeader);
+  const auto record_end = segment.begin() + static_cast<ptrdiff_t>(PlaceOf(2).offset) + kPageSize;
+  sim_.fs().Overwrite(PathOf(to.segment), to.offset + sizeof(format::GroupHeader),
+                      PageBytes(record, record_end));
+  ByLogAndByIndex([&] {
+    EXPECT_TRUE(Holds("well", 5));
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    EXPECT_ERROR(hurt->OpenSnapshot(), StatusCode::kCorruption, "rooms/hurt");
+    EXPECT_OK(hurt->OpenSnapshot(hurt->BookmarkOf(first)));
+  });
+}
+
 // Goal: one object's damaged batch does not stop the checkpoints of all. Method: rot in the header
 // of a batch before its commit is indexed.
 TEST_F(QuarantineTest, DamagedBatchBeforeItIsIndexed) {

@@ -238,21 +238,21 @@ TEST(RecordFormatTest, OtherFieldsAreRefused) {
 TEST(RecordFormatTest, Records) {
   Buffer close;
   const AppendedRecord appended =
-      AppendRecord(RecordKind::kClose, {.lsn_delta = 0, .time_delta = 0, .group_offset = 56}, {},
-                   {}, kIncarnation, close);
+      AppendRecord(RecordKind::kClose, {.lsn = 0, .time_delta = 0, .group_offset = 56}, {}, {},
+                   kIncarnation, close);
   EXPECT_EQ(Hex(close), Golden("04 03 00 00 00 38 c6cce8caac3362e2"));
   EXPECT_EQ(appended.payload_offset, close.size());
 
   const Buffer fields = Unhex("aabbcc");
   const Buffer payload(300, std::byte{0x5a});
   Buffer record;
-  AppendRecord(RecordKind::kBatch, {.lsn_delta = 200, .time_delta = 300, .group_offset = 86},
-               fields, payload, kIncarnation, record);
+  AppendRecord(RecordKind::kBatch, {.lsn = 200, .time_delta = 300, .group_offset = 86}, fields,
+               payload, kIncarnation, record);
   const size_t payload_offset = 1 + 1 + 2 + 5 + 3 + 8;
   RecordView view;
   ASSERT_EQ(ParseRecord(record, kIncarnation, view), ParseOutcome::kOk);
   EXPECT_EQ(view.kind, RecordKind::kBatch);
-  EXPECT_EQ(view.place.lsn_delta, 200u);
+  EXPECT_EQ(view.place.lsn, 200u);
   EXPECT_EQ(view.place.time_delta, 300u);
   EXPECT_EQ(view.place.group_offset, 86u);
   EXPECT_EQ(Hex(view.fields), "aabbcc");
