@@ -283,6 +283,11 @@ Status LmdbEnv::OpenFile() {
   const bool created = mkdir(directory_.c_str(), 0777) == 0;
   if (!created && errno != EEXIST) return ErrorStatus(errno, "cannot create");
 
+  // LMDB begins a file by writing two pages at once. One page is what a kill in between leaves:
+  // nothing was ever committed to it.
+  if (FileBytes() == RoundUpToPage(1) && unlink((directory_ + "/data.mdb").c_str()) != 0) {
+    return ErrorStatus(errno, "cannot begin anew");
+  }
   const uint64_t wanted = RoundUpToPage(std::max(options_.initial_map_bytes, FileBytes()));
   int rc = mdb_env_create(&env_);
   if (rc == 0) rc = mdb_env_set_maxdbs(env_, static_cast<MDB_dbi>(tables_.size()));

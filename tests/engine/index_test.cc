@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include <map>
 #include <optional>
 #include <set>
@@ -358,6 +360,17 @@ TEST_F(IndexTest, EverythingIsThereAfterReopening) {
   EXPECT_EQ(damages, (std::vector<DamageRow>{damage}));
   EXPECT_GT(index_->UsedBytes(), 0);
   EXPECT_LE(index_->UsedBytes(), index_->FileBytes());
+}
+
+// Goal: a kill while LMDB begins its file does not leave an index that cannot be opened. Method:
+// the file cut to the first of its two first pages.
+TEST_F(IndexTest, CreationCutShort) {
+  const std::string path = directory_ / "index";
+  index_.reset();
+  std::filesystem::resize_file(path + "/data.mdb", 4096);
+  Reopen({});
+  ASSERT_OK_AND_ASSIGN(const auto checkpoint, index_->Checkpoint());
+  EXPECT_FALSE(checkpoint.has_value());
 }
 
 // Goal: an index of a newer version, or with a malformed row, is refused by name and not guessed
