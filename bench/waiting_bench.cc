@@ -1,13 +1,18 @@
 // One object that waits for each commit to be durable, beside what bounds it from below.
 //
-// `commit/waiting/interleaved` is the one to watch: Tidemark, the raw floor and SQLite's WAL FULL
-// take turns in blocks of 100 commits, so that all three meet the same disk in the same second and
-// on the same processor. Its counters `to_floor` and `to_wal_full` are ratios of rates, all time
-// counted; those with `_p50` compare the median commit, which a busy machine disturbs less.
+// `commit/waiting/interleaved` is the one to watch: Tidemark, the raw floor, SQLite's WAL FULL and
+// a bound take turns in blocks of 100 commits, so that all four meet the same disk in the same
+// second and on the same processor. Its counters `to_floor` and `to_wal_full` are ratios of rates,
+// all time counted; those with `_p50` compare the median commit, which a busy machine disturbs
+// less.
 //
 // The floor is one pwrite of as many bytes as Tidemark's groups have, and one fdatasync, nothing
 // else, group behind group on blocks that were written before, in a file made as a spare segment
 // is. The size of the writes that made it is not all the same: see kChunkBytes.
+//
+// The bound is a commit of SQLite in memory and then the same write and sync: what an engine behind
+// SQLite would reach that takes no time itself. Its own `bound_to_floor` says how much of the floor
+// that is.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -145,10 +150,16 @@ void Interleaved(benchmark::State& state, const Settings& settings) {
   LogMeter meter(tidemark.bed());
   for (int64_t i = settings.Scaled(200, 10); i > 0; --i) tidemark.Commit();
   RawFile floor(settings, meter.BytesPerGroup());
+  Committer memory(settings, Mode::kMemory);
+  RawFile memory_log(settings, meter.BytesPerGroup());
 
-  std::array<Side, 3> sides = {{{"tidemark", [&] { tidemark.Commit(); }},
+  std::array<Side, 4> sides = {{{"tidemark", [&] { tidemark.Commit(); }},
                                 {"floor", [&] { floor.WriteAndSync(); }},
-                                {"wal_full", [&] { wal.Commit(); }}}};
+                                {"wal_full", [&] { wal.Commit(); }},
+                                {"bound", [&] {
+                                   memory.Commit();
+                                   memory_log.WriteAndSync();
+                                 }}}};
   const Pinned pinned;
   size_t first = 0;
   for (auto _ : state) {
@@ -166,6 +177,7 @@ void Interleaved(benchmark::State& state, const Settings& settings) {
     state.counters["to_" + name] = side.seconds / sides[0].seconds;
     state.counters["to_" + name + "_p50"] = Percentile(side.latencies, 0.5) / p50;
   }
+  state.counters["bound_to_floor"] = sides[1].seconds / sides[3].seconds;
   state.counters["group_B"] = static_cast<double>(meter.BytesPerGroup());
 }
 
