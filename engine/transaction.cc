@@ -52,7 +52,7 @@ void Transaction::Impl::Stand(const CommitInfo& base, std::shared_ptr<Timeline> 
 }
 
 void Transaction::Impl::Rollback() {
-  reservation_.Release();
+  Unprepare();
   page_size_ = base_.page_size;
   page_count_ = kept_ = base_.page_count;
   state_hash_ = base_.state_hash;
@@ -75,7 +75,7 @@ Status Transaction::Impl::ResetPageSize(uint32_t page_size) {
                                                     " is not a power of two from 512 to 65536");
   }
   if (page_size == page_size_) return OkStatus();
-  reservation_.Release();
+  Unprepare();
   // The object's first pages need no new timeline to have nothing to inherit.
   rewrite_ = base_.page_count > 0;
   page_size_ = page_size;
@@ -94,7 +94,7 @@ Status Transaction::Impl::WritePage(PageNo page, ConstBytes image) {
                                                     " bytes was written where pages are " +
                                                     std::to_string(page_size_));
   }
-  reservation_.Release();
+  Unprepare();
   if (staged_.size_bytes() >= store_.options().transaction_memory_bytes &&
       staged_.Find(page).empty()) {
     TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
@@ -137,7 +137,7 @@ Result<std::optional<PageVersion>> Transaction::Impl::Current(PageNo page) const
 Status Transaction::Impl::SetPageCount(uint32_t count) {
   CHECK(active_);
   if (count == page_count_) return OkStatus();
-  reservation_.Release();
+  Unprepare();
   if (count < page_count_) TIDEMARK_RETURN_IF_ERROR(DropPagesAbove(count));
   page_count_ = count;
   return OkStatus();

@@ -91,6 +91,7 @@ class Transaction {
   void Rollback();
 
  private:
+  friend class TransactionSet;
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -22,6 +22,11 @@ uint32_t CommitQueue::MaxRecordBytes(uint32_t segment_size_bytes) {
   return MaxGroupBytes(segment_size_bytes) / 2;
 }
 
+bool CommitQueue::FitsGroup(size_t bytes, size_t records, uint32_t segment_size_bytes) {
+  return bytes + records * GroupBuilder::RecordBound(0) + GroupBuilder::kOverhead <=
+         MaxGroupBytes(segment_size_bytes);
+}
+
 CommitQueue::CommitQueue(Segments* segments, const StoreOptions& options)
     : segments_(segments),
       options_(options),
@@ -108,7 +113,7 @@ bool CommitQueue::HasDiskRoom(size_t bytes) const {
 
 Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records) {
   const size_t needed = bytes + records * GroupBuilder::RecordBound(0);
-  CHECK(needed + GroupBuilder::kOverhead <= max_group_bytes_);
+  CHECK(FitsGroup(bytes, records, options_.segment_size_bytes));
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;

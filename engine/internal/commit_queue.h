@@ -54,6 +54,8 @@ class CommitQueue {
   // The largest record (payload, fields and overhead) that Reserve accepts, and the largest group.
   static uint32_t MaxGroupBytes(uint32_t segment_size_bytes);
   static uint32_t MaxRecordBytes(uint32_t segment_size_bytes);
+  // True if Reserve accepts so much.
+  static bool FitsGroup(size_t bytes, size_t records, uint32_t segment_size_bytes);
 
   CommitQueue(Segments* segments, const StoreOptions& options);
   ~CommitQueue();  // Stop()

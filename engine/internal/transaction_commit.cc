@@ -158,20 +158,15 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
 
 // ---- preparing ---------------------------------------------------------------------------------
 
-Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
+Status Transaction::Impl::Encode(PreImageSource* pre_images, size_t beside_bytes) {
   CHECK(active_);
-  TIDEMARK_RETURN_IF_ERROR(store_.queue().broken());
-  if (reservation_.held()) return OkStatus();
-  if (!has_changes()) return OkStatus();
-  TIDEMARK_RETURN_IF_ERROR(store_.checkpointer().Throttle());
   // More than a record holds goes out as batches, and the frame has only what is left.
   const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes);
-  if (staged_.size() * (page_size_ + internal::kPageVersionOverhead) > most / 2) {
-    TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
-  }
+  const size_t staged = staged_.size() * (page_size_ + internal::kPageVersionOverhead);
+  if (beside_bytes + staged > most / 2) TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
   size_t holes = 0;
   TIDEMARK_RETURN_IF_ERROR(ForEachHole([&](PageNo) { return ++holes, OkStatus(); }));
-  if (holes * internal::kPageVersionOverhead > most / 4) {
+  if (beside_bytes + holes * internal::kPageVersionOverhead > most / 4) {
     TIDEMARK_RETURN_IF_ERROR(WriteHoleBatches());
   }
   payload_.clear();
@@ -186,28 +181,71 @@ Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
     EncodeHole(page, &prepared_hash_);
     return OkStatus();
   }));
-  // The frame, and before it what brings its timeline into being.
-  constexpr size_t kOthers = 4096;
-  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(payload_.size() + kOthers, 3));
+  encoded_ = true;
   return OkStatus();
+}
+
+size_t Transaction::Impl::EncodedBytes() const {
+  // The frame's fields, and before the frame what brings its timeline into being.
+  constexpr size_t kOthers = 4096;
+  return payload_.size() + kOthers;
+}
+
+Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
+  CHECK(active_);
+  TIDEMARK_RETURN_IF_ERROR(store_.queue().broken());
+  if (reservation_.held()) return OkStatus();
+  if (!has_changes()) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(store_.checkpointer().Throttle());
+  TIDEMARK_RETURN_IF_ERROR(Encode(pre_images, 0));
+  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(EncodedBytes(), kMostRecords));
+  return OkStatus();
+}
+
+void Transaction::Impl::Unprepare() {
+  encoded_ = false;
+  reservation_.Release();
 }
 
 // ---- committing --------------------------------------------------------------------------------
 
+bool Transaction::Impl::ChangesNothing() const {
+  return changes_.empty() && batched_ == nullptr && !rewrite_ && page_count_ == base_.page_count &&
+         kept_ == base_.page_count;
+}
+
 Result<CommitInfo> Transaction::Impl::Publish(AfterPublish after) {
   CHECK(active_);
   TIDEMARK_RETURN_IF_ERROR(store_.queue().broken());
-  if (!reservation_.held()) {
-    CHECK(!has_changes());  // Prepare comes first
-    Rollback();             // another page size, without a page, is no change and must not stay
-    return base_;
-  }
-  const bool nothing = changes_.empty() && batched_ == nullptr && !rewrite_ &&
-                       page_count_ == base_.page_count && kept_ == base_.page_count;
-  if (nothing) {
+  // Prepare comes first. Without changes, another page size must not stay: it is no change.
+  CHECK(reservation_.held() || !has_changes());
+  if (!reservation_.held() || ChangesNothing()) {
     Rollback();
     return base_;
   }
+  Impl* const self = this;
+  TIDEMARK_RETURN_IF_ERROR(PublishAll({&self, 1}, std::move(reservation_), after));
+  return base_;
+}
+
+Status Transaction::Impl::PublishAll(std::span<Impl* const> transactions,
+                                     CommitQueue::Reservation reservation, AfterPublish after) {
+  CommitQueue& queue = transactions.front()->store_.queue();
+  Lsn first;
+  {
+    CommitQueue::Scope scope(queue, std::move(reservation));
+    TIDEMARK_RETURN_IF_ERROR(scope.status());
+    first = scope.next_lsn();
+    if (after == AfterPublish::kWait) scope.LeaveFlusherAsleep();
+    for (Impl* transaction : transactions) transaction->Append(scope);
+  }
+  for (Impl* transaction : transactions) transaction->Install();
+  queue.FinishPublish(first);
+  for (Impl* transaction : transactions) transaction->Installed();
+  return OkStatus();
+}
+
+void Transaction::Impl::Append(CommitQueue::Scope& scope) {
   internal::FrameFields frame;
   frame.page_size = page_size_;
   frame.page_count = page_count_;
@@ -219,101 +257,95 @@ Result<CommitInfo> Transaction::Impl::Publish(AfterPublish after) {
     frame.batch_bytes = batched_->bytes();
     frame.last_batch = batched_->last();
   }
-
   const bool is_new = timeline_ == nullptr;
-  bool new_namespace = false;
-  internal::TimelineRow row;
-  CommitQueue::Appended appended;
-  Lsn first;
-  {
-    CommitQueue::Scope scope(store_.queue(), std::move(reservation_));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    first = scope.next_lsn();
-    if (after == AfterPublish::kWait) scope.LeaveFlusherAsleep();
-    if (is_new && state_->ns->id == 0) {
-      fields_.clear();
-      internal::EncodeNamespace({.name = state_->ns->name, .unique_key = state_->ns->name},
-                                fields_);
-      const TimelineId number(scope.next_lsn().value);
-      scope.Append(internal::RecordKind::kNamespace, number, fields_, {},
-                   internal::NamespaceTag(state_->ns->name));
-      state_->ns->id = number.value;
-      new_namespace = true;
-    }
-    if (is_new || rewrite_) {
-      fields_.clear();
-      row.kind = is_new ? internal::TimelineKind::kCreate : internal::TimelineKind::kRewrite;
-      row.namespace_id = state_->ns->id;
-      row.object = state_->id;
-      auto kind = internal::RecordKind::kObject;
-      if (is_new) {
-        internal::EncodeObject(
-            {.namespace_id = state_->ns->id, .id = state_->id, .name = state_->name}, fields_);
-      } else {
-        kind = internal::RecordKind::kTimeline;
-        internal::EncodeTimeline({.operation = format::TimelineOperation::kRewrite,
-                                  .object = state_->id,
-                                  .ended = timeline_->id(),
-                                  .parent = timeline_->id(),
-                                  .parent_lsn = base_.lsn,
-                                  .page_size = page_size_,
-                                  .page_count = 0,
-                                  .state_hash = 0,
-                                  .from = {},
-                                  .to = {}},
-                                 fields_);
-      }
-      row.id = TimelineId(scope.next_lsn().value);
-      // As in Object::Restore: the directory names the timeline that a rewrite ends.
-      row.location = scope
-                         .Append(kind, is_new ? row.id : timeline_->id(), fields_, {},
-                                 is_new ? ObjectTag(state_->id) : 0)
-                         .location;
-      frame.timeline = row.id;
-    } else {
-      frame.timeline = timeline_->id();
-    }
+  appended_ = {};
+  if (is_new && state_->ns->id == 0) {
     fields_.clear();
-    internal::EncodeFrame(frame, fields_);
-    appended = scope.Append(internal::RecordKind::kFrame, frame.timeline, fields_, payload_);
+    internal::EncodeNamespace({.name = state_->ns->name, .unique_key = state_->ns->name}, fields_);
+    const TimelineId number(scope.next_lsn().value);
+    scope.Append(internal::RecordKind::kNamespace, number, fields_, {},
+                 internal::NamespaceTag(state_->ns->name));
+    state_->ns->id = number.value;
+    appended_.new_namespace = true;
   }
-
-  if (new_namespace) store_.AddNamespace(state_->ns);
-  std::shared_ptr<Timeline> timeline = timeline_;
-  if (row.id.valid()) {
-    timeline = store_.AddTimeline(row, nullptr);
+  if (is_new || rewrite_) {
+    internal::TimelineRow& row = appended_.timeline;
+    fields_.clear();
+    row.kind = is_new ? internal::TimelineKind::kCreate : internal::TimelineKind::kRewrite;
+    row.namespace_id = state_->ns->id;
+    row.object = state_->id;
+    auto kind = internal::RecordKind::kObject;
     if (is_new) {
-      std::lock_guard lock(state_->mutex);
-      state_->created = Lsn(row.id.value);
+      internal::EncodeObject(
+          {.namespace_id = state_->ns->id, .id = state_->id, .name = state_->name}, fields_);
+    } else {
+      kind = internal::RecordKind::kTimeline;
+      internal::EncodeTimeline({.operation = format::TimelineOperation::kRewrite,
+                                .object = state_->id,
+                                .ended = timeline_->id(),
+                                .parent = timeline_->id(),
+                                .parent_lsn = base_.lsn,
+                                .page_size = page_size_,
+                                .page_count = 0,
+                                .state_hash = 0,
+                                .from = {},
+                                .to = {}},
+                               fields_);
     }
+    row.id = TimelineId(scope.next_lsn().value);
+    // As in Object::Restore: the directory names the timeline that a rewrite ends.
+    row.location = scope
+                       .Append(kind, is_new ? row.id : timeline_->id(), fields_, {},
+                               is_new ? ObjectTag(state_->id) : 0)
+                       .location;
+    frame.timeline = row.id;
+  } else {
+    frame.timeline = timeline_->id();
   }
+  fields_.clear();
+  internal::EncodeFrame(frame, fields_);
+  const CommitQueue::Appended appended =
+      scope.Append(internal::RecordKind::kFrame, frame.timeline, fields_, payload_);
   for (PageChange& change : changes_) {
     change.version.lsn = appended.lsn;
     change.version.location = {appended.payload.segment,
                                appended.payload.offset + change.version.location.offset};
   }
-  internal::RecentCommit commit;
-  commit.location = appended.location;
-  commit.info = {.lsn = appended.lsn,
-                 .timeline = frame.timeline,
-                 .epoch = appended.epoch,
-                 .kind = CommitKind::kCommit,
-                 .time = appended.time,
-                 .page_size = page_size_,
-                 .page_count = page_count_,
-                 .state_hash = prepared_hash_,
-                 .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
-                 .log_bytes = appended.length + frame.batch_bytes,
-                 .restored_from = Lsn()};
-  const bool is_large = batched_ != nullptr;
-  store_.PublishCommit(state_, timeline, commit, changes_, std::move(batched_));
-  if (is_large) store_.checkpointer().NoteLargeCommit(appended.lsn);
-  store_.queue().FinishPublish(first);
+  appended_.commit.location = appended.location;
+  appended_.commit.info = {
+      .lsn = appended.lsn,
+      .timeline = frame.timeline,
+      .epoch = appended.epoch,
+      .kind = CommitKind::kCommit,
+      .time = appended.time,
+      .page_size = page_size_,
+      .page_count = page_count_,
+      .state_hash = prepared_hash_,
+      .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
+      .log_bytes = appended.length + frame.batch_bytes,
+      .restored_from = Lsn()};
+}
+
+void Transaction::Impl::Install() {
+  const bool is_new = timeline_ == nullptr;
+  if (appended_.new_namespace) store_.AddNamespace(state_->ns);
+  if (appended_.timeline.id.valid()) {
+    timeline_ = store_.AddTimeline(appended_.timeline, nullptr);
+    if (is_new) {
+      std::lock_guard lock(state_->mutex);
+      state_->created = Lsn(appended_.timeline.id.value);
+    }
+  }
+  appended_.is_large = batched_ != nullptr;
+  store_.PublishCommit(state_, timeline_, appended_.commit, changes_, std::move(batched_));
+  if (appended_.is_large) store_.checkpointer().NoteLargeCommit(appended_.commit.info.lsn);
+}
+
+void Transaction::Impl::Installed() {
   // Its group may have been written before the note.
-  if (is_large) store_.checkpointer().AfterGroup(false);
+  if (appended_.is_large) store_.checkpointer().AfterGroup(false);
   store_.commits.fetch_add(1, std::memory_order_relaxed);
-  Stand(commit.info, std::move(timeline));
-  return commit.info;
+  Stand(appended_.commit.info, std::move(timeline_));
 }
 
 }  // namespace tidemark

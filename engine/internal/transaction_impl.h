@@ -39,6 +39,18 @@ class Transaction::Impl {
   Result<CommitInfo> Publish(AfterPublish after);
   void Rollback();
 
+  // What Prepare and Publish are made of, for one transaction or a set of them. Encode leaves the
+  // page versions in memory, and makes batches of them when they and `beside_bytes` would outgrow a
+  // group. The set of encoded ones needs a reservation of EncodedBytes and kMostRecords for each.
+  static constexpr size_t kMostRecords = 3;
+  Status Encode(PreImageSource* pre_images, size_t beside_bytes);
+  size_t EncodedBytes() const;
+  bool encoded() const { return encoded_; }
+  bool ChangesNothing() const;
+  static Status PublishAll(std::span<Impl* const> transactions,
+                           internal::CommitQueue::Reservation reservation, AfterPublish after);
+  internal::StoreImpl& store() const { return store_; }
+
   bool active() const { return active_; }
   const CommitInfo& base() const { return base_; }
   uint32_t page_size() const { return page_size_; }
@@ -66,6 +78,11 @@ class Transaction::Impl {
   Status AppendBatch(uint64_t state_hash);
   Status DropPagesAbove(uint32_t count);
   void ForgetBatches();
+  void Unprepare();
+  // The steps of PublishAll: under the queue's lock, outside it, and when the queue knows of that.
+  void Append(internal::CommitQueue::Scope& scope);
+  void Install();
+  void Installed();
   void Stand(const CommitInfo& base, std::shared_ptr<internal::Timeline> timeline);
 
   const std::shared_ptr<Object> object_;
@@ -87,10 +104,18 @@ class Transaction::Impl {
   std::shared_ptr<internal::BatchedPages> batched_;  // null without batches
 
   // Of Prepare, for Publish.
-  internal::CommitQueue::Reservation reservation_;
+  bool encoded_ = false;
+  internal::CommitQueue::Reservation reservation_;  // not if it is one of a set
   uint64_t prepared_hash_ = 0;
   internal::Buffer payload_;
   std::vector<internal::PageChange> changes_;  // locations relative to the payload until published
+  // Of Append, for Install.
+  struct {
+    bool new_namespace = false;
+    bool is_large = false;
+    internal::TimelineRow timeline;  // without a number: the commit begins none
+    internal::RecentCommit commit;
+  } appended_;
   internal::Buffer patch_;
   internal::Buffer page_;
   internal::Buffer fields_;
