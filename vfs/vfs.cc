@@ -2,18 +2,20 @@
 //
 //   main database            MainFile on an object of an attached store (internal/main_file.h)
 //   its rollback journal     in that MainFile's memory
-//   super-journal            a memory file: nothing needs it after a crash
+//   super-journal            a memory file: nothing needs it after a crash. Deleting it commits the
+//                            objects that it names (internal/commit_set.h)
 //   temporary files          the default VFS, as they are
 //   WAL                      refused
 //
 // Journals and logs never outlive their connection, so xAccess finds none and xDelete has nothing
-// to do. Any thread may call.
+// else to do. Any thread may call.
 
 #include "vfs/vfs.h"
 
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -21,6 +23,7 @@
 #include <utility>
 
 #include "engine/bookmark.h"
+#include "vfs/internal/commit_set.h"
 #include "vfs/internal/database_name.h"
 #include "vfs/internal/main_file.h"
 #include "vfs/internal/memory_file.h"
@@ -104,11 +107,25 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags,
   return SQLITE_CANTOPEN;
 }
 
-int Delete(sqlite3_vfs*, const char*, int) noexcept { return SQLITE_OK; }
+// To delete a super-journal is to commit the transaction over several databases that it names.
+int Delete(sqlite3_vfs*, const char* path, int) noexcept try {
+  const std::shared_ptr<CommitSet> set = CommitSet::Find(path);
+  if (set == nullptr) return SQLITE_OK;
+  const Status status = set->Publish();
+  if (status.ok()) return SQLITE_OK;
+  const int code = SqliteCode(status, FileOperation::kPublish);
+  sqlite3_log(code, "tidemark: %s", status.ToString().c_str());
+  return code;
+} catch (const std::bad_alloc&) {
+  return SQLITE_IOERR_NOMEM;
+}
 
-int Access(sqlite3_vfs*, const char*, int, int* out) noexcept {
-  *out = 0;
+// SQLite asks whether the name that it has drawn for a super-journal is in use.
+int Access(sqlite3_vfs*, const char* path, int, int* out) noexcept try {
+  *out = CommitSet::Find(path) != nullptr ? 1 : 0;
   return SQLITE_OK;
+} catch (const std::bad_alloc&) {
+  return SQLITE_IOERR_NOMEM;
 }
 
 int FullPathname(sqlite3_vfs*, const char* path, int size, char* out) noexcept try {

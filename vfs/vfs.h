@@ -11,7 +11,9 @@
 //   * Readers never block the writer, nor it them. A transaction that has read, and then writes
 //     after someone else's commit, gets SQLITE_BUSY_SNAPSHOT: roll back and retry.
 //   * A connection that sets locking_mode=EXCLUSIVE by itself keeps the snapshot it first reads.
-//   * A transaction over several attached objects commits each of them by itself.
+//   * A transaction over several attached objects of a store commits all of them or none. Not so
+//     with a main database in memory or of another VFS, with synchronous=OFF or with
+//     journal_mode=MEMORY: then, as in SQLite itself, each commits by itself.
 //   * A file named in ATTACH or VACUUM INTO is an object too; a plain file is file:PATH?vfs=unix.
 
 #ifndef TIDEMARK_VFS_VFS_H_

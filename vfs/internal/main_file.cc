@@ -43,10 +43,15 @@ void MainFile::DropStaged() {
     lock_.transaction().Rollback();
     header_loaded_ = false;
   }
+  Unprepare();
   staged_ = false;
-  prepared_ = false;
   page_one_staged_ = false;
   odd_size_.reset();
+}
+
+void MainFile::Unprepare() noexcept {
+  prepared_ = false;
+  if (set_ != nullptr) std::exchange(set_, nullptr)->Remove(this);
 }
 
 void MainFile::NoteRollback() {
@@ -218,7 +223,7 @@ Status MainFile::StagePage(PageNo page_no, const std::byte* page) {
     TIDEMARK_RETURN_IF_ERROR(transaction.ReadPage(page_no, compare_buffer_));
     if (std::equal(stored.begin(), stored.end(), compare_buffer_.begin())) return OkStatus();
   }
-  prepared_ = false;
+  Unprepare();
   staged_ = true;
   TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(page_no, stored));
   if (page_no.value == 1) {
@@ -243,7 +248,7 @@ int MainFile::Truncate(int64_t size) {
   const int64_t page_size = transaction.page_size();
   if (page_size == 0) return SQLITE_OK;  // nothing there to cut
   const auto page_count = static_cast<uint32_t>((size + page_size - 1) / page_size);
-  prepared_ = false;
+  Unprepare();
   staged_ = true;
   if (Status status = transaction.SetPageCount(page_count); !status.ok()) {
     return Fail(status, FileOperation::kTruncate);
@@ -309,7 +314,7 @@ std::span<const std::byte> MainFile::PreImage(PageNo page_no) {
   return page_one_buffer_;
 }
 
-Status MainFile::Prepare() {
+Status MainFile::Prepare(const char* super_journal) {
   Transaction& transaction = lock_.transaction();
   if (page_one_staged_) {
     const uint32_t page_size = DeclaredPageSize(header_.data());
@@ -317,19 +322,35 @@ Status MainFile::Prepare() {
       TIDEMARK_RETURN_IF_ERROR(Repaginate(transaction, page_size, Size()));
       odd_size_.reset();
     }
+    // A set commits before SQLite cuts off the end of a database that has shrunk.
+    const uint32_t page_count = DeclaredPageCount(header_.data());
+    if (super_journal != nullptr && page_count != 0 && page_count < transaction.page_count()) {
+      TIDEMARK_RETURN_IF_ERROR(transaction.SetPageCount(page_count));
+    }
   }
-  TIDEMARK_RETURN_IF_ERROR(transaction.Prepare(this));
+  if (super_journal != nullptr) {
+    TIDEMARK_RETURN_IF_ERROR(CommitSet::Of(super_journal)->Prepare(this));
+  } else {
+    TIDEMARK_RETURN_IF_ERROR(transaction.Prepare(this));
+  }
   prepared_ = true;
   return OkStatus();
 }
 
-int MainFile::Sync() {
+void MainFile::Left() noexcept {
+  set_ = nullptr;
+  prepared_ = false;
+}
+
+int MainFile::Sync(const char* super_journal) {
   NoteRollback();
   if (!staged_) {
     failed_ = false;  // this ends the rollback
     return SQLITE_OK;
   }
-  if (Status status = Prepare(); !status.ok()) return Fail(status, FileOperation::kPrepare);
+  if (Status status = Prepare(super_journal); !status.ok()) {
+    return Fail(status, FileOperation::kPrepare);
+  }
   return SQLITE_OK;
 }
 
@@ -340,12 +361,23 @@ int MainFile::CommitPhaseTwo() {
                 FileOperation::kPublish);
   }
   if (!staged_) return SQLITE_OK;
-  Status status = prepared_ ? OkStatus() : Prepare();
-  if (!status.ok()) return Fail(status, FileOperation::kPublish);
+  const Status status = set_ != nullptr ? std::shared_ptr(set_)->Publish() : Publish();
+  return status.ok() ? SQLITE_OK : Fail(status, FileOperation::kPublish);
+}
+
+Status MainFile::Publish() {
+  if (!prepared_) TIDEMARK_RETURN_IF_ERROR(Prepare(nullptr));
   const Lsn before = lock_.commit().lsn;
-  Result<CommitInfo> commit = lock_.transaction().Publish(
-      waits_for_durability_ ? Transaction::AfterPublish::kWait : Transaction::AfterPublish::kGoOn);
-  if (!commit.ok()) return Fail(commit.status(), FileOperation::kPublish);
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const CommitInfo commit,
+      lock_.transaction().Publish(waits_for_durability_ ? Transaction::AfterPublish::kWait
+                                                        : Transaction::AfterPublish::kGoOn));
+  NotePublished();
+  if (!waits_for_durability_ || commit.lsn == before) return OkStatus();
+  return store_->WaitDurable(commit.lsn);
+}
+
+void MainFile::NotePublished() noexcept {
   if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
     counter_ = staged_counter_;
     if (page_one_altered_) ++counter_;  // SQLite must read it anew
@@ -356,11 +388,6 @@ int MainFile::CommitPhaseTwo() {
   page_one_staged_ = false;
   odd_size_.reset();
   failed_ = false;
-  if (waits_for_durability_ && commit->lsn != before) {
-    status = store_->WaitDurable(commit->lsn);
-    if (!status.ok()) return Fail(status, FileOperation::kPublish);
-  }
-  return SQLITE_OK;
 }
 
 }  // namespace tidemark::internal

@@ -6,11 +6,14 @@
 //   journal writes           pre-images, private to the connection (memory_file.h)
 //   xWrite, xTruncate        staged in an engine::Transaction; cache spills come early, may come
 //                            again, and are read back before the commit
-//   SQLITE_FCNTL_SYNC        *prepares*: encodes, reserves space; can still fail cleanly. Also
-//   comes
-//                            at the end of a rollback, so it is no commit
+//   SQLITE_FCNTL_SYNC        *prepares*: encodes, reserves space; can still fail cleanly. Comes
+//   also
+//                            at the end of a rollback, so it is no commit. With the name of a
+//                            super-journal: joins the CommitSet that commits several objects
 //   xSync                    nothing to do (and it does not come with synchronous=OFF)
 //   journal finalised        from here on SQLite cannot roll back
+//   (super-journal deleted)  the CommitSet publishes: the commit of a transaction over several
+//                            databases; for each of them the rest follows, and finds nothing to do
 //   xTruncate                if the database shrinks: undoes the preparation
 //   SQLITE_FCNTL_COMMIT_PHASETWO   *publishes*, and waits for durability if asked to: the commit.
 //                            A rollback never calls it. Prepares again if need be. Only SQLITE_FULL
@@ -60,6 +63,7 @@
 #include "engine/snapshot.h"
 #include "engine/store.h"
 #include "engine/transaction.h"
+#include "vfs/internal/commit_set.h"
 #include "vfs/internal/file_lock.h"
 #include "vfs/internal/memory_file.h"
 #include "vfs/internal/page_one.h"
@@ -73,6 +77,7 @@ class MainFile final : private PreImageSource {
   MainFile(Store* store, std::shared_ptr<Object> object, bool read_only);
   // To a commit of its past, read-only.
   MainFile(Store* store, std::shared_ptr<Object> object, Snapshot past);
+  ~MainFile() override { Unprepare(); }
 
   // Takes the first snapshot: SQLite reads the header before it locks anything.
   Status Open();
@@ -88,15 +93,26 @@ class MainFile final : private PreImageSource {
   int64_t Size();
   int Lock(int level);
   int Unlock(int level) noexcept;
-  int Sync();            // SQLITE_FCNTL_SYNC
+  // SQLITE_FCNTL_SYNC; with a name if the transaction is one over several databases.
+  int Sync(const char* super_journal);
   int CommitPhaseTwo();  // SQLITE_FCNTL_COMMIT_PHASETWO
 
   bool read_only() const { return read_only_; }
   bool writing() const { return lock_.writing(); }
   const Object& object() const { return lock_.object(); }
   JournalFile& journal() { return journal_; }
+  bool waits_for_durability() const { return waits_for_durability_; }
   void set_waits_for_durability(bool waits) { waits_for_durability_ = waits; }
   ErrorRecord& errors() { return errors_; }
+
+  // For the CommitSet that this file is in while a transaction over several objects commits.
+  Store* store() const { return store_; }
+  Transaction& transaction() { return lock_.transaction(); }
+  PreImageSource& pre_images() { return *this; }
+  void Joined(std::shared_ptr<CommitSet> set) { set_ = std::move(set); }
+  void Left() noexcept;
+  // What was staged is the object's latest commit.
+  void NotePublished() noexcept;
 
  private:
   std::span<const std::byte> PreImage(PageNo page_no) override;
@@ -117,7 +133,10 @@ class MainFile final : private PreImageSource {
   Status LoadHeader();
   Status WriteRange(const std::byte* data, int64_t amount, int64_t offset);
   Status StagePage(PageNo page_no, const std::byte* page);
-  Status Prepare();
+  // Before more is staged.
+  void Unprepare() noexcept;
+  Status Prepare(const char* super_journal);
+  Status Publish();
 
   Store* const store_;
   const bool read_only_;
@@ -139,6 +158,7 @@ class MainFile final : private PreImageSource {
   // What is staged in the transaction.
   bool staged_ = false;
   bool prepared_ = false;
+  std::shared_ptr<CommitSet> set_;  // if prepared in one
   bool page_one_staged_ = false;
   uint32_t staged_counter_ = 0;    // what SQLite wrote in the staged page 1
   bool page_one_altered_ = false;  // the staged page 1 is not quite what SQLite has in its cache

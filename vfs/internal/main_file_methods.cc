@@ -96,8 +96,8 @@ int FileControl(sqlite3_file* file, int operation, void* argument) noexcept {
   switch (operation) {
     case SQLITE_FCNTL_SYNC:
       // `argument` names the super-journal of a transaction over several databases, or is null.
-      // For now each object commits by itself either way.
-      return Guarded(file, [](MainFile& main) { return main.Sync(); });
+      return Guarded(file,
+                     [&](MainFile& main) { return main.Sync(static_cast<const char*>(argument)); });
     case SQLITE_FCNTL_COMMIT_PHASETWO:
       return Guarded(file, [](MainFile& main) { return main.CommitPhaseTwo(); });
     case SQLITE_FCNTL_PRAGMA: return Pragma(Handle(file), static_cast<char**>(argument));

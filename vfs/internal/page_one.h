@@ -20,6 +20,7 @@ inline constexpr size_t kPageSizeOffset = 16;
 inline constexpr size_t kWriteVersionOffset = 18;  // 2 asks for a write-ahead log
 inline constexpr size_t kReadVersionOffset = 19;
 inline constexpr size_t kChangeCounterOffset = 24;
+inline constexpr size_t kPageCountOffset = 28;
 inline constexpr size_t kSchemaCookieOffset = 40;
 inline constexpr size_t kVersionValidForOffset = 92;
 
@@ -66,6 +67,11 @@ inline bool ClearWalVersions(std::byte* header) {
     changed = true;
   }
   return changed;
+}
+
+// The size of the database in pages that the header names, or 0 if it names none.
+inline uint32_t DeclaredPageCount(const std::byte* header) {
+  return LoadBigEndian32(header + kPageCountOffset);
 }
 
 // The page size that the header names, or 0 if it names none.
