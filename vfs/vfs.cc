@@ -2,8 +2,9 @@
 //
 //   main database            MainFile on an object of an attached store (internal/main_file.h)
 //   its rollback journal     in that MainFile's memory
-//   super-journal            a memory file: nothing needs it after a crash. Deleting it commits the
-//                            objects that it names (internal/commit_set.h)
+//   super-journal            a name only (internal/super_journal.h). Deleting it commits the
+//   objects
+//                            of its transaction (internal/commit_set.h)
 //   temporary files          the default VFS, as they are
 //   WAL                      refused
 //
@@ -30,6 +31,7 @@
 #include "vfs/internal/probe.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/internal/store_registry.h"
+#include "vfs/internal/super_journal.h"
 
 namespace tidemark {
 namespace internal {
@@ -102,7 +104,10 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags,
   if ((flags & SQLITE_OPEN_MAIN_DB) != 0) return OpenDatabase(path, handle, flags, out_flags);
   if (out_flags != nullptr) *out_flags = flags;
   if ((flags & SQLITE_OPEN_MAIN_JOURNAL) != 0) return OpenJournal(path, handle);
-  if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0) return OpenMemoryHandle(handle);
+  if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0) {
+    OpenSuperJournalHandle(handle);
+    return SQLITE_OK;
+  }
   handle->pMethods = nullptr;  // SQLITE_OPEN_WAL: the store has a log of its own
   return SQLITE_CANTOPEN;
 }
@@ -187,7 +192,8 @@ Status Register() {
   static sqlite3_vfs vfs;  // SQLite keeps the pointer
   sqlite3_vfs* base = sqlite3_vfs_find(nullptr);
   vfs.iVersion = base->iVersion >= 2 ? 2 : 1;
-  vfs.szOsFile = std::max({base->szOsFile, MainHandleSize(), MemoryHandleSize()});
+  vfs.szOsFile =
+      std::max({base->szOsFile, MainHandleSize(), MemoryHandleSize(), SuperJournalHandleSize()});
   vfs.mxPathname = kMaxPathname;
   vfs.zName = kVfsName;
   vfs.pAppData = base;

@@ -13,7 +13,8 @@
 //   * A connection that sets locking_mode=EXCLUSIVE by itself keeps the snapshot it first reads.
 //   * A transaction over several attached objects of a store commits all of them or none. Not so
 //     with a main database in memory or of another VFS, with synchronous=OFF or with
-//     journal_mode=MEMORY: then, as in SQLite itself, each commits by itself.
+//     journal_mode=MEMORY: then, as in SQLite itself, each commits by itself. One that changes a
+//     file of another VFS too is refused (SQLITE_PERM) unless that file is the main database.
 //   * A file named in ATTACH or VACUUM INTO is an object too; a plain file is file:PATH?vfs=unix.
 
 #ifndef TIDEMARK_VFS_VFS_H_

@@ -149,6 +149,20 @@ TEST_F(AttachTest, TwoStores) {
   EXPECT_OK(other->Close());
 }
 
+// Goal: a plain file cannot share a transaction with objects while an object is the main database:
+// its journal would name a super-journal that is in no file system, and after a crash SQLite would
+// let a half-written file stand. Reading it is fine, and so is changing each by itself.
+TEST_F(AttachTest, PlainFilesAreRefused) {
+  Database db = OpenThree();
+  Exec(db, "ATTACH 'file:" + directory_.path() + "/plain.db?vfs=unix' AS plain");
+  Exec(db, "CREATE TABLE plain.p(x); INSERT INTO plain.p VALUES(8)");
+  EXPECT_EQ(Try(db, "BEGIN; UPDATE t SET x = 1; UPDATE plain.p SET x = 1; COMMIT"), SQLITE_PERM);
+  EXPECT_EQ(Query(db, "SELECT x FROM t; SELECT x FROM plain.p"), "0\n8");
+  Exec(db, "BEGIN; UPDATE t SET x = (SELECT x FROM plain.p); UPDATE b.t SET x = 9; COMMIT");
+  Exec(db, "UPDATE plain.p SET x = (SELECT x FROM b.t)");
+  EXPECT_EQ(Query(db, "SELECT x FROM t; SELECT x FROM b.t; SELECT x FROM plain.p"), "8\n9\n9");
+}
+
 // Goal: a past point attaches beside the present and joins with it.
 TEST_F(AttachTest, ThePastBesideThePresent) {
   Database db = OpenThree();

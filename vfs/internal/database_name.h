@@ -30,6 +30,8 @@ struct DatabaseName {
   bool operator==(const DatabaseName&) const = default;
 
   std::string FullPathname() const;
+  // True for those, and for their journals' names; the default VFS makes no path with "//" in it.
+  static bool IsFullPathname(std::string_view path) { return path.find("//") != path.npos; }
   // A URI for sqlite3_open_v2.
   std::string Uri() const;
 
