@@ -228,6 +228,7 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit) cons
 // ---- and back ----------------------------------------------------------------------------------
 
 Result<RestoreInfo> Object::PlanRestore(const Point& to) const {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   RestoreInfo info;
   info.from = head();
   if (info.from.kind == CommitKind::kNone) {

@@ -22,7 +22,13 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
 
 Store::Store(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
-Status Store::Close() { return impl_->Close(); }
+Status Store::Close() {
+  if (impl_->released()) return OkStatus();
+  const Status status = impl_->Finish();
+  stats_at_close_ = Stats();
+  impl_->Release();
+  return status;
+}
 const std::string& Store::directory() const { return impl_->directory(); }
 const StoreOptions& Store::options() const { return impl_->options(); }
 
@@ -148,10 +154,12 @@ Status Store::Checkpoint() {
   return impl_->checkpointer().Run();
 }
 Status Store::PrepareSegment() {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   return impl_->segments().PrepareSpare(internal::SpareBlocks::kWritten);
 }
 
 StoreStats Store::Stats() const {
+  if (impl_->released()) return stats_at_close_;
   StoreStats stats;
   char id[17];
   std::snprintf(id, sizeof(id), "%016llx", static_cast<unsigned long long>(impl_->store_id()));

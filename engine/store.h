@@ -95,7 +95,8 @@ struct VerifyReport {
 // then.
 using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
-// Any thread may call any method, except that Close() and the destructor must come last.
+// Any thread may call any method, except that no other call may be under way, on the store or on
+// what was made from it, when Close() or the destructor is called.
 class Store {
  public:
   // Makes an empty store in `directory`, which must be missing or empty.
@@ -114,6 +115,11 @@ class Store {
 
   // Writes and indexes everything, marks the log as cleanly closed and releases the directory.
   // Idempotent. Errors: kBroken and those of writing; the directory is released all the same.
+  //
+  // Objects, snapshots and transactions may be there still. Whatever they are asked that needs the
+  // directory, and so every method of the store that can fail, is kBroken from here on; what a
+  // transaction staged is lost with it, prepared or not. Stats() and durable_lsn() stay as they are
+  // at the close.
   Status Close();
 
   const std::string& directory() const;
@@ -157,6 +163,7 @@ class Store {
  private:
   explicit Store(std::unique_ptr<internal::StoreImpl> impl);
   std::unique_ptr<internal::StoreImpl> impl_;
+  StoreStats stats_at_close_;
 };
 
 }  // namespace tidemark

@@ -283,6 +283,15 @@ void CommitQueue::BreakLocked(const Status& cause) {
   is_broken_.store(true, std::memory_order_release);
 }
 
+void CommitQueue::Close(Status why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (broken_.ok()) broken_ = std::move(why);
+    is_broken_.store(true, std::memory_order_release);
+  }
+  progress_.notify_all();
+}
+
 Status CommitQueue::broken() const {
   if (!is_broken_.load(std::memory_order_acquire)) return OkStatus();
   std::lock_guard lock(mutex_);

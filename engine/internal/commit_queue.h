@@ -131,6 +131,8 @@ class CommitQueue {
   Lsn last_lsn() const;
   // OK, or what broke the store.
   Status broken() const;
+  // From here on the store is broken by `why`, if nothing broke it before.
+  void Close(Status why);
 
   // Everything up to here is durable and visible; the log goes on at `position`.
   CheckpointRow CutForCheckpoint();

@@ -24,6 +24,7 @@ Result<std::optional<PageVersion>> PageReader::FindRecent(const Timeline& timeli
 
 Result<std::optional<PageVersion>> PageReader::FindOwn(const Timeline& timeline, PageNo page,
                                                        Lsn lsn) const {
+  TIDEMARK_RETURN_IF_ERROR(queue_->broken());  // closed: there is no index
   TIDEMARK_ASSIGN_OR_RETURN(auto version, FindRecent(timeline, page, lsn));
   if (version) return version;
   return index_->FindPageVersion(timeline.id(), page, lsn);
@@ -42,6 +43,7 @@ Result<std::optional<PageVersion>> PageReader::Find(const Timeline& timeline, Pa
 
 Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
                              std::span<std::optional<PageVersion>> out) const {
+  TIDEMARK_RETURN_IF_ERROR(queue_->broken());  // closed: there is no index
   std::fill(out.begin(), out.end(), std::nullopt);
   std::vector<std::optional<PageVersion>> indexed(out.size());
   for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {

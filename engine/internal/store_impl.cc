@@ -200,27 +200,32 @@ StoreImpl::~StoreImpl() {
 }
 
 Status StoreImpl::Close() {
-  if (closed_) return OkStatus();
-  closed_ = true;
+  const Status status = Finish();
+  Release();
+  return status;
+}
+
+Status StoreImpl::Finish() {
   checkpointer_->Stop();
   queue_->Stop();
-  const auto finish = [this]() -> Status {
-    TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
-    TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
-    TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
-    Lsn lsn;
-    {
-      CommitQueue::Scope scope(*queue_, std::move(reservation));
-      TIDEMARK_RETURN_IF_ERROR(scope.status());
-      lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
-    }
-    queue_->FinishPublish(lsn);
-    return queue_->WaitDurable(lsn);
-  };
-  const Status status = finish();
+  TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
+  TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
+  Lsn lsn;
+  {
+    CommitQueue::Scope scope(*queue_, std::move(reservation));
+    TIDEMARK_RETURN_IF_ERROR(scope.status());
+    lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
+  }
+  queue_->FinishPublish(lsn);
+  return queue_->WaitDurable(lsn);
+}
+
+void StoreImpl::Release() {
+  // Handles may be in use still: none of them reaches the index or writes any more.
+  queue_->Close(Status(StatusCode::kBroken, "the store " + directory_ + " is closed: reopen it"));
   index_.reset();
   lock_.reset();
-  return status;
 }
 
 }  // namespace tidemark::internal

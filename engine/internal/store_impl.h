@@ -39,7 +39,13 @@ class StoreImpl {
   static Result<std::unique_ptr<StoreImpl>> Open(const std::string& directory,
                                                  const StoreOptions& options);
   ~StoreImpl();
+  // Finish, then Release: for what wants to look at the store in between.
   Status Close();
+  // Ends the threads, writes and indexes everything, and marks the log as cleanly closed.
+  Status Finish();
+  // Lets go of the directory. Every call that could need it fails from here on, with kBroken.
+  void Release();
+  bool released() const { return lock_ == nullptr; }
 
   const std::string& directory() const { return directory_; }
   const StoreOptions& options() const { return options_; }
@@ -138,7 +144,6 @@ class StoreImpl {
   std::unique_ptr<FileLock> lock_;
   uint64_t store_id_ = 0;
   uint32_t epoch_ = 0;
-  bool closed_ = false;
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<NamespaceState>, std::less<>> namespaces_;
