@@ -5,6 +5,7 @@
 namespace tidemark {
 
 using internal::CommitQueue;
+using internal::FoundCommit;
 using internal::ObjectState;
 using internal::StoreImpl;
 using internal::Timeline;
@@ -35,9 +36,10 @@ class WriteLock {
   std::shared_ptr<ObjectState> state_;
 };
 
-// A commit that a user may be given. Errors: kCorruption if it stands at or behind damage.
-Status CheckTrusted(const ObjectState& state, const Timeline& timeline, const CommitInfo& commit) {
-  return timeline.CheckTrusted(commit.lsn).WithContext("object " + state.DisplayName());
+// The commit with this LSN may be given to a user. Errors: kCorruption if it stands at or behind
+// damage.
+Status CheckTrusted(const ObjectState& state, const Timeline& timeline, Lsn lsn) {
+  return timeline.CheckTrusted(lsn).WithContext("object " + state.DisplayName());
 }
 
 Status NotYet(const ObjectState& state, Timestamp time) {
@@ -46,27 +48,29 @@ Status NotYet(const ObjectState& state, Timestamp time) {
 }
 
 // The last commit at or before `time`; kNone if the object did not exist then. Commit times rise
-// with LSNs, so this is a binary search over LSNs, each step one look-up.
-Result<CommitInfo> FindCommitAtTime(StoreImpl& store, const ObjectState& state, Timestamp time) {
+// with LSNs, so this is a binary search over LSNs, each step one look-up. A damaged one is found
+// from the earliest time on that it can have been made at.
+Result<FoundCommit> FindCommitAtTime(StoreImpl& store, const ObjectState& state, Timestamp time) {
   CommitInfo head;
   {
     std::lock_guard lock(state.mutex);
     head = state.head;
   }
-  if (head.kind == CommitKind::kNone || head.time <= time) return head;
+  if (head.kind == CommitKind::kNone || head.time <= time) return FoundCommit{.info = head};
   uint64_t high = head.lsn.value - 1;  // what is found lies in [low, high]
   uint64_t low = 0;
   TIDEMARK_ASSIGN_OR_RETURN(const auto after, store.index().FirstLsnAfter(time));
   if (after && after->value <= high) high = after->value;
-  CommitInfo found;
+  FoundCommit found;
   while (low <= high) {
     const uint64_t middle = low + (high - low) / 2;
-    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store.FindCommitAt(state, Lsn(middle)));
-    if (commit.kind == CommitKind::kNone || commit.time <= time) {
-      if (commit.kind != CommitKind::kNone) found = commit;
+    TIDEMARK_ASSIGN_OR_RETURN(FoundCommit commit, store.LocateCommitAt(state, Lsn(middle)));
+    const bool none = commit.info.kind == CommitKind::kNone;
+    if (none || commit.info.time <= time) {
+      if (!none) found = std::move(commit);
       low = middle + 1;
     } else {
-      high = commit.lsn.value - 1;
+      high = commit.info.lsn.value - 1;
     }
   }
   return found;
@@ -138,7 +142,9 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
   const Timestamp horizon =
       store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
   if (const auto* time = std::get_if<Timestamp>(&point)) {
-    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, FindCommitAtTime(*store_, *state_, *time));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found, FindCommitAtTime(*store_, *state_, *time));
+    TIDEMARK_RETURN_IF_ERROR(found.damage);
+    const CommitInfo& commit = found.info;
     // The commit behind the one found, or the first one at all, may have been made by then.
     const bool none = commit.kind == CommitKind::kNone;
     TimelineId id = commit.timeline;
@@ -150,7 +156,7 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
     const auto known = store_->FindTimeline(id);
     if (!known.ok()) return known.status().WithContext("object " + DisplayName());
     const auto& timeline = *known;
-    if (!none) TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
+    if (!none) TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit.lsn));
     if (const internal::TimelineDamage damage = timeline->damage();
         damage.lsn.valid() && damage.time <= *time) {
       return Status(StatusCode::kCorruption,
@@ -201,11 +207,11 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
             " has no commit with this LSN, epoch and state; compare it with `tidemark log`");
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
-  TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit));
+  TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit.lsn));
   if (commit.time < horizon) {
     // Still in reach if it was the state at the horizon.
-    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo oldest, FindCommitAtTime(*store_, *state_, horizon));
-    if (commit.lsn < oldest.lsn) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto oldest, FindCommitAtTime(*store_, *state_, horizon));
+    if (commit.lsn < oldest.info.lsn) {
       return Status(StatusCode::kExpired,
                     name + " has expired: it is of " + FormatTime(commit.time) +
                         " and was replaced before the horizon, " + FormatTime(horizon));

@@ -1,4 +1,4 @@
-// StoreImpl's tables: namespaces, objects, timelines and commits, found in memory or in the index.
+// StoreImpl's tables: namespaces, objects and timelines, found in memory or in the index.
 
 #include <algorithm>
 #include <optional>
@@ -80,29 +80,6 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
   return object;
 }
 
-Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
-  TIDEMARK_ASSIGN_OR_RETURN(object.timeline, FindTimelineLocked(row.timeline));
-  object.created = row.created;
-  object.indexed_commit_count = row.commit_count;
-  object.indexed_timeline = row.timeline;
-  TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
-  if (!commit) return OkStatus();
-  auto head = ReadCommit(*commit, row.timeline);
-  if (!head.ok()) {
-    if (head.status().code() != StatusCode::kCorruption) return head.status();
-    // The object opens, and says what is wrong when it is read or written; its past can be reached.
-    object.timeline->MarkDamaged({.lsn = commit->lsn, .location = commit->location, .time = {}});
-    object.head = {};
-    object.head.lsn = commit->lsn;
-    object.head.timeline = row.timeline;
-    object.head.kind = CommitKind::kCommit;
-  } else {
-    object.head = *head;
-  }
-  object.change_counter = static_cast<uint32_t>(object.head.lsn.value);
-  return OkStatus();
-}
-
 Result<std::shared_ptr<ObjectState>> StoreImpl::AdoptObject(uint64_t namespace_id,
                                                             const ObjectId& id,
                                                             std::string_view name) {
@@ -161,96 +138,6 @@ std::shared_ptr<Timeline> StoreImpl::AddTimeline(const TimelineRow& row,
   timelines_[row.id] = timeline;
   SweepLocked();
   return timeline;
-}
-
-Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineAt(const ObjectState& object, Lsn lsn) {
-  std::shared_ptr<Timeline> recent;
-  {
-    std::lock_guard lock(object.mutex);
-    if (object.timeline != nullptr && object.timeline->id().value <= lsn.value) {
-      return object.timeline;
-    }
-    for (const auto& timeline : object.recent_timelines) {
-      if (timeline->id().value <= lsn.value) recent = timeline;
-    }
-  }
-  TIDEMARK_ASSIGN_OR_RETURN(const auto indexed, index_->FindTimelineAt(object.id, lsn));
-  if (!indexed || (recent != nullptr && recent->id() >= *indexed)) return recent;
-  return FindTimeline(*indexed);
-}
-
-Result<CommitInfo> StoreImpl::FindCommitAt(const ObjectState& object, Lsn lsn) {
-  while (true) {
-    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, FindTimelineAt(object, lsn));
-    if (timeline == nullptr) return CommitInfo{};
-    if (const auto recent = timeline->FindRecentCommit(lsn)) return recent->info;
-    TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline->id(), lsn));
-    if (row) {
-      auto commit = ReadCommit(*row, timeline->id());
-      if (commit.ok()) return commit;
-      return commit.status().WithContext("object " + object.DisplayName());
-    }
-    lsn = Lsn(timeline->id().value - 1);  // nothing yet: what was before it
-  }
-}
-
-Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline) const {
-  const auto damaged = [&](const std::string& what) {
-    return Status(StatusCode::kCorruption, "the commit with LSN " + std::to_string(row.lsn.value) +
-                                               " (segment " + std::to_string(row.location.segment) +
-                                               ", offset " + std::to_string(row.location.offset) +
-                                               ") is damaged: " + what);
-  };
-  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments_->Get(row.location.segment));
-  Buffer bytes(192);
-  RecordView record;
-  ParseOutcome outcome = ParseOutcome::kShort;
-  for (int i = 0; i < 3 && outcome == ParseOutcome::kShort; ++i) {
-    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segment->file->ReadAt(row.location.offset, bytes));
-    outcome = ParseRecord(ConstBytes(bytes).first(got), segment->incarnation, record);
-    if (outcome != ParseOutcome::kShort) break;
-    if (record.length > (16u << 20)) return damaged("it is too long");
-    bytes.resize(std::max(bytes.size(), record.length));
-  }
-  if (outcome != ParseOutcome::kOk) return damaged("its header");
-  if (record.place.group_offset > row.location.offset) return damaged("its place");
-  format::GroupHeader header;
-  TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
-                            segment->file->ReadAt(row.location.offset - record.place.group_offset,
-                                                  std::as_writable_bytes(std::span(&header, 1))));
-  if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
-      record.place.lsn != row.lsn.value) {
-    return damaged("its group's header");
-  }
-
-  CommitInfo info;
-  info.lsn = row.lsn;
-  info.timeline = timeline;
-  info.epoch = header.epoch;
-  info.time = RecordTime(header, record.place);
-  info.log_bytes = record.length;
-  if (record.kind == RecordKind::kFrame) {
-    const auto fields = DecodeFrame(record.fields);
-    if (!fields || fields->timeline != timeline) return damaged("its fields");
-    info.kind = CommitKind::kCommit;
-    info.page_size = fields->page_size;
-    info.page_count = fields->page_count;
-    info.state_hash = fields->state_hash;
-    info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
-    info.log_bytes += fields->batch_bytes;
-  } else if (record.kind == RecordKind::kTimeline) {
-    const auto fields = DecodeTimeline(record.fields);
-    if (!fields) return damaged("its fields");
-    info.kind = CommitKind::kRestore;
-    info.page_size = fields->page_size;
-    info.page_count = fields->page_count;
-    info.state_hash = fields->state_hash;
-    const auto to = Bookmark::Parse(fields->to);
-    if (to.ok()) info.restored_from = to->lsn;
-  } else {
-    return damaged("it is of another kind");
-  }
-  return info;
 }
 
 // ---- what the index does not have yet ----------------------------------------------------------

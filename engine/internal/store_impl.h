@@ -33,6 +33,12 @@
 
 namespace tidemark::internal {
 
+// A commit as the log has it, or what is left of it.
+struct FoundCommit {
+  CommitInfo info{};  // damaged: its LSN and timeline only, and a time that it is not older than
+  Status damage{};    // kCorruption with LSN and place, if what the log says of it is not whole
+};
+
 class StoreImpl {
  public:
   static Status Create(const std::string& directory, const StoreOptions& options);
@@ -74,7 +80,8 @@ class StoreImpl {
   // The timeline of the object that was current at `lsn`; null if it did not exist then.
   Result<std::shared_ptr<Timeline>> FindTimelineAt(const ObjectState& object, Lsn lsn);
   // The latest commit of the object at or before `lsn`, on the timeline current then; kNone if
-  // none.
+  // none. Damage is part of the answer of the first, and an error of the second.
+  Result<FoundCommit> LocateCommitAt(const ObjectState& object, Lsn lsn);
   Result<CommitInfo> FindCommitAt(const ObjectState& object, Lsn lsn);
   // What the log says of a commit or restore that the index knows.
   Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline) const;
@@ -135,6 +142,9 @@ class StoreImpl {
                                                         const ObjectId& id, std::string_view name,
                                                         IfMissing if_missing);
   Status LoadHead(ObjectState& object, const ObjectRow& row);
+  // A time that a damaged commit in the index is not older than: no earlier than that of the
+  // object's whole commit before it.
+  Result<Timestamp> NotOlderThan(const ObjectId& object, CommitRow row) const;
   void SweepLocked();
 
   friend class Recovery;

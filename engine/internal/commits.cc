@@ -1,0 +1,203 @@
+// StoreImpl's look-ups of commits: which one an object had at an LSN, and what the log says of it.
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/bookmark.h"
+#include "engine/internal/commit_queue.h"
+#include "engine/internal/recovery.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+namespace {
+
+// The time of the nearest group's header before a commit's place in the log, empty if none is whole
+// there. LSNs are in order of time, so the commit is not older than any group that begins at or
+// before its LSN; another one can only have come there by a misdirected write.
+Result<std::optional<Timestamp>> GroupTimeBefore(Segments& segments, const CommitRow& row) {
+  const Location place = row.location;
+  constexpr uint32_t kMostGroupBytes = 2u << 20;
+  const auto segment = segments.Get(place.segment);
+  if (segment.status().code() == StatusCode::kCorruption) return std::optional<Timestamp>();
+  if (!segment.ok()) return segment.status();
+  const uint32_t begin =
+      std::max(format::kFirstGroupOffset, place.offset - std::min(place.offset, kMostGroupBytes)) /
+      uint32_t{format::kGroupAlignment} * uint32_t{format::kGroupAlignment};
+  Buffer bytes(place.offset - std::min(place.offset, begin));
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, (*segment)->file->ReadAt(begin, bytes));
+  for (size_t at = got / format::kGroupAlignment * format::kGroupAlignment;
+       at >= format::kGroupAlignment;) {
+    at -= format::kGroupAlignment;
+    format::GroupHeader header;
+    if (at + sizeof(header) > got) continue;
+    std::memcpy(&header, bytes.data() + at, sizeof(header));
+    if (IsGroupHeader(header, (*segment)->incarnation) && header.first_lsn <= row.lsn.value) {
+      return std::optional<Timestamp>(RecordTime(header, {}));
+    }
+  }
+  return std::optional<Timestamp>();
+}
+
+// Where a whole segment is gone, its commits are not gone through one by one.
+constexpr int kMostStepsBack = 100;
+
+}  // namespace
+
+Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
+  TIDEMARK_ASSIGN_OR_RETURN(object.timeline, FindTimelineLocked(row.timeline));
+  object.created = row.created;
+  object.indexed_commit_count = row.commit_count;
+  object.indexed_timeline = row.timeline;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
+  if (!commit) return OkStatus();
+  auto head = ReadCommit(*commit, row.timeline);
+  if (!head.ok()) {
+    if (head.status().code() != StatusCode::kCorruption) return head.status();
+    // The object opens, and says what is wrong when it is read or written; its past can be reached.
+    object.head = {};
+    TIDEMARK_ASSIGN_OR_RETURN(object.head.time, NotOlderThan(object.id, *commit));
+    object.timeline->MarkDamaged(
+        {.lsn = commit->lsn, .location = commit->location, .time = object.head.time});
+    object.head.lsn = commit->lsn;
+    object.head.timeline = row.timeline;
+    object.head.kind = CommitKind::kCommit;
+  } else {
+    object.head = *head;
+  }
+  object.change_counter = static_cast<uint32_t>(object.head.lsn.value);
+  return OkStatus();
+}
+
+Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineAt(const ObjectState& object, Lsn lsn) {
+  std::shared_ptr<Timeline> recent;
+  {
+    std::lock_guard lock(object.mutex);
+    if (object.timeline != nullptr && object.timeline->id().value <= lsn.value) {
+      return object.timeline;
+    }
+    for (const auto& timeline : object.recent_timelines) {
+      if (timeline->id().value <= lsn.value) recent = timeline;
+    }
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto indexed, index_->FindTimelineAt(object.id, lsn));
+  if (!indexed || (recent != nullptr && recent->id() >= *indexed)) return recent;
+  return FindTimeline(*indexed);
+}
+
+Result<FoundCommit> StoreImpl::LocateCommitAt(const ObjectState& object, Lsn lsn) {
+  while (true) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, FindTimelineAt(object, lsn));
+    if (timeline == nullptr) return FoundCommit{};
+    FoundCommit found;
+    if (const auto recent = timeline->FindRecentCommit(lsn)) {
+      found.info = recent->info;
+      return found;
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline->id(), lsn));
+    if (row) {
+      auto commit = ReadCommit(*row, timeline->id());
+      if (commit.ok()) {
+        found.info = *commit;
+      } else if (commit.status().code() == StatusCode::kCorruption) {
+        found.info.lsn = row->lsn;
+        found.info.timeline = timeline->id();
+        found.info.kind = CommitKind::kCommit;
+        TIDEMARK_ASSIGN_OR_RETURN(found.info.time, NotOlderThan(object.id, *row));
+        found.damage = commit.status().WithContext("object " + object.DisplayName());
+      } else {
+        return commit.status();
+      }
+      return found;
+    }
+    lsn = Lsn(timeline->id().value - 1);  // nothing yet: what was before it
+  }
+}
+
+Result<CommitInfo> StoreImpl::FindCommitAt(const ObjectState& object, Lsn lsn) {
+  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit found, LocateCommitAt(object, lsn));
+  TIDEMARK_RETURN_IF_ERROR(found.damage);
+  return found.info;
+}
+
+Result<Timestamp> StoreImpl::NotOlderThan(const ObjectId& object, CommitRow row) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto group, GroupTimeBefore(*segments_, row));
+  Timestamp bound = group.value_or(Timestamp());
+  // What the object's commit before it says may be more: they can share a group.
+  for (int steps = 0; steps < kMostStepsBack; ++steps) {
+    Lsn lsn(row.lsn.value - 1);
+    std::optional<CommitRow> before;
+    std::optional<TimelineId> timeline;
+    while (!before) {
+      TIDEMARK_ASSIGN_OR_RETURN(timeline, index_->FindTimelineAt(object, lsn));
+      if (!timeline) return bound;
+      TIDEMARK_ASSIGN_OR_RETURN(before, index_->FindCommit(*timeline, lsn));
+      lsn = Lsn(timeline->value - 1);
+    }
+    const auto commit = ReadCommit(*before, *timeline);
+    if (commit.ok()) return std::max(bound, commit->time);
+    if (commit.status().code() != StatusCode::kCorruption) return commit.status();
+    row = *before;
+  }
+  return bound;
+}
+
+Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline) const {
+  const auto damaged = [&](const std::string& what) {
+    return Status(StatusCode::kCorruption, "the commit with LSN " + std::to_string(row.lsn.value) +
+                                               " (segment " + std::to_string(row.location.segment) +
+                                               ", offset " + std::to_string(row.location.offset) +
+                                               ") is damaged: " + what);
+  };
+  TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments_->Get(row.location.segment));
+  Buffer bytes(192);
+  RecordView record;
+  ParseOutcome outcome = ParseOutcome::kShort;
+  for (int i = 0; i < 3 && outcome == ParseOutcome::kShort; ++i) {
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segment->file->ReadAt(row.location.offset, bytes));
+    outcome = ParseRecord(ConstBytes(bytes).first(got), segment->incarnation, record);
+    if (outcome != ParseOutcome::kShort) break;
+    if (record.length > (16u << 20)) return damaged("it is too long");
+    bytes.resize(std::max(bytes.size(), record.length));
+  }
+  if (outcome != ParseOutcome::kOk) return damaged("its header");
+  if (record.place.group_offset > row.location.offset) return damaged("its place");
+  format::GroupHeader header;
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
+                            segment->file->ReadAt(row.location.offset - record.place.group_offset,
+                                                  std::as_writable_bytes(std::span(&header, 1))));
+  if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
+      record.place.lsn != row.lsn.value) {
+    return damaged("its group's header");
+  }
+
+  CommitInfo info;
+  info.lsn = row.lsn;
+  info.timeline = timeline;
+  info.epoch = header.epoch;
+  info.time = RecordTime(header, record.place);
+  info.log_bytes = record.length;
+  if (record.kind == RecordKind::kFrame) {
+    const auto fields = DecodeFrame(record.fields);
+    if (!fields || fields->timeline != timeline) return damaged("its fields");
+    info.kind = CommitKind::kCommit;
+    info.page_size = fields->page_size;
+    info.page_count = fields->page_count;
+    info.state_hash = fields->state_hash;
+    info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
+    info.log_bytes += fields->batch_bytes;
+  } else if (record.kind == RecordKind::kTimeline) {
+    const auto fields = DecodeTimeline(record.fields);
+    if (!fields) return damaged("its fields");
+    info.kind = CommitKind::kRestore;
+    info.page_size = fields->page_size;
+    info.page_count = fields->page_count;
+    info.state_hash = fields->state_hash;
+    const auto to = Bookmark::Parse(fields->to);
+    if (to.ok()) info.restored_from = to->lsn;
+  } else {
+    return damaged("it is of another kind");
+  }
+  return info;
+}
+
+}  // namespace tidemark::internal

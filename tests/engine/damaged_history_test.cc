@@ -1,0 +1,106 @@
+// A commit of the history that rots behind the checkpoint: the index knows that it was, the log no
+// longer says what. Times and the list of commits go round it, and neither passes over it in
+// silence.
+
+#include <set>
+
+#include "tests/engine/log_fixture.h"
+
+namespace tidemark::testing {
+namespace {
+
+class DamagedHistoryTest : public LogFixture {
+ protected:
+  static constexpr size_t kCommits = 6;
+
+  // Commits of "hurt" with seeds 0 to 5, an hour apart and each with one of "well" before it.
+  void Fill() {
+    ASSERT_OK(sim_.Open());
+    for (uint64_t seed = 0; seed < kCommits; ++seed) {
+      sim_.clock().Advance(std::chrono::hours(1));
+      ASSERT_OK(Put("well", 100 + seed));
+      sim_.clock().Advance(std::chrono::hours(1));
+      ASSERT_OK_AND_ASSIGN(commits_.emplace_back(), Put("hurt", seed));
+    }
+    sim_.clock().Advance(std::chrono::hours(1));
+    ASSERT_OK(Put("well", 200));
+  }
+
+  // Rots the header of the record of a commit's frame, and with kWithGroup its group's header too.
+  enum class What { kRecord, kWithGroup };
+  void Rot(size_t commit, What what) {
+    const Group group = GroupAround(PlaceOf(commit));
+    sim_.fs().FlipBit(PathOf(group.segment), PlaceOf(commit).offset - 25, 2);
+    if (what == What::kWithGroup) sim_.fs().FlipBit(PathOf(group.segment), group.offset + 20, 2);
+  }
+
+  // What the object was at each commit's time, a minute before it and a minute after.
+  void CheckTimes(const std::set<size_t>& damaged, What what) {
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    for (size_t i = 0; i < kCommits; ++i) {
+      SCOPED_TRACE(i);
+      const auto at = [&](int minutes) {
+        return hurt->Resolve(commits_[i].time + std::chrono::minutes(minutes));
+      };
+      if (i == 0) {
+        EXPECT_ERROR(at(-1), StatusCode::kNotFound, "rooms/hurt");
+      } else if (damaged.contains(i) && what == What::kWithGroup) {
+        // Nothing says when the damaged one was made, but that it was after the one before it.
+        EXPECT_ERROR(hurt->Resolve(commits_[i - 1].time + std::chrono::minutes(119)),
+                     StatusCode::kCorruption, "rooms/hurt");
+      } else if (!damaged.contains(i - 1)) {
+        ASSERT_OK_AND_ASSIGN(const CommitInfo before, at(-1));
+        EXPECT_EQ(before, commits_[i - 1]);
+      }
+      for (const int minutes : {0, 1}) {
+        if (damaged.contains(i)) {
+          EXPECT_ERROR(at(minutes), StatusCode::kCorruption, "rooms/hurt");
+          EXPECT_ERROR(at(minutes), StatusCode::kCorruption, "segment 1, offset");
+        } else {
+          ASSERT_OK_AND_ASSIGN(const CommitInfo found, at(minutes));
+          EXPECT_EQ(found, commits_[i]);
+        }
+      }
+    }
+  }
+
+  std::vector<CommitInfo> commits_;
+};
+
+// Goal: when the latest commit's record is gone, the times before it still resolve. Method: with
+// the header of its group, which says the time, and without.
+TEST_F(DamagedHistoryTest, TimesBeforeTheHead) {
+  Fill();
+  ASSERT_OK(sim_.Close());
+  for (const What what : {What::kRecord, What::kWithGroup}) {
+    SCOPED_TRACE(static_cast<int>(what));
+    Rot(kCommits - 1, what);
+    ASSERT_OK(sim_.Open());
+    CheckTimes({kCommits - 1}, what);
+    ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+    EXPECT_ERROR(hurt->OpenSnapshot(), StatusCode::kCorruption, "rooms/hurt");
+    EXPECT_TRUE(Holds("well", 200));
+    sim_.Crash(PowerLoss::kNothing);
+    Rot(kCommits - 1, what);
+  }
+}
+
+// Goal: a commit in the middle that is gone hides none of its neighbours, whichever the search for
+// a time comes upon first. Method: each of them, and two that follow each other.
+TEST_F(DamagedHistoryTest, TimesAroundOthers) {
+  Fill();
+  ASSERT_OK(sim_.Close());
+  const std::set<size_t> cases[] = {{1}, {2}, {3}, {4}, {2, 3}, {1, 3}};
+  for (const std::set<size_t>& damaged : cases) {
+    SCOPED_TRACE(*damaged.begin());
+    for (const size_t commit : damaged) Rot(commit, What::kRecord);
+    ASSERT_OK(sim_.Open());
+    CheckTimes(damaged, What::kRecord);
+    EXPECT_TRUE(Holds("hurt", kCommits - 1));
+    sim_.Crash(PowerLoss::kNothing);
+    for (const size_t commit : damaged) Rot(commit, What::kRecord);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::testing
