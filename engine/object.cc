@@ -220,15 +220,38 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
   return commit;
 }
 
-Status Object::History(const std::function<bool(const CommitInfo&)>& visit) const {
+Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
+                       const std::function<bool(const DamagedCommit&)>& on_damage) const {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  Lsn lsn = head().lsn;
-  while (lsn.valid()) {
-    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, lsn));
-    if (commit.kind == CommitKind::kNone || !visit(commit)) break;
-    lsn = Lsn(commit.lsn.value - 1);
+  Status newest;
+  const auto report = [&](const DamagedCommit& damaged) {
+    if (on_damage) return on_damage(damaged);
+    if (newest.ok()) newest = damaged.why;
+    return true;
+  };
+  for (Lsn lsn(UINT64_MAX); lsn.valid();) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimelineAt(*state_, lsn));
+    if (timeline == nullptr) break;
+    TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit found, store_->LocateCommitAt(*state_, lsn));
+    const CommitInfo& commit = found.info;
+    // What recovery found damaged is no commit of the index; the timeline remembers where it was.
+    const Lsn damaged = timeline->damaged_from();
+    if (damaged.valid() && damaged <= lsn && damaged > commit.lsn) {
+      const Status why = CheckTrusted(*state_, *timeline, damaged);
+      if (!report({.lsn = damaged, .timeline = timeline->id(), .why = why})) break;
+      lsn = Lsn(damaged.value - 1);
+    } else if (commit.timeline != timeline->id()) {
+      lsn = Lsn(timeline->id().value - 1);  // nothing is left on this one
+    } else {
+      const bool go_on =
+          found.damage.ok()
+              ? visit(commit)
+              : report({.lsn = commit.lsn, .timeline = commit.timeline, .why = found.damage});
+      if (!go_on) break;
+      lsn = Lsn(commit.lsn.value - 1);
+    }
   }
-  return OkStatus();
+  return newest;
 }
 
 // ---- and back ----------------------------------------------------------------------------------

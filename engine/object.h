@@ -30,6 +30,13 @@ struct RestoreInfo {
   Bookmark undo;      // restoring to it brings back what was current before
 };
 
+// What History has where a commit is not whole.
+struct DamagedCommit {
+  Lsn lsn;
+  TimelineId timeline;
+  Status why;  // kCorruption, naming object, LSN, segment and offset
+};
+
 // Made by Store::OpenObject; shared by everyone who opens the same object. Any thread may call it.
 // The store must outlive it.
 class Object {
@@ -68,7 +75,13 @@ class Object {
 
   // Calls `visit` for each commit, newest first, restores included, back to the object's creation
   // (the commits that restores left behind too), until it returns false.
-  Status History(const std::function<bool(const CommitInfo&)>& visit) const;
+  //
+  // `on_damage` is called, in the same order, where commits are damaged; false ends it too. Commits
+  // behind such a place are visited, but no bookmark of theirs resolves if they build on it.
+  // Without `on_damage` the newest damage is the error that is returned, after all that is whole
+  // has been visited. Errors: kCorruption as just said; kIoError; kBroken.
+  Status History(const std::function<bool(const CommitInfo&)>& visit,
+                 const std::function<bool(const DamagedCommit&)>& on_damage = nullptr) const;
 
   // What Restore would do.
   Result<RestoreInfo> PlanRestore(const Point& to) const;

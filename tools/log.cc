@@ -47,6 +47,7 @@ class Printer {
       } else {
         row["restored"] = restored;
       }
+      row["damage"] = nullptr;
       std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
     } else {
       std::string what(CommitKindName(commit.kind));
@@ -55,6 +56,22 @@ class Printer {
                      FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what});
     }
     ++count_;
+  }
+
+  void Damaged(const DamagedCommit& commit) {
+    if (json_) {
+      Json row = CommitJson(object_, CommitInfo());
+      for (Json& field : row) field = nullptr;
+      row["lsn"] = commit.lsn.value;
+      row["restored"] = nullptr;
+      row["damage"] = commit.why.message();
+      std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
+    } else {
+      table_.AddRow({"(none: LSN " + std::to_string(commit.lsn.value) + " is damaged)", "", "", "",
+                     commit.why.message()});
+    }
+    ++count_;
+    ++damaged_;
   }
 
   void End(bool more) {
@@ -70,12 +87,14 @@ class Printer {
   }
 
   uint64_t count() const { return count_; }
+  uint64_t damaged() const { return damaged_; }
 
  private:
   const Object& object_;
   const Restores restores_;
   const bool json_;
   uint64_t count_ = 0;
+  uint64_t damaged_ = 0;
   Table table_{
       {{"BOOKMARK"}, {"TIME"}, {"PAGES", Align::kRight}, {"BYTES", Align::kRight}, {"WHAT"}}};
 };
@@ -94,18 +113,32 @@ void Run(const Arguments& arguments, bool json) {
     bool more = false;
     Progress progress("reading");
     printer.Begin(session.path());
-    const Status status = object->History([&](const CommitInfo& commit) {
-      if (arguments.limit != 0 && printer.count() == arguments.limit) {
-        more = true;
-        return false;
-      }
-      printer.Commit(commit);
-      if (!json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
-      return true;
-    });
+    const auto has_room = [&] {
+      more = arguments.limit != 0 && printer.count() == arguments.limit;
+      return !more;
+    };
+    const Status status = object->History(
+        [&](const CommitInfo& commit) {
+          if (!has_room()) return false;
+          printer.Commit(commit);
+          if (!json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
+          return true;
+        },
+        [&](const DamagedCommit& commit) {
+          if (!has_room()) return false;
+          printer.Damaged(commit);
+          return true;
+        });
     progress.Hide();
     printer.End(more);
     OrThrow(status, session.AboutObject(name.text));
+    if (printer.damaged() != 0) {
+      throw Failure(StatusCodeName(StatusCode::kCorruption), kExitDamage,
+                    "object " + name.text + " has " + Plural(printer.damaged(), "damaged commit") +
+                        " in " + session.path(),
+                    "the commits below a damaged one are whole: restore to one of them, or bring "
+                    "the files back from a backup; tidemark verify lists all damage");
+    }
   }
   session.Close();
 }
@@ -119,13 +152,17 @@ void AddLog(CLI::App& app, Invocation* invocation) {
       {.name = "log",
        .summary = "List the commits of an object, newest first",
        .usage = "STORE OBJECT [--limit N]",
-       .details = "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
-                  "restore left\nbehind are listed too: their bookmarks still work.",
+       .details =
+           "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
+           "restore left\nbehind are listed too: their bookmarks still work. A damaged one is "
+           "listed as such; the exit\ncode is then 3.",
        .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10",
-       .json_fields = "{\"store\",\"object\",\"commits\":[…],\"more\"}; more: older commits exist. "
-                      "A commit has\n" +
-                      std::string(kCommitFields) +
-                      ",\nrestored (the bookmark that a restore brought back, else null)"},
+       .json_fields =
+           "{\"store\",\"object\",\"commits\":[…],\"more\"}; more: older commits exist. "
+           "A commit has\n" +
+           std::string(kCommitFields) +
+           ",\nrestored (the bookmark that a restore brought back, else null), damage (null; of a "
+           "damaged\ncommit what is wrong: its other fields but the lsn are null)"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);

@@ -64,6 +64,48 @@ class DamagedHistoryTest : public LogFixture {
     }
   }
 
+  void CheckHistoryWithout(size_t damaged) {
+    SCOPED_TRACE(damaged);
+    Rot(damaged, What::kRecord);
+    ASSERT_OK(sim_.Open());
+    {
+      ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+      const Lsn lsn = commits_[damaged].lsn;
+      std::vector<Lsn> expected;
+      for (auto commit = commits_.rbegin(); commit != commits_.rend(); ++commit) {
+        expected.push_back(commit->lsn);
+      }
+      std::vector<Lsn> seen;
+      std::vector<Lsn> reported;
+      const auto visit = [&](const CommitInfo& commit) {
+        EXPECT_NE(commit.lsn, lsn);
+        seen.push_back(commit.lsn);
+        return true;
+      };
+      ASSERT_OK(hurt->History(visit, [&](const DamagedCommit& commit) {
+        EXPECT_ERROR(commit.why, StatusCode::kCorruption, "rooms/hurt");
+        EXPECT_ERROR(commit.why, StatusCode::kCorruption, "segment 1, offset");
+        EXPECT_ERROR(commit.why, StatusCode::kCorruption, "LSN " + std::to_string(lsn.value));
+        EXPECT_EQ(commit.lsn, lsn);
+        reported.push_back(commit.lsn);
+        seen.push_back(commit.lsn);
+        return true;
+      }));
+      EXPECT_TRUE(seen == expected);
+      EXPECT_EQ(reported.size(), 1u);
+
+      seen.clear();
+      EXPECT_ERROR(hurt->History(visit), StatusCode::kCorruption,
+                   "LSN " + std::to_string(lsn.value));
+      EXPECT_EQ(seen.size(), kCommits - 1);
+      seen.clear();
+      EXPECT_OK(hurt->History(visit, [](const DamagedCommit&) { return false; }));
+      EXPECT_EQ(seen.size(), kCommits - 1 - damaged);
+    }
+    sim_.Crash(PowerLoss::kNothing);
+    Rot(damaged, What::kRecord);
+  }
+
   std::vector<CommitInfo> commits_;
 };
 
@@ -100,6 +142,21 @@ TEST_F(DamagedHistoryTest, TimesAroundOthers) {
     sim_.Crash(PowerLoss::kNothing);
     for (const size_t commit : damaged) Rot(commit, What::kRecord);
   }
+}
+
+// Goal: the history lists what is whole, and says of what is not where it was. Method: each commit
+// in turn, with someone to report it to, and without.
+TEST_F(DamagedHistoryTest, ListNamesWhatIsMissingFromTheIndexed) {
+  Fill();
+  ASSERT_OK(sim_.Close());
+  for (size_t commit = 0; commit < kCommits; ++commit) CheckHistoryWithout(commit);
+}
+
+// Goal: the same of what is damaged before the index has it.
+TEST_F(DamagedHistoryTest, ListNamesWhatIsMissingFromTheReplayed) {
+  Fill();
+  sim_.Crash(PowerLoss::kNothing);
+  for (size_t commit = 0; commit < kCommits; ++commit) CheckHistoryWithout(commit);
 }
 
 }  // namespace

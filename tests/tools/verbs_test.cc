@@ -188,6 +188,42 @@ TEST_F(VerbsTest, VerifyAndStatCount) {
   EXPECT_NE(Tool({"stat", store()}).out.find("2 in 2 namespaces"), std::string::npos);
 }
 
+// Goal: a damaged commit is listed as one, the others as always, and the exit code says that there
+// is damage. Method: three commits; the second one's frame is found in the log by its state hash.
+TEST_F(VerbsTest, LogNamesADamagedCommit) {
+  MakeStore();
+  MakeObject("rooms/lobby");
+  ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('four')"}));
+  const std::string bookmark = BookmarkOf("rooms/lobby");
+  ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('five')"}));
+  const nlohmann::json whole = ToolJson({"log", store(), "rooms/lobby"});
+
+  const std::string path = store() + "/log/00000001.seg";
+  std::string bytes = ReadFile(path);
+  uint64_t state_hash = std::stoull(bookmark.substr(bookmark.size() - 16), nullptr, 16);
+  std::string pattern;
+  for (int i = 0; i < 8; ++i, state_hash >>= 8) pattern += static_cast<char>(state_hash & 0xff);
+  const size_t at = bytes.find(pattern);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  WriteFile(path, bytes);
+
+  const ProcessResult result = Tool({"log", store(), "rooms/lobby", "--json"});
+  EXPECT_ENDS(result, 3, "1 damaged commit");
+  const nlohmann::json log = nlohmann::json::parse(result.out, nullptr, false);
+  ASSERT_EQ(log["commits"].size(), 3u) << result.out;
+  EXPECT_EQ(log["commits"][0], whole["commits"][0]);
+  EXPECT_EQ(log["commits"][2], whole["commits"][2]);
+  EXPECT_EQ(log["commits"][1]["lsn"], whole["commits"][1]["lsn"]);
+  EXPECT_EQ(log["commits"][1]["bookmark"], nullptr);
+  EXPECT_NE(log["commits"][1]["damage"].get<std::string>().find("segment 1, offset"),
+            std::string::npos);
+  const ProcessResult text = Tool({"log", store(), "rooms/lobby"});
+  EXPECT_ENDS(text, 3, "restore to one of them");
+  EXPECT_NE(text.out.find("is damaged"), std::string::npos);
+  EXPECT_ENDS(Tool({"log", store(), "rooms/lobby", "--limit", "1"}), 0, "--limit 0 all");
+}
+
 // Goal: TIDEMARK_STORE stands for STORE exactly when one argument is missing. Method: each verb's
 // shape with and without STORE, the variable naming another store.
 TEST_F(VerbsTest, StoreMayComeFromTheEnvironment) {
