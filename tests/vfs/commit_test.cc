@@ -55,6 +55,26 @@ TEST_F(CommitTest, CommitAfterOneWithoutChangesIsSeen) {
   EXPECT_EQ(Query(a, "SELECT x FROM t"), "cc");
 }
 
+// Goal: nor is a transaction that was rolled back to its beginning and went on: no update of
+// another connection is lost. SQLite then writes page 1 with nothing new in it but its counter.
+// Method: ROLLBACK TO the savepoint that began the transaction, then a change, or none; an update
+// by another connection; an update by the first.
+TEST_F(CommitTest, CommitAfterRollbackToTheBeginningIsSeen) {
+  Database a = Open("o");
+  Exec(a, "CREATE TABLE t(x); INSERT INTO t VALUES(10)");
+  Database b = Open("o");
+  for (const std::string change : {"x + 1", "x"}) {
+    Exec(a, "UPDATE t SET x = 10");
+    Exec(b, "SAVEPOINT s; UPDATE t SET x = 50; ROLLBACK TO s; UPDATE t SET x = " + change +
+                "; RELEASE s");
+    const int before = std::stoi(Query(a, "SELECT x FROM t"));
+    Exec(a, "UPDATE t SET x = x + 1");
+    Exec(b, "UPDATE t SET x = x + 1");
+    EXPECT_EQ(Query(b, "SELECT x FROM t"), std::to_string(before + 2)) << change;
+    EXPECT_EQ(Query(a, "SELECT x FROM t"), std::to_string(before + 2)) << change;
+  }
+}
+
 // Goal: synchronous decides whether a commit returns before it is durable.
 // Method: with background work by hand nothing becomes durable unless the commit waits for it.
 TEST(SynchronousTest, DecidesWhetherACommitIsWaitedFor) {

@@ -45,7 +45,7 @@ void MainFile::DropStaged() {
   }
   Unprepare();
   staged_ = false;
-  page_one_staged_ = false;
+  page_one_written_ = false;
   odd_size_.reset();
 }
 
@@ -64,7 +64,7 @@ void MainFile::NoteRollback() {
 }
 
 void MainFile::Serve(std::byte* header) {
-  SetChangeCounter(header, page_one_staged_ ? staged_counter_ : counter_);
+  SetChangeCounter(header, page_one_written_ ? staged_counter_ : counter_);
   const uint32_t stored = SchemaCookie(header);
   if (new_timeline_) {
     cookie_difference_ = highest_cookie_ + 1 - stored;
@@ -217,18 +217,21 @@ Status MainFile::StagePage(PageNo page_no, const std::byte* page) {
     page_one_altered_ = Unserve(page_one_buffer_.data());
     stored = page_one_buffer_;
   }
+  bool changed = true;
   if ((failed_ || journal_.rolling_back()) && page_no.value <= transaction.page_count()) {
     // What is staged was dropped, so this reads the base, or what this rollback has staged.
     compare_buffer_.resize(stored.size());
     TIDEMARK_RETURN_IF_ERROR(transaction.ReadPage(page_no, compare_buffer_));
-    if (std::equal(stored.begin(), stored.end(), compare_buffer_.begin())) return OkStatus();
+    changed = !std::equal(stored.begin(), stored.end(), compare_buffer_.begin());
   }
-  Unprepare();
-  staged_ = true;
-  TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(page_no, stored));
-  if (page_no.value == 1) {
+  if (changed) {
+    Unprepare();
+    staged_ = true;
+    TIDEMARK_RETURN_IF_ERROR(transaction.WritePage(page_no, stored));
+  }
+  if (page_no.value == 1) {  // also if only its counter changed, which is not stored
     staged_counter_ = ChangeCounter(page);
-    page_one_staged_ = true;
+    page_one_written_ = true;
     std::copy_n(page_one_buffer_.begin(), kHeaderSize, header_.begin());
     Serve(header_.data());
     header_loaded_ = true;
@@ -316,7 +319,7 @@ std::span<const std::byte> MainFile::PreImage(PageNo page_no) {
 
 Status MainFile::Prepare(const char* super_journal) {
   Transaction& transaction = lock_.transaction();
-  if (page_one_staged_) {
+  if (page_one_written_) {
     const uint32_t page_size = DeclaredPageSize(header_.data());
     if (page_size != 0 && page_size != transaction.page_size()) {
       TIDEMARK_RETURN_IF_ERROR(Repaginate(transaction, page_size, Size()));
@@ -354,13 +357,25 @@ int MainFile::Sync(const char* super_journal) {
   return SQLITE_OK;
 }
 
+// At a commit, also if nothing changed: SQLite remembers the number that it wrote.
+void MainFile::TakeCounter() {
+  if (!page_one_written_) return;
+  counter_ = staged_counter_;
+  if (page_one_altered_) ++counter_;  // SQLite must read it anew
+  SetChangeCounter(header_.data(), counter_);
+  page_one_written_ = false;
+}
+
 int MainFile::CommitPhaseTwo() {
   if (failed_) {
     return Fail(Status(StatusCode::kIoError, "a commit of object " + object().DisplayName() +
                                                  " after a failure that was not rolled back"),
                 FileOperation::kPublish);
   }
-  if (!staged_) return SQLITE_OK;
+  if (!staged_) {
+    TakeCounter();
+    return SQLITE_OK;
+  }
   const Status status = set_ != nullptr ? std::shared_ptr(set_)->Publish() : Publish();
   return status.ok() ? SQLITE_OK : Fail(status, FileOperation::kPublish);
 }
@@ -378,14 +393,9 @@ Status MainFile::Publish() {
 }
 
 void MainFile::NotePublished() noexcept {
-  if (page_one_staged_) {  // also if nothing changed: SQLite remembers the number
-    counter_ = staged_counter_;
-    if (page_one_altered_) ++counter_;  // SQLite must read it anew
-    SetChangeCounter(header_.data(), counter_);
-  }
+  TakeCounter();
   staged_ = false;
   prepared_ = false;
-  page_one_staged_ = false;
   odd_size_.reset();
   failed_ = false;
 }

@@ -137,6 +137,7 @@ class MainFile final : private PreImageSource {
   void Unprepare() noexcept;
   Status Prepare(const char* super_journal);
   Status Publish();
+  void TakeCounter();
 
   Store* const store_;
   const bool read_only_;
@@ -158,11 +159,11 @@ class MainFile final : private PreImageSource {
   // What is staged in the transaction.
   bool staged_ = false;
   bool prepared_ = false;
-  std::shared_ptr<CommitSet> set_;  // if prepared in one
-  bool page_one_staged_ = false;
-  uint32_t staged_counter_ = 0;    // what SQLite wrote in the staged page 1
-  bool page_one_altered_ = false;  // the staged page 1 is not quite what SQLite has in its cache
-  bool failed_ = false;            // a call failed, so SQLite is going to roll back
+  std::shared_ptr<CommitSet> set_;     // if prepared in one
+  bool page_one_written_ = false;      // staged, or found to be what is there already
+  uint32_t staged_counter_ = 0;        // what SQLite wrote in that page 1
+  bool page_one_altered_ = false;      // page 1 as stored is not quite what SQLite has in its cache
+  bool failed_ = false;                // a call failed, so SQLite is going to roll back
   bool dropped_for_rollback_ = false;  // the journal's rollback has been seen to
   // Size of the staged database if it is not a whole number of pages: a database of smaller pages,
   // to be cut anew (repaginate.h).
