@@ -1,96 +1,126 @@
-// The same random SQL on a stock file and on an object must give the same, whatever happens
-// between.
+// The same random SQL on stock files and on objects must give the same, whatever happens between.
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/test_seed.h"
+#include "tests/vfs/differential_side.h"
+#include "tests/vfs/random_sql.h"
 #include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {
 namespace {
 
-class DifferentialTest : public VfsTest {};
+constexpr int kSteps = 150;
 
-// One random statement, the same text for both sides.
-std::string RandomStatement(Random& random) {
-  const std::string table = random.OneIn(2) ? "t" : "u";
-  const std::string id = std::to_string(random.Below(300));
-  switch (random.Below(16)) {
-    case 0: return "CREATE INDEX IF NOT EXISTS i" + table + " ON " + table + "(x)";
-    case 1: return "DROP INDEX IF EXISTS i" + table;
-    case 2: return "DELETE FROM " + table + " WHERE id > " + id;
-    case 3: return "DELETE FROM " + table + " WHERE id % 7 = " + std::to_string(random.Below(7));
-    case 4: return "UPDATE " + table + " SET x = x || '+' WHERE id % 5 = 1 AND length(x) < 3000";
-    case 5: return "UPDATE " + table + " SET x = x";
-    case 6: return "PRAGMA incremental_vacuum(" + std::to_string(random.Below(20)) + ")";
-    case 7:
-      return "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<200) INSERT OR "
-             "REPLACE INTO " +
-             table + " SELECT i, hex(zeroblob(i % 50)) || " + id + " FROM n";
-    case 8: return "INSERT OR REPLACE INTO " + table + " VALUES(" + id + ", hex(zeroblob(9000)))";
-    case 9: return "ALTER TABLE " + table + " ADD COLUMN c" + std::to_string(random.Next());
-    default:
-      return "INSERT OR REPLACE INTO " + table + "(id, x) VALUES(" + id + ", 'text " +
-             std::to_string(random.Next()) + "')";
+class DifferentialTest : public VfsTest {
+ protected:
+  void SetUp() override {
+    VfsTest::SetUp();
+    ASSERT_OK(AttachStore(store_.get()));
   }
-}
-
-// A random transaction: a few statements, maybe savepoints, maybe rolled back.
-std::string RandomTransaction(Random& random) {
-  if (random.OneIn(20)) return "VACUUM";
-  std::string sql = "BEGIN;";
-  const uint64_t statements = random.Between(1, 8);
-  for (uint64_t i = 0; i < statements; ++i) {
-    if (random.OneIn(5)) {
-      sql += "SAVEPOINT s;" + RandomStatement(random) + ";";
-      sql += random.OneIn(2) ? "ROLLBACK TO s; RELEASE s;" : "RELEASE s;";
-    } else {
-      sql += RandomStatement(random) + ";";
-    }
+  void TearDown() override {
+    DetachStore(store_.get());
+    VfsTest::TearDown();
   }
-  return sql + (random.OneIn(4) ? "ROLLBACK" : "COMMIT");
-}
 
-// Goal: as above. Method: random transactions with changing connections, caches, locking and
-// journal modes on our side; both contents and integrity_check compared now and then.
-TEST_F(DifferentialTest, EqualsAStockFile) {
-  for (uint64_t round = 0; round < Scaled(6); ++round) {
-    SCOPED_TRACE("seed " + std::to_string(TestSeed()) + ", round " + std::to_string(round));
-    Random random(TestSeed() * 1000 + round);
-    const std::string name = "o" + std::to_string(round);
-    const std::string page_size = std::to_string(512 << random.Below(5));
-    const std::string schema = "PRAGMA page_size=" + page_size +
-                               "; PRAGMA auto_vacuum=INCREMENTAL;"
-                               "CREATE TABLE t(id INTEGER PRIMARY KEY, x);"
-                               "CREATE TABLE u(id PRIMARY KEY, x) WITHOUT ROWID;";
-    Connection stock(directory_ / name);
-    Exec(stock.handle(), "PRAGMA synchronous=OFF;" + schema);
-    { Exec(Open(name), schema); }
-    for (int connection = 0; connection < 6; ++connection) {
-      const Locking locking = random.OneIn(2) ? Locking::kNormal : Locking::kExclusive;
-      Database db = Open(name, {.locking = locking, .synchronous = Synchronous::kNormal});
+  // Several connections are compared with WAL mode, where as in a store readers and the writer do
+  // not wait for each other; one connection is compared with a rollback journal, where the page
+  // size may change.
+  void RunScript(uint64_t seed, int connections) {
+    SCOPED_TRACE("TIDEMARK_SEED=" + std::to_string(seed));
+    const bool wal = connections > 1;
+    RandomSql script(seed, connections,
+                     wal ? RandomSql::PageSizes::kFixed : RandomSql::PageSizes::kChanging);
+    const std::string name = "o" + std::to_string(seed);
+    std::string our_modes = "PRAGMA synchronous=NORMAL;PRAGMA other.synchronous=NORMAL;";
+    if (!wal) {
       const char* modes[] = {"persist", "delete", "truncate", "memory"};
-      Exec(db, "PRAGMA cache_size=" + std::to_string(random.Between(1, 60)) +
-                   ";PRAGMA journal_mode=" + modes[random.Below(4)]);
-      for (int i = 0; i < 25; ++i) {
-        const std::string sql = RandomTransaction(random);
-        ASSERT_EQ(Try(db, sql), Try(stock.handle(), sql)) << sql << db.ErrorStatus().ToString();
-        // A failed statement leaves both in the same transaction.
-        ASSERT_EQ(sqlite3_get_autocommit(db.handle()), sqlite3_get_autocommit(stock.handle()));
-        if (sqlite3_get_autocommit(db.handle()) == 0) {
-          Exec(db, "ROLLBACK");
-          Exec(stock.handle(), "ROLLBACK");
-        }
+      our_modes += std::string("PRAGMA journal_mode=") + modes[script.random().Below(4)] + ";";
+      if (script.random().OneIn(2)) our_modes += "PRAGMA main.locking_mode=EXCLUSIVE;";
+    }
+    const Ticks ticks = wal ? Ticks::kEachCommit : Ticks::kNone;
+    DifferentialSide stock(directory_ / name, directory_ / (name + "-other"),
+                           "PRAGMA synchronous=OFF;PRAGMA other.synchronous=OFF;", ticks);
+    DifferentialSide ours(Uri(name), Uri(name + "-other"), our_modes, ticks);
+
+    std::string sql = script.Setup() + script.OnOpen();
+    ASSERT_EQ(ours.Open(sql), stock.Open(sql)) << sql;
+    if (wal) Exec(stock.handle(0), "PRAGMA main.journal_mode=WAL; PRAGMA other.journal_mode=WAL");
+    for (int i = 1; i < connections; ++i) {
+      sql = script.OnOpen();
+      ASSERT_EQ(ours.Open(sql), stock.Open(sql)) << sql;
+    }
+
+    std::string log;
+    std::vector<std::pair<Bookmark, std::string>> past;
+    for (int i = 0; i < kSteps; ++i) {
+      const Step step = script.Next();
+      log += ToString(step) + "\n";
+      sql = script.OnOpen();
+      ASSERT_EQ(ours.Take(step, sql), stock.Take(step, sql)) << "after\n" << log;
+      if (i % 50 == 25) {
+        ASSERT_OK(store_->Checkpoint());
       }
-      ASSERT_EQ(Dump(db.handle()), Dump(stock.handle()));
-      ASSERT_EQ(Query(db, "PRAGMA integrity_check"), "ok");
-      ASSERT_EQ(Query(db, "PRAGMA page_count"), Query(stock.handle(), "PRAGMA page_count"));
-      const auto snapshot = db.object().OpenSnapshot();
-      ASSERT_OK(snapshot);
-      ASSERT_OK(snapshot->Verify());
+      if (i % 30 == 15) past.push_back(Now(name));
+    }
+    ours.Settle();
+    stock.Settle();
+    ExpectEqual(ours.handle(0), stock.handle(0), log);
+    {
+      const Connection our_other(Uri(name + "-other"));
+      const Connection stock_other(directory_ / (name + "-other"));
+      EXPECT_EQ(Dump(our_other.handle()), Dump(stock_other.handle())) << log;
+    }
+    for (const auto& [bookmark, content] : past) {
+      Connection then(Uri(name, "&at=" + bookmark.ToString()), SQLITE_OPEN_READONLY);
+      ASSERT_EQ(then.code(), SQLITE_OK);
+      EXPECT_EQ(Dump(then.handle()), content) << log;
+    }
+    for (const std::string& object : {name, name + "-other"}) {
+      ASSERT_OK_AND_ASSIGN(const auto handle, store_->OpenObject("ns", object, IfMissing::kFail));
+      ASSERT_OK_AND_ASSIGN(const auto snapshot, handle->OpenSnapshot());
+      EXPECT_OK(snapshot.Verify()) << log;
     }
   }
-}
+
+  // The object's bookmark, and what a connection that opens now sees.
+  std::pair<Bookmark, std::string> Now(const std::string& name) {
+    const Database database = Open(name, {.read_only = true});
+    return {database.object().CurrentBookmark().value(), Dump(database.handle())};
+  }
+
+  static void ExpectEqual(sqlite3* ours, sqlite3* stock, const std::string& log) {
+    EXPECT_EQ(Dump(ours), Dump(stock)) << log;
+    for (const char* sql :
+         {"PRAGMA main.integrity_check", "PRAGMA other.integrity_check", "PRAGMA main.page_count",
+          "PRAGMA other.page_count", "PRAGMA freelist_count", "PRAGMA page_size",
+          "PRAGMA auto_vacuum", "PRAGMA user_version"}) {
+      EXPECT_EQ(Query(ours, sql), Query(stock, sql)) << sql << "\n" << log;
+    }
+  }
+
+  // Scripts of the seeds from TIDEMARK_SEED on.
+  void RunScripts(uint64_t count, int connections) {
+    for (uint64_t i = 0; i < Scaled(count) && !HasFailure(); ++i) {
+      RunScript(TestSeed() + i, connections);
+    }
+    RecordProperty("scripts", std::to_string(Scaled(count)));
+  }
+};
+
+// Goal: results, error codes, messages, counters and states are those of SQLite's own VFS after
+// every step of a script, and at its end the content; each past that was bookmarked on the way
+// shows what it was. Method: random scripts of definitions, changes, transactions, savepoints,
+// pragmas, VACUUM, virtual tables, open cursors, blobs, interrupts, refused commits, temporary
+// tables and an attached database, on one connection.
+TEST_F(DifferentialTest, OneConnection) { RunScripts(8, 1); }
+
+// Goal: as above, and who is told to wait or that its snapshot is old, too.
+// Method: the same scripts, over two and over three connections.
+TEST_F(DifferentialTest, TwoConnections) { RunScripts(8, 2); }
+TEST_F(DifferentialTest, ThreeConnections) { RunScripts(8, 3); }
 
 }  // namespace
 }  // namespace tidemark::testing
