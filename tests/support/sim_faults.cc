@@ -91,6 +91,24 @@ void SimFileSystem::FailSync(uint64_t nth) {
   syncs_to_fail_ = nth;
 }
 
+uint64_t SimFileSystem::FailReads(uint64_t nth, bool all) {
+  const std::scoped_lock lock(mutex_);
+  reads_to_fail_ = nth;
+  all_reads_fail_ = all;
+  return std::exchange(failed_reads_, 0);
+}
+
+Status SimFileSystem::CountRead(const std::string& path) {
+  if (reads_to_fail_ == 0) return OkStatus();
+  if (reads_to_fail_ > 1) {
+    --reads_to_fail_;
+    return OkStatus();
+  }
+  if (!all_reads_fail_) reads_to_fail_ = 0;
+  ++failed_reads_;
+  return Status(StatusCode::kIoError, path + ": a read failed, as the test asked");
+}
+
 void SimFileSystem::SetCapacity(uint64_t bytes) {
   const std::scoped_lock lock(mutex_);
   capacity_ = bytes;

@@ -69,6 +69,9 @@ class SimFileSystem final : public FileSystem {
   // fails, and what it should have made durable may never become so.
   void FailWrite(uint64_t nth, StatusCode code);
   void FailSync(uint64_t nth);
+  // The nth read fails, and if `all` so do those after it; 0 is none. Returns how many have failed
+  // since the last call.
+  uint64_t FailReads(uint64_t nth, bool all);
   // Growing files beyond so many bytes in all is kFull.
   void SetCapacity(uint64_t bytes);
   uint64_t UsedBytes() const;
@@ -143,6 +146,7 @@ class SimFileSystem final : public FileSystem {
                std::span<const std::byte> data);
   Status Sync(Node& node, const std::string& path);
   Status SetSize(Node& node, const std::string& path, uint64_t size, const char* what);
+  Status CountRead(const std::string& path);
   static void ApplyWrite(Node& node, uint64_t offset, std::span<const std::byte> data);
   static void ApplySize(Node& node, uint64_t size);
 
@@ -159,6 +163,9 @@ class SimFileSystem final : public FileSystem {
   uint64_t writes_to_fail_ = 0;  // counts down; the one that makes it 0 fails
   StatusCode write_failure_ = StatusCode::kIoError;
   uint64_t syncs_to_fail_ = 0;
+  uint64_t reads_to_fail_ = 0;  // counts down likewise, to 1 if all_reads_fail_
+  bool all_reads_fail_ = false;
+  uint64_t failed_reads_ = 0;
   uint64_t capacity_ = UINT64_MAX;
 };
 

@@ -1,0 +1,91 @@
+// FaultWork: what programs do with a database, made to fail at each of its calls in turn.
+//
+// Whatever fails below (an allocation, a read of the disk), each piece of work either says so with
+// one of SQLite's codes and has changed nothing, or says OK and has done all. The connection is
+// usable afterwards, and what another connection sees is whole. The one other way out is a store
+// that says it is broken: after it is opened again, all or nothing was done.
+
+#ifndef TIDEMARK_TESTS_VFS_FAULT_WORK_H_
+#define TIDEMARK_TESTS_VFS_FAULT_WORK_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/store.h"
+#include "tests/support/sim_file_system.h"
+#include "tests/support/temp_directory.h"
+#include "vfs/database.h"
+
+namespace tidemark::testing {
+
+// What makes calls fail.
+class FaultSource {
+ public:
+  virtual ~FaultSource() = default;
+  // From now on: the nth call (1 is the next) fails, and if `all` so do all after it.
+  virtual void FailAt(uint64_t nth, bool all) = 0;
+  // No more; true if a call did fail.
+  virtual bool Stop() = 0;
+  // Whether SQLite may report this (extended) code for such a failure.
+  virtual bool Explains(int code) const = 0;
+};
+
+class FaultWork {
+ public:
+  // Makes the databases, in a store of its own that has no threads.
+  FaultWork();
+  ~FaultWork();
+
+  SimFileSystem& file_system() { return file_system_; }
+
+  // Does each piece of work until it gets through, its first call failing, then a later one, and
+  // so on, by steps of 1 to `stride`; once with a single failure and once with all calls failing
+  // from there on.
+  void Sweep(FaultSource* faults, uint64_t stride);
+
+  uint64_t failures() const { return failures_; }
+  // How many of them broke the store.
+  uint64_t broken() const { return broken_; }
+
+ private:
+  struct Piece {
+    const char* name;
+    int adds;  // to each t.x
+    std::function<int()> run;
+  };
+
+  std::vector<Piece> Pieces();
+  // Runs it with a failure. False if it got through before there was one.
+  bool RunWithFault(FaultSource* faults, const Piece& piece, uint64_t nth, bool all);
+  void OpenStore();
+  void Close();
+  void Reopen(int adds);
+  void ExpectWhole();
+  int Run(sqlite3* connection, const std::string& sql);
+  // A connection of its own, by URI.
+  int RunElsewhere(const std::string& name, const std::string& more, const std::string& sql);
+  int CopyOut();
+  int WriteBlob();
+  int Serialize();
+  std::string Uri(const std::string& name) const;
+
+  TempDirectory index_;
+  SimFileSystem file_system_;
+  std::unique_ptr<Store> store_;
+  std::optional<Database> db_;
+  Bookmark past_;
+  int x_ = 0;  // of every row of t
+  uint64_t objects_made_ = 0;
+  uint64_t failures_ = 0;
+  uint64_t broken_ = 0;
+};
+
+}  // namespace tidemark::testing
+
+#endif  // TIDEMARK_TESTS_VFS_FAULT_WORK_H_

@@ -1,0 +1,75 @@
+// SQLite's memory runs out: its documented code, nothing half done, and the connection goes on. A
+// program of its own, because SQLite's allocator is replaced.
+
+#include <algorithm>
+
+#include "tests/vfs/fault_work.h"
+#include "tests/vfs/vfs_fixture.h"
+
+namespace tidemark::testing {
+namespace {
+
+// Counts down to the allocation that fails; 0 is none. Of one thread: the store has none.
+struct Countdown {
+  uint64_t left = 0;
+  bool all = false;
+  bool fired = false;
+
+  bool Fails() {
+    if (left == 0) return false;
+    if (left > 1) {
+      --left;
+      return false;
+    }
+    fired = true;
+    if (!all) left = 0;
+    return true;
+  }
+};
+thread_local Countdown countdown;
+
+sqlite3_mem_methods system_memory;
+
+void* Allocate(int size) { return countdown.Fails() ? nullptr : system_memory.xMalloc(size); }
+void* Reallocate(void* memory, int size) {
+  return countdown.Fails() ? nullptr : system_memory.xRealloc(memory, size);
+}
+
+class AllocationFaults final : public FaultSource {
+ public:
+  void FailAt(uint64_t nth, bool all) override { countdown = {.left = nth, .all = all}; }
+  bool Stop() override {
+    const bool fired = countdown.fired;
+    countdown = {};
+    return fired;
+  }
+  bool Explains(int code) const override {
+    return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+  }
+};
+
+class OutOfMemoryTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &system_memory), SQLITE_OK);
+    sqlite3_mem_methods methods = system_memory;
+    methods.xMalloc = Allocate;
+    methods.xRealloc = Reallocate;
+    ASSERT_EQ(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
+  }
+};
+
+// Goal: an allocation of SQLite's that fails is SQLITE_NOMEM or goes unnoticed, and does no harm.
+// Method: fault_work.h, over SQLite's allocator: every call where TIDEMARK_TEST_SCALE is 20 or
+// more, else some, as the seed decides.
+TEST_F(OutOfMemoryTest, EachAllocationFails) {
+  AllocationFaults faults;
+  FaultWork work;
+  work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
+  EXPECT_GT(work.failures(), 300u);
+  EXPECT_EQ(work.broken(), 0u);
+  RecordProperty("failures", std::to_string(work.failures()));
+}
+
+}  // namespace
+}  // namespace tidemark::testing
