@@ -102,6 +102,54 @@ TEST_F(PastTest, StoresAreFoundWhileAttached) {
   EXPECT_EQ(Connection(Uri("o")).code(), SQLITE_CANTOPEN);
 }
 
+// Goal: past points of an object and of others are attached beside the live one and joined with it;
+// they stay what they were while it changes, and cannot be written. Method: two pasts of one object
+// and one of another, by URI; a difference between past and present is written into the present.
+TEST_F(PastTest, PastsAttachBesideThePresent) {
+  Database db = Open("o");
+  const Bookmark one = CommitSql(db,
+                                 "CREATE TABLE t(id INTEGER PRIMARY KEY, x);"
+                                 "INSERT INTO t VALUES(1, 'a'), (2, 'b'), (3, 'c')");
+  const Bookmark two = CommitSql(db, "UPDATE t SET x = 'B' WHERE id = 2");
+  CommitSql(db, "DELETE FROM t WHERE id = 3");
+  Database other = Open("other");
+  const Bookmark of_other = CommitSql(other, "CREATE TABLE u(id, y); INSERT INTO u VALUES(1, 'y')");
+  CommitSql(other, "DROP TABLE u");
+
+  Exec(db, "ATTACH '" + Uri("o", "&at=" + one.ToString()) +
+               "' AS past;"
+               "ATTACH '" +
+               Uri("o", "&at=" + two.ToString()) +
+               "' AS later;"
+               "ATTACH '" +
+               Uri("other", "&at=" + of_other.ToString()) + "' AS other");
+  const std::string all =
+      "SELECT past.t.x, later.t.x, main.t.x, y FROM past.t LEFT JOIN later.t USING(id) "
+      "LEFT JOIN main.t USING(id) LEFT JOIN other.u USING(id) ORDER BY id";
+  EXPECT_EQ(Query(db, all), "a|a|a|y\nb|B|B|NULL\nc|c|NULL|NULL");
+  Exec(db,
+       "BEGIN; INSERT INTO t SELECT * FROM past.t WHERE id NOT IN (SELECT id FROM main.t);"
+       "UPDATE t SET x = 'changed' WHERE id = 1; COMMIT");
+  EXPECT_EQ(Query(db, all), "a|a|changed|y\nb|B|B|NULL\nc|c|c|NULL");
+  EXPECT_EQ(Try(db, "UPDATE past.t SET x = 'no'"), SQLITE_READONLY);
+  EXPECT_EQ(Try(db, "BEGIN; UPDATE t SET x = 'no'; DELETE FROM other.u; COMMIT"), SQLITE_READONLY);
+  Exec(db, "ROLLBACK");
+  Exec(db, "DETACH past; ATTACH '" + Uri("o", "&at=" + two.ToString()) + "' AS past");
+  EXPECT_EQ(Query(db, "SELECT x FROM past.t; SELECT x FROM t"), "a\nB\nc\nchanged\nB\nc");
+
+  // A past may also be the main database, and the present attached to it.
+  ASSERT_OK(AttachStore(store_.get()));
+  {
+    const Connection past(Uri("o", "&at=" + one.ToString()));
+    Exec(past.handle(), "ATTACH '" + Uri("o") +
+                            "' AS present;"
+                            "INSERT INTO present.t SELECT id + 10, x FROM main.t");
+    EXPECT_EQ(Query(db, "SELECT count(*) FROM t"), "6");
+    EXPECT_EQ(Try(past.handle(), "DELETE FROM main.t"), SQLITE_READONLY);
+  }
+  DetachStore(store_.get());
+}
+
 // Goal: a restore and its undo are seen by connections that are open, caches and all.
 // Method: restore under two connections with warm caches, the database smaller afterwards.
 TEST_F(PastTest, RestoreIsSeenByOpenConnections) {
