@@ -38,8 +38,9 @@ class Window {
     return std::optional<GroupHeader>(header);
   }
 
-  // The first place at or behind `offset` where a group's header stands; 0 if there is none.
-  Result<uint32_t> FindGroup(uint32_t offset) {
+  // The first place at or behind `offset` where the header of a group stands that begins behind
+  // `above`; 0 if there is none.
+  Result<uint32_t> FindGroup(uint32_t offset, Lsn above = Lsn()) {
     while (true) {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, Read(offset, kWindowBytes));
       if (bytes.size() < sizeof(GroupHeader)) return uint32_t{0};
@@ -47,7 +48,9 @@ class Window {
       for (; at + sizeof(GroupHeader) <= bytes.size(); at += format::kGroupAlignment) {
         GroupHeader header;
         std::memcpy(&header, bytes.data() + at, sizeof(header));
-        if (IsGroupHeader(header, segment_->incarnation)) return offset + static_cast<uint32_t>(at);
+        if (IsGroupHeader(header, segment_->incarnation) && header.first_lsn > above.value) {
+          return offset + static_cast<uint32_t>(at);
+        }
       }
       offset += static_cast<uint32_t>(at);
     }
@@ -63,8 +66,9 @@ class Window {
 class Scanner {
  public:
   Scanner(Segments& segments, const ScanStart& start,
-          const std::function<Status(const ScannedGroup&)>& visit)
-      : segments_(segments), headers_(segments.Headers()), visit_(visit) {
+          const std::function<Status(const ScannedGroup&)>& visit,
+          const std::function<void(Location, const Status&)>& on_lost)
+      : segments_(segments), headers_(segments.Headers()), visit_(visit), on_lost_(on_lost) {
     end_.position = start.position;
     end_.last_lsn = start.last_lsn;
     end_.last_time = start.last_time;
@@ -83,7 +87,7 @@ class Scanner {
         continue;
       }
       TIDEMARK_ASSIGN_OR_RETURN(const bool damaged, IsDamage());
-      if (!damaged) return End();
+      if (!damaged || nothing_behind_) return End();
       TIDEMARK_RETURN_IF_ERROR(VisitDamage());
     }
   }
@@ -184,6 +188,27 @@ class Scanner {
     return false;
   }
 
+  // A damaged stretch from here to `end` (0: for good) of which nothing can be told.
+  Status Lose(uint32_t end) {
+    const Status status = Unattributable(end);
+    if (!on_lost_) return status;
+    on_lost_(end_.position, status);
+    // Only a group that goes on where the log does: there may be copies of older ones.
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const uint32_t next, window_->FindGroup(end_.position.offset + uint32_t{8}, end_.last_lsn));
+    const auto behind = headers_.upper_bound(end_.position.segment);
+    if (next != 0) {
+      end_.position.offset = next;
+    } else if (behind != headers_.end()) {
+      end_.position = {behind->first, format::kFirstGroupOffset};
+      end_.last_lsn = std::max(end_.last_lsn, Lsn(behind->second.first_lsn - 1));
+      TIDEMARK_RETURN_IF_ERROR(Enter(behind->first));
+    } else {
+      nothing_behind_ = true;
+    }
+    return OkStatus();
+  }
+
   Status Unattributable(uint32_t end) const {
     if (end == 0) {
       return Status(StatusCode::kCorruption,
@@ -203,13 +228,20 @@ class Scanner {
     const uint32_t begin = end_.position.offset;
     TIDEMARK_ASSIGN_OR_RETURN(auto header, window_->HeaderAt(begin));
     uint32_t end = 0;
+    Lsn next_lsn(UINT64_MAX);  // of what stands at `end`
     if (header && header->first_lsn > end_.last_lsn.value) {
       end = begin + header->length;
     } else {
       header.reset();
-      TIDEMARK_ASSIGN_OR_RETURN(end, window_->FindGroup(begin));
-      if (end == 0) end = EndFromSuccessor();
-      if (end == 0 || end <= begin) return Unattributable(end);
+      TIDEMARK_ASSIGN_OR_RETURN(end, window_->FindGroup(begin, end_.last_lsn));
+      if (end != 0) {
+        TIDEMARK_ASSIGN_OR_RETURN(const auto next, window_->HeaderAt(end));
+        if (next) next_lsn = Lsn(next->first_lsn);
+      } else if (const format::SegmentHeader* const next = Successor()) {
+        end = next->previous_end;
+        next_lsn = Lsn(next->first_lsn);
+      }
+      if (end == 0 || end <= begin) return Lose(end);
     }
     // A header says how long its group is; without one, footers lead back from the end.
     struct Stretch {
@@ -222,7 +254,7 @@ class Scanner {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes before, window_->Read(begin, at - begin));
       const auto footer = ParseFooter(before, window_->segment().incarnation);
       if (!footer || footer->length > at - begin || footer->length < GroupBuilder::kOverhead - 8) {
-        return Unattributable(end);
+        return Lose(end);
       }
       at -= footer->length;
       groups.push_back({at, footer->length});
@@ -230,11 +262,8 @@ class Scanner {
     for (auto stretch = groups.rbegin(); stretch != groups.rend(); ++stretch) {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
                                 window_->Read(stretch->begin, stretch->length));
-      auto directory = ParseDirectory(bytes, window_->segment().incarnation);
-      if (!directory && header) {
-        directory = DirectoryFromRecords(bytes, *header, window_->segment().incarnation);
-      }
-      if (!directory) return Unattributable(end);
+      std::vector<DirectoryEntry> directory = DirectoryOf(bytes, header, next_lsn);
+      if (directory.empty()) return Lose(end);
       ScannedGroup group;
       group.location = {end_.position.segment, stretch->begin};
       group.incarnation = window_->segment().incarnation;
@@ -242,36 +271,57 @@ class Scanner {
       group.header_ok = header.has_value();
       if (header) group.header = *header;
       group.bytes = bytes;
-      group.directory = std::move(*directory);
+      group.directory = std::move(directory);
       TIDEMARK_RETURN_IF_ERROR(Visit(group));
     }
     return OkStatus();
   }
 
-  // Where this segment's log ends, as the segment behind it says; 0 if there is none.
-  uint32_t EndFromSuccessor() const {
+  // Whose records a damaged group held; nobody's if nothing says. The directory of another group,
+  // which a misdirected write can have put here, would blame those who lost nothing, and let the
+  // others pass for whole.
+  std::vector<DirectoryEntry> DirectoryOf(ConstBytes bytes,
+                                          const std::optional<GroupHeader>& header,
+                                          Lsn next_lsn) const {
+    const uint64_t incarnation = window_->segment().incarnation;
+    if (auto directory = ParseDirectory(bytes, incarnation)) {
+      const Lsn first = directory->front().lsn;
+      const bool ours = header ? first.value == header->first_lsn
+                               : first > end_.last_lsn && directory->back().lsn < next_lsn;
+      if (ours) return std::move(*directory);
+    }
+    if (!header) return {};
+    auto directory = DirectoryFromRecords(bytes, *header, incarnation);
+    return directory ? std::move(*directory) : std::vector<DirectoryEntry>();
+  }
+
+  // The header of the segment that goes on behind this one; null if there is none.
+  const format::SegmentHeader* Successor() const {
     for (const auto& [number, header] : headers_) {
       if (header.previous == end_.position.segment && number > header.previous &&
           header.first_lsn > end_.last_lsn.value) {
-        return header.previous_end;
+        return &header;
       }
     }
-    return 0;
+    return nullptr;
   }
 
   Segments& segments_;
   const std::map<uint32_t, format::SegmentHeader> headers_;
   const std::function<Status(const ScannedGroup&)>& visit_;
+  const std::function<void(Location, const Status&)>& on_lost_;
   std::optional<Window> window_;
-  Location before_;  // where the segment before this one ended
+  Location before_;              // where the segment before this one ended
+  bool nothing_behind_ = false;  // a stretch that is lost goes on to the end of the log
   ScanEnd end_;
 };
 
 }  // namespace
 
 Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
-                        const std::function<Status(const ScannedGroup&)>& visit) {
-  return Scanner(segments, start, visit).Run();
+                        const std::function<Status(const ScannedGroup&)>& visit,
+                        const std::function<void(Location, const Status&)>& on_lost) {
+  return Scanner(segments, start, visit, on_lost).Run();
 }
 
 }  // namespace tidemark::internal

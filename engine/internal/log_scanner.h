@@ -50,10 +50,13 @@ struct ScanStart {
   Lsn proven_lsn;  // everything up to here is known to be durable
 };
 
-// Errors: the visitor's; kCorruption if damage cannot be blamed on objects (nothing says which
-// records a damaged stretch held); kIoError.
+// `on_lost` is for damage that cannot be blamed on objects: nothing says which records a damaged
+// stretch held. It gets the place where the stretch begins and what is wrong, and the scan goes on
+// at the next group behind it, in this segment or a later one. Without it that is the error the
+// scan ends with. Errors: the visitor's; kCorruption as just said; kIoError.
 Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
-                        const std::function<Status(const ScannedGroup&)>& visit);
+                        const std::function<Status(const ScannedGroup&)>& visit,
+                        const std::function<void(Location, const Status&)>& on_lost = nullptr);
 
 }  // namespace tidemark::internal
 

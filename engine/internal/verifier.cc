@@ -70,30 +70,22 @@ Status Verifier::ScanSegments(const Progress& progress) {
   for (const auto& [number, header] : headers) total += header.previous_end;
   ScanStart start;
   start.position = {headers.begin()->first, format::kFirstGroupOffset};
-  while (true) {
-    start.proven_lsn = end_.lsn;
-    Location last = start.position;
-    bool finished = false;
-    const auto scanned =
-        ScanLog(store_->segments(), start, [&](const ScannedGroup& group) -> Status {
-          last = group.location;
-          if (group.directory.front().lsn > end_.lsn) {
-            finished = true;
-            return Status(StatusCode::kOutOfRange, "the end of what is verified");
-          }
-          report_.bytes += group.bytes.size();
-          if (progress) progress(report_.bytes, total);
-          return CheckGroup(group);
-        });
-    if (finished || scanned.ok()) return OkStatus();
-    if (scanned.status().code() != StatusCode::kCorruption) return scanned.status();
-    Report(last, "", scanned.status().message());
-    // What cannot be attributed ends a segment's reading; the next one begins anew.
-    const auto next = headers.upper_bound(last.segment);
-    if (next == headers.end()) return OkStatus();
-    start.position = {next->first, format::kFirstGroupOffset};
-    start.last_lsn = Lsn(next->second.first_lsn - 1);
-  }
+  start.last_lsn = Lsn(headers.begin()->second.first_lsn - 1);
+  start.proven_lsn = end_.lsn;
+  bool finished = false;
+  const auto scanned = ScanLog(
+      store_->segments(), start,
+      [&](const ScannedGroup& group) -> Status {
+        if (group.directory.front().lsn > end_.lsn) {
+          finished = true;
+          return Status(StatusCode::kOutOfRange, "the end of what is verified");
+        }
+        report_.bytes += group.bytes.size();
+        if (progress) progress(report_.bytes, total);
+        return CheckGroup(group);
+      },
+      [&](Location begin, const Status& what) { Report(begin, "", what.message()); });
+  return finished ? OkStatus() : scanned.status();
 }
 
 Status Verifier::CheckGroup(const ScannedGroup& group) {

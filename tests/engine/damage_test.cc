@@ -100,6 +100,60 @@ TEST_F(DamageTest, VerifyCountsDamageOnce) {
   EXPECT_EQ(of_the_log, 1u);
 }
 
+// Goal: a stretch of which nothing can be told does not hide the damage behind it. Method: all of
+// two groups is zeroed, which no directory survives, with a group between them and a page behind.
+TEST_F(DamageTest, VerifyGoesOnBehindWhatCannotBeBlamed) {
+  ASSERT_OK(sim_.Open());
+  for (uint64_t seed = 1; seed <= 7; ++seed) ASSERT_OK(Put("a", seed));
+  ASSERT_OK(Put("b", 8));
+  ASSERT_OK(sim_.Close());
+  const std::vector<Group> lost = {GroupAround(PlaceOf(2)), GroupAround(PlaceOf(4))};
+  const Place page = PlaceOf(6);
+  const Group hurt = GroupAround(page);
+  for (const Group& group : lost) {
+    sim_.fs().ZeroRange(PathOf(group.segment), group.offset, group.length);
+  }
+  Rot({page.segment, page.offset + 7});
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  const auto names = [&](uint64_t from, uint64_t to) {
+    return std::any_of(report.damage.begin(), report.damage.end(), [&](const Damage& damage) {
+      return damage.segment == page.segment && damage.offset >= from && damage.offset < to;
+    });
+  };
+  for (const Group& group : lost) EXPECT_TRUE(names(group.offset, group.offset + 1));
+  EXPECT_TRUE(names(hurt.offset, hurt.offset + hurt.length));
+  EXPECT_GT(report.bytes, uint64_t{5} * kPageSize);
+  EXPECT_TRUE(Holds("b", 8));
+}
+
+// Goal: a directory is not taken for that of another group, by which damage would be blamed on
+// those that have none, and what was lost served as it was before. Method: of two groups of the
+// same length the second loses its header, and gets the first one's end.
+TEST_F(DamageTest, DirectoryOfAnotherGroup) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 1));
+  ASSERT_OK(Put("b", 2));
+  ASSERT_OK(Put("a", 3));
+  ASSERT_OK(Put("b", 4));
+  ASSERT_OK(Put("a", 5));
+  sim_.Crash(PowerLoss::kNothing);
+  const Group from = GroupAround(PlaceOf(3));
+  const Group to = GroupAround(PlaceOf(4));
+  ASSERT_EQ(from.length, to.length);
+  const auto bytes = sim_.fs().Contents(PathOf(from.segment));
+  const auto end = bytes.begin() + from.offset + from.length;
+  sim_.fs().Overwrite(PathOf(to.segment), to.offset + to.length - 40, PageBytes(end - 40, end));
+  Rot({to.segment, to.offset + 9});
+  const Status opened = sim_.Open();
+  if (opened.ok()) {
+    EXPECT_ERROR(Open("b", IfMissing::kFail).value()->OpenSnapshot(), StatusCode::kCorruption,
+                 "rooms/b");
+  } else {
+    EXPECT_ERROR(opened, StatusCode::kCorruption, "segment 1");
+  }
+}
+
 // Goal: what an object was at a time that damage makes doubtful is an error that names the last
 // whole commit; earlier times are as they were. Method: commits an hour apart, the third damaged.
 TEST_F(DamageTest, TimesAroundDamage) {
