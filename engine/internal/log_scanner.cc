@@ -211,11 +211,15 @@ class Scanner {
 
   Status Unattributable(uint32_t end) const {
     if (end == 0) {
+      const uint32_t missing = segments_.MissingBehind(end_.position.segment);
       return Status(StatusCode::kCorruption,
                     "the log is damaged behind segment " + std::to_string(end_.position.segment) +
                         ", offset " + std::to_string(end_.position.offset) +
                         ": later segments or the index show that it goes on, and nothing says with "
-                        "whose commits; is the next segment missing?");
+                        "whose commits" +
+                        (missing == 0 ? ""
+                                      : "; the file of segment " + std::to_string(missing) +
+                                            " is missing: bring it back from a copy"));
     }
     return Status(StatusCode::kCorruption,
                   "the log is damaged in segment " + std::to_string(end_.position.segment) +

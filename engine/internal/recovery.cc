@@ -119,6 +119,12 @@ Status Recovery::CheckEnd(const ScanEnd& end) const {
                                                " in segment " + std::to_string(behind) +
                                                ", of which both headers are damaged");
   }
+  if (const uint32_t missing = store_->segments_->MissingBehind(end.position.segment)) {
+    return Status(StatusCode::kCorruption,
+                  "the log is damaged: it goes on behind " + where + " in segment " +
+                      std::to_string(missing) +
+                      ", whose file is missing; bring it back from a copy of the store");
+  }
   // The last segment has the size it was made with: only those that were left for good are cut.
   const uint32_t last = end.empty_segment != 0 ? end.empty_segment : end.position.segment;
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, store_->segments_->Get(last));

@@ -153,6 +153,14 @@ uint32_t Segments::UnreadableBehind(uint32_t number) const {
   return 0;
 }
 
+uint32_t Segments::MissingBehind(uint32_t number) const {
+  std::lock_guard lock(mutex_);
+  for (auto it = entries_.upper_bound(number); it != entries_.end(); ++it) {
+    if (it->first != ++number) return number;
+  }
+  return 0;
+}
+
 std::map<uint32_t, format::SegmentHeader> Segments::Headers() const {
   std::lock_guard lock(mutex_);
   std::map<uint32_t, format::SegmentHeader> headers;
@@ -194,9 +202,9 @@ Status Segments::ReadySpares() {
 }
 
 Status Segments::CutAt(Location end) {
-  const uint32_t keep = (end.offset + 4095u) / 4096u * 4096u;
+  uint32_t keep = (end.offset + 4095u) / 4096u * 4096u;
+  if (std::has_single_bit(keep)) keep += 4096;  // of a full one this is more than it had
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(end.segment));
-  if (keep >= segment->size_bytes) return OkStatus();
   TIDEMARK_RETURN_IF_ERROR(segment->file->Truncate(keep));
   std::lock_guard lock(mutex_);
   entries_[end.segment].size_bytes = keep;

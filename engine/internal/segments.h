@@ -75,13 +75,21 @@ class Segments {
   // if there is none. It is neither read nor used again.
   uint32_t UnreadableBehind(uint32_t number) const;
 
+  // The first number behind `number` of which there is no file, though there is one of a later
+  // number; 0 if there is none. Files are made in order, a spare only when the one before it is in
+  // use, and none is ever removed but the last: so a log that ends in front of it has lost
+  // something.
+  uint32_t MissingBehind(uint32_t number) const;
+
   // A file turned out not to belong to the log (its header was written, its first group was not).
   void MarkSpare(uint32_t number);
 
   // After Load, for writing: removes spares that a crash left unfinished, readies the others.
   Status ReadySpares();
 
-  // Gives back the room behind the end of a segment that the log has left for good.
+  // Gives back the room behind the end of a segment that the log has left for good. Its size is
+  // then no power of two, unlike those that segments are made with: should the next one be missing,
+  // the log is known not to end here.
   Status CutAt(Location end);
 
   // Makes sure a spare is there: syncs its blocks and its name. Errors: kFull, kIoError; then

@@ -90,8 +90,7 @@ Status StoreImpl::Create(const std::string& directory, const StoreOptions& optio
   TIDEMARK_RETURN_IF_ERROR(fs.SyncDirectory(directory));
   TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
   TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
-  if (!store->segments_->Headers().empty() || checkpoint ||
-      store->segments_->UnreadableBehind(0) != 0) {
+  if (!store->segments_->Headers().empty() || checkpoint || store->HasLostItsLog()) {
     return Status(StatusCode::kExists, directory + " is a tidemark store already");
   }
   TIDEMARK_RETURN_IF_ERROR(store->StartLog());
@@ -112,7 +111,7 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
   TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
   if (store->segments_->Headers().empty()) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
-    if (checkpoint || store->segments_->UnreadableBehind(0) != 0) {
+    if (checkpoint || store->HasLostItsLog()) {
       return Status(StatusCode::kCorruption,
                     directory +
                         " has no readable segment in its log: their headers are damaged, or "
@@ -126,6 +125,10 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
   }
   TIDEMARK_RETURN_IF_ERROR(store->StartLog());
   return store;
+}
+
+bool StoreImpl::HasLostItsLog() const {
+  return segments_->UnreadableBehind(0) != 0 || segments_->MissingBehind(0) != 0;
 }
 
 Status StoreImpl::OpenFiles() {

@@ -131,6 +131,8 @@ class StoreImpl {
  private:
   StoreImpl(std::string directory, const StoreOptions& options);
   Status OpenFiles();
+  // Without a header in the log: do its files show that there were segments?
+  bool HasLostItsLog() const;
   // Recovers the log, or begins one in a store that is being created, and opens an epoch.
   Status StartLog();
   Status LogOpen(Lsn previous_end);
