@@ -34,7 +34,7 @@ class Window {
     if (bytes.size() < sizeof(GroupHeader)) return std::optional<GroupHeader>();
     GroupHeader header;
     std::memcpy(&header, bytes.data(), sizeof(header));
-    if (!IsGroupHeader(header, segment_->incarnation)) return std::optional<GroupHeader>();
+    if (!IsHeader(header, offset)) return std::optional<GroupHeader>();
     return std::optional<GroupHeader>(header);
   }
 
@@ -48,7 +48,7 @@ class Window {
       for (; at + sizeof(GroupHeader) <= bytes.size(); at += format::kGroupAlignment) {
         GroupHeader header;
         std::memcpy(&header, bytes.data() + at, sizeof(header));
-        if (IsGroupHeader(header, segment_->incarnation) && header.first_lsn > above.value) {
+        if (IsHeader(header, offset + at) && header.first_lsn > above.value) {
           return offset + static_cast<uint32_t>(at);
         }
       }
@@ -57,6 +57,12 @@ class Window {
   }
 
  private:
+  // One whose length cannot be true leads past what is behind it.
+  bool IsHeader(const GroupHeader& header, uint64_t offset) const {
+    return IsGroupHeader(header, segment_->incarnation) &&
+           offset + header.length <= segment_->size_bytes;
+  }
+
   std::shared_ptr<Segment> segment_;
   Buffer buffer_;
   uint32_t begin_ = 0;
@@ -129,8 +135,9 @@ class Scanner {
       return false;
     }
     auto directory = ParseDirectory(bytes, window_->segment().incarnation);
+    const auto footer = ParseFooter(bytes, window_->segment().incarnation);
     if (!directory || directory->size() != header->record_count ||
-        directory->front().lsn.value != header->first_lsn) {
+        directory->front().lsn.value != header->first_lsn || footer->length != header->length) {
       return false;
     }
     TIDEMARK_RETURN_IF_ERROR(Visit({.location = end_.position,
