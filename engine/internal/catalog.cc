@@ -280,6 +280,12 @@ Result<std::optional<EpochRow>> StoreImpl::FindEpoch(uint32_t epoch) const {
   return index_->FindEpoch(epoch);
 }
 
+bool StoreImpl::IsKnownDamage(Lsn lsn) const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(damaged_.begin(), damaged_.end(),
+                     [lsn](const auto& entry) { return entry.second.damage.lsn == lsn; });
+}
+
 uint64_t StoreImpl::damaged_timeline_count() const {
   std::lock_guard lock(mutex_);
   return damaged_.size();

@@ -123,6 +123,8 @@ class StoreImpl {
   Result<std::optional<EpochRow>> EpochOf(Lsn lsn) const;
   Result<std::optional<EpochRow>> FindEpoch(uint32_t epoch) const;
   uint64_t damaged_timeline_count() const;
+  // Is what quarantines a timeline, or an object's or a namespace's creation, the record `lsn`?
+  bool IsKnownDamage(Lsn lsn) const;
 
   // Page versions in memory; writers wait when it grows without bound.
   std::atomic<uint64_t> recent_versions{0};

@@ -104,6 +104,16 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
              "the record with LSN " + std::to_string(entry.lsn.value) + " is damaged");
       continue;
     }
+    if (group.intact && store_->IsKnownDamage(entry.lsn)) {
+      // Its file came back from a copy; or what it needs is damaged, and reported where that
+      // stands.
+      Report(
+          place, ObjectOf(entry.timeline),
+          "the index has left out the record with LSN " + std::to_string(entry.lsn.value) +
+              ", which is whole now: if no other damage is found, close the store and remove its "
+              "index, which opening it makes anew from the log");
+      continue;
+    }
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
   }
   // What is not one of its records' is its directory's, or that of a batch nobody names.

@@ -1,6 +1,8 @@
 // One rotten byte costs what it hits and nothing else: records that belong to no object, and those
 // that create one.
 
+#include <filesystem>
+
 #include "tests/engine/log_fixture.h"
 
 namespace tidemark::testing {
@@ -98,6 +100,41 @@ TEST_F(DamageTest, VerifyCountsDamageOnce) {
   size_t of_the_log = 0;
   for (const Damage& damage : report.damage) of_the_log += damage.segment != 0;
   EXPECT_EQ(of_the_log, 1u);
+}
+
+// Goal: a file that is brought back after its damage was indexed is not enough, because the index
+// has skipped what was in it; verify says so and what to do, and then everything is as it was.
+// Method: a frame, and the record that creates an object, damaged and repaired.
+TEST_F(DamageTest, RepairedAfterItWasIndexed) {
+  FillAndDie();
+  const Place places[] = {PlaceOf(3), PlaceOf(std::string("first"))};
+  for (const Place& place : places) Rot(place);
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(sim_.Close());
+  for (const Place& place : places) Rot(place);
+  ASSERT_OK(sim_.Open());
+  EXPECT_EQ(sim_.store().Stats().damaged_object_count, 2u);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto second, Open("second", IfMissing::kFail));
+    EXPECT_ERROR(second->OpenSnapshot(), StatusCode::kCorruption, "rooms/second");
+  }
+  ASSERT_OK_AND_ASSIGN(VerifyReport report, sim_.store().Verify());
+  for (const Place& place : places) {
+    const Group group = GroupAround(place);
+    EXPECT_TRUE(std::any_of(report.damage.begin(), report.damage.end(), [&](const Damage& damage) {
+      return damage.segment == group.segment && damage.offset > group.offset &&
+             damage.offset < group.offset + group.length &&
+             damage.message.find("remove its index") != std::string::npos;
+    }));
+  }
+  ASSERT_OK(sim_.Close());
+  std::filesystem::remove(sim_.options().index_directory + "/data.mdb");
+  ASSERT_OK(sim_.Open());
+  EXPECT_EQ(sim_.store().Stats().damaged_object_count, 0u);
+  EXPECT_TRUE(Holds("first", 1));
+  EXPECT_TRUE(Holds("second", 4));
+  ASSERT_OK_AND_ASSIGN(report, sim_.store().Verify());
+  EXPECT_TRUE(report.damage.empty());
 }
 
 // Goal: a stretch of which nothing can be told does not hide the damage behind it. Method: all of
