@@ -9,11 +9,11 @@
 //   WAL                      refused
 //
 // Journals and logs never outlive their connection, so xAccess finds none and xDelete has nothing
-// else to do. Any thread may call.
+// else to do. For other plain names both do what a program expects of files
+// (internal/plain_file.h). A database that cannot be opened says why in sqlite3_errmsg
+// (internal/failed_open.h). Any thread may call.
 
 #include "vfs/vfs.h"
-
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <memory>
@@ -26,12 +26,16 @@
 #include "engine/bookmark.h"
 #include "vfs/internal/commit_set.h"
 #include "vfs/internal/database_name.h"
+#include "vfs/internal/failed_open.h"
 #include "vfs/internal/main_file.h"
 #include "vfs/internal/memory_file.h"
+#include "vfs/internal/plain_file.h"
 #include "vfs/internal/probe.h"
+#include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/internal/store_registry.h"
 #include "vfs/internal/super_journal.h"
+#include "vfs/internal/uri.h"
 
 namespace tidemark {
 namespace internal {
@@ -43,26 +47,25 @@ constexpr int kMaxPathname = 6144;
 sqlite3_vfs* Base(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
 
 Result<std::unique_ptr<MainFile>> OpenMainFile(const char* path, int flags) {
-  TIDEMARK_ASSIGN_OR_RETURN(const DatabaseName name,
-                            DatabaseName::Parse(path, sqlite3_uri_parameter(path, "store"),
-                                                sqlite3_uri_parameter(path, "at")));
-  Store* store = StoreRegistry::Get().Find(name.store_directory);
-  if (store == nullptr) {
-    return Status(StatusCode::kNotFound,
-                  "no open store of " + name.store_directory + " is attached to the VFS");
-  }
+  TIDEMARK_RETURN_IF_ERROR(CheckParameters(path));
+  TIDEMARK_ASSIGN_OR_RETURN(const DatabaseName name, DatabaseName::Parse(path, ContextOf(path)));
   const bool create = (flags & SQLITE_OPEN_CREATE) != 0 && name.at.empty();
+  const IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
+  TIDEMARK_ASSIGN_OR_RETURN(StoreLease store,
+                            StoreRegistry::Get().Acquire(name.store_directory, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
-                            store->OpenObject(name.namespace_name, name.name,
-                                              create ? IfMissing::kCreate : IfMissing::kFail));
+                            store->OpenObject(name.namespace_name, name.name, if_missing));
+  if (!create && name.at.empty() && IsMissingFile(name, *object)) {
+    return Status(StatusCode::kNotFound, "file " + name.name + " does not exist");
+  }
   std::unique_ptr<MainFile> file;
   if (name.at.empty()) {
     const bool read_only = (flags & SQLITE_OPEN_READONLY) != 0;
-    file = std::make_unique<MainFile>(store, std::move(object), read_only);
+    file = std::make_unique<MainFile>(std::move(store), std::move(object), read_only);
   } else {
     TIDEMARK_ASSIGN_OR_RETURN(const Point at, ParsePoint(name.at, store->options().clock->Now()));
     TIDEMARK_ASSIGN_OR_RETURN(Snapshot past, object->OpenSnapshot(at));
-    file = std::make_unique<MainFile>(store, std::move(object), std::move(past));
+    file = std::make_unique<MainFile>(std::move(store), std::move(object), std::move(past));
   }
   TIDEMARK_RETURN_IF_ERROR(file->Open());
   return file;
@@ -71,11 +74,7 @@ Result<std::unique_ptr<MainFile>> OpenMainFile(const char* path, int flags) {
 int OpenDatabase(const char* path, sqlite3_file* handle, int flags, int* out_flags) noexcept try {
   handle->pMethods = nullptr;
   Result<std::unique_ptr<MainFile>> file = OpenMainFile(path, flags);
-  if (!file.ok()) {
-    const int code = SqliteCode(file.status(), FileOperation::kOpen);
-    sqlite3_log(code, "tidemark: %s", file.status().ToString().c_str());
-    return code;
-  }
+  if (!file.ok()) return FailOpen(file.status(), handle);
   if (out_flags != nullptr) {
     constexpr int kAccess = SQLITE_OPEN_READONLY | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     *out_flags = (*file)->read_only() ? (flags & ~kAccess) | SQLITE_OPEN_READONLY : flags;
@@ -89,7 +88,7 @@ int OpenDatabase(const char* path, sqlite3_file* handle, int flags, int* out_fla
 int OpenJournal(const char* path, sqlite3_file* handle) noexcept {
   handle->pMethods = nullptr;
   MainFile* main = MainFileOf(sqlite3_database_file_object(path));
-  if (main == nullptr) return SQLITE_CANTOPEN;
+  if (main == nullptr) return OpenJournalHandle(handle);  // of a VFS that stands on this one
   OpenJournalHandle(&main->journal(), handle);
   return SQLITE_OK;
 }
@@ -113,34 +112,47 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags,
 }
 
 // To delete a super-journal is to commit the transaction over several databases that it names.
-int Delete(sqlite3_vfs*, const char* path, int) noexcept try {
-  const std::shared_ptr<CommitSet> set = CommitSet::Find(path);
-  if (set == nullptr) return SQLITE_OK;
-  const Status status = set->Publish();
+int Delete(sqlite3_vfs*, const char* path, int sync_directory) noexcept try {
+  if (const std::shared_ptr<CommitSet> set = CommitSet::Find(path)) {
+    const Status status = set->Publish();
+    if (status.ok()) return SQLITE_OK;
+    NoteError(status);
+    const int code = SqliteCode(status, FileOperation::kPublish);
+    sqlite3_log(code, "tidemark: %s", status.ToString().c_str());
+    return code;
+  }
+  if (IsJournalName(path)) return SQLITE_OK;
+  const Status status =
+      DeleteFile(path, sync_directory != 0 ? DeleteDurability::kWait : DeleteDurability::kGoOn);
   if (status.ok()) return SQLITE_OK;
-  const int code = SqliteCode(status, FileOperation::kPublish);
-  sqlite3_log(code, "tidemark: %s", status.ToString().c_str());
-  return code;
+  if (status.code() == StatusCode::kNotFound) return SQLITE_IOERR_DELETE_NOENT;
+  NoteError(status);
+  sqlite3_log(SQLITE_IOERR_DELETE, "tidemark: %s", status.ToString().c_str());
+  return SQLITE_IOERR_DELETE;
 } catch (const std::bad_alloc&) {
   return SQLITE_IOERR_NOMEM;
 }
 
-// SQLite asks whether the name that it has drawn for a super-journal is in use.
 int Access(sqlite3_vfs*, const char* path, int, int* out) noexcept try {
+  // SQLite asks whether the name that it has drawn for a super-journal is in use.
   *out = CommitSet::Find(path) != nullptr ? 1 : 0;
+  if (*out == 1 || IsJournalName(path)) return SQLITE_OK;
+  const Result<bool> exists = FileExists(path);
+  if (!exists.ok()) {
+    NoteError(exists.status());
+    sqlite3_log(SQLITE_IOERR_ACCESS, "tidemark: %s", exists.status().ToString().c_str());
+    return SQLITE_IOERR_ACCESS;
+  }
+  *out = *exists ? 1 : 0;
   return SQLITE_OK;
 } catch (const std::bad_alloc&) {
   return SQLITE_IOERR_NOMEM;
 }
 
 int FullPathname(sqlite3_vfs*, const char* path, int size, char* out) noexcept try {
-  const Result<DatabaseName> name = DatabaseName::Parse(path, sqlite3_uri_parameter(path, "store"),
-                                                        sqlite3_uri_parameter(path, "at"));
-  if (!name.ok()) {
-    sqlite3_log(SQLITE_CANTOPEN, "tidemark: %s", name.status().ToString().c_str());
-    return SQLITE_CANTOPEN;
-  }
-  const std::string full = name->FullPathname();
+  const Result<DatabaseName> name = DatabaseName::Parse(path, ContextOf(path));
+  // A name that is none is left as it is: xOpen refuses it again, and can say why.
+  const std::string full = name.ok() ? name->FullPathname() : path;
   if (full.size() >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
   std::copy_n(full.c_str(), full.size() + 1, out);
   return SQLITE_OK;
@@ -185,15 +197,17 @@ int CurrentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* out) noexcept {
 }
 
 Status Register() {
-  if (sqlite3_initialize() != SQLITE_OK) {
-    return Status(StatusCode::kInvalidArgument, "SQLite could not be initialized");
+  if (sqlite3_libversion_number() < kMinSqliteVersion) {
+    return Status(StatusCode::kInvalidArgument, std::string("SQLite ") + sqlite3_libversion() +
+                                                    " is too old: " + kMinSqliteVersionText +
+                                                    " or newer is needed");
   }
   TIDEMARK_RETURN_IF_ERROR(ProbeSqlite());
   static sqlite3_vfs vfs;  // SQLite keeps the pointer
   sqlite3_vfs* base = sqlite3_vfs_find(nullptr);
   vfs.iVersion = base->iVersion >= 2 ? 2 : 1;
-  vfs.szOsFile =
-      std::max({base->szOsFile, MainHandleSize(), MemoryHandleSize(), SuperJournalHandleSize()});
+  vfs.szOsFile = std::max({base->szOsFile, MainHandleSize(), MemoryHandleSize(),
+                           SuperJournalHandleSize(), FailedHandleSize()});
   vfs.mxPathname = kMaxPathname;
   vfs.zName = kVfsName;
   vfs.pAppData = base;
@@ -213,7 +227,7 @@ Status Register() {
   if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) {
     return Status(StatusCode::kInvalidArgument, "SQLite did not register the VFS");
   }
-  return OkStatus();
+  return RegisterOpenReport();
 }
 
 }  // namespace

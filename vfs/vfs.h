@@ -1,10 +1,15 @@
 // The SQLite VFS "tidemark": pages and locks of SQLite become engine snapshots and transactions.
 //
-//   file:NAMESPACE/NAME?vfs=tidemark&store=DIR             an object of an attached store
+//   file:NAMESPACE/NAME?vfs=tidemark&store=DIR             an object of the store in DIR
 //   file:NAMESPACE/NAME?vfs=tidemark&store=DIR&at=POINT    its past, read-only
 //
 // The first '/' ends the namespace. POINT is a bookmark or a time (ParsePoint in
-// engine/bookmark.h); characters that mean something in a URI are percent-encoded.
+// engine/bookmark.h); characters that mean something in a URI are percent-encoded. With the
+// environment variable TIDEMARK_STORE=DIR, plain file names are objects of the namespace "files".
+//
+// A store that is not attached is opened with the first database that names it (and created, if
+// that open may create), shared by all of this process, and closed with the last one. README.md has
+// the pragmas, and what is different from a file.
 //
 // What a user of plain SQLite files will notice:
 //   * journal_mode WAL and OFF are refused; the rollback journal is memory, whatever its mode.
@@ -32,9 +37,9 @@ inline constexpr char kVfsName[] = "tidemark";
 // Idempotent; any thread. Errors: kInvalidArgument with what SQLite did not do.
 Status RegisterVfs();
 
-// Lets `file:NAMESPACE/NAME?vfs=tidemark&store=DIR` find an open store, DIR being the store's
-// directory. The store must be detached before it is closed, and after its last connection closed.
-// Errors: kExists if a store of that directory is attached.
+// Lets `file:NAMESPACE/NAME?vfs=tidemark&store=DIR` use a store that this program opened itself,
+// DIR being the store's directory. The store must be detached before it is closed, and after its
+// last connection closed. Errors: kExists if a store of that directory is attached.
 Status AttachStore(Store* store);
 void DetachStore(Store* store);
 

@@ -14,7 +14,7 @@ namespace {
 
 // Goal: the first '/' ends the namespace. Method: names with and without more of them.
 TEST(DatabaseNameTest, Parses) {
-  const auto name = DatabaseName::Parse("rooms/lobby/left", "/data//store/", nullptr);
+  const auto name = DatabaseName::Parse("rooms/lobby/left", {.store = "/data//store/"});
   ASSERT_OK(name);
   EXPECT_EQ(name->namespace_name, "rooms");
   EXPECT_EQ(name->name, "lobby/left");
@@ -31,8 +31,8 @@ TEST(DatabaseNameTest, FullPathnamesComeBackAndAreDistinct) {
       for (const char* namespace_name : {"a", "b", "x"}) {
         for (const char* object : {"a", "/a", "b/c", "//a/b", "x/a/b"}) {
           const DatabaseName name{directory, namespace_name, object, at};
-          const auto parsed =
-              DatabaseName::Parse(name.FullPathname(), directory, *at == '\0' ? nullptr : at);
+          const auto parsed = DatabaseName::Parse(
+              name.FullPathname(), {.store = directory, .at = *at == '\0' ? nullptr : at});
           ASSERT_OK(parsed);
           EXPECT_EQ(*parsed, name) << name.FullPathname();
           EXPECT_TRUE(seen.insert(name.FullPathname()).second) << name.FullPathname();
@@ -45,13 +45,67 @@ TEST(DatabaseNameTest, FullPathnamesComeBackAndAreDistinct) {
 // Goal: what is no name is refused with what a name looks like. Method: each missing part.
 TEST(DatabaseNameTest, Refuses) {
   using enum StatusCode;
-  EXPECT_ERROR(DatabaseName::Parse("a/b", nullptr, nullptr), kInvalidArgument, "store=DIR");
-  EXPECT_ERROR(DatabaseName::Parse("a/b", "", nullptr), kInvalidArgument, "store=DIR");
-  EXPECT_ERROR(DatabaseName::Parse("ab", "/s", nullptr), kInvalidArgument, "NAMESPACE/NAME");
-  EXPECT_ERROR(DatabaseName::Parse("a/", "/s", nullptr), kInvalidArgument, "NAMESPACE/NAME");
-  EXPECT_ERROR(DatabaseName::Parse("/b", "/s", nullptr), kInvalidArgument, "NAMESPACE/NAME");
-  EXPECT_ERROR(DatabaseName::Parse("a/b", "/s", ""), kInvalidArgument, "point in time");
-  EXPECT_ERROR(DatabaseName::Parse("a/b", "/s", "x/y"), kInvalidArgument, "point in time");
+  EXPECT_ERROR(DatabaseName::Parse("a/b", {}), kInvalidArgument, "store=DIR");
+  EXPECT_ERROR(DatabaseName::Parse("a/b", {.store = ""}), kInvalidArgument, "store=DIR");
+  EXPECT_ERROR(DatabaseName::Parse("ab", {.store = "/s"}), kInvalidArgument, "NAMESPACE/NAME");
+  EXPECT_ERROR(DatabaseName::Parse("a/", {.store = "/s"}), kInvalidArgument, "NAMESPACE/NAME");
+  EXPECT_ERROR(DatabaseName::Parse("/b", {.store = "/s"}), kInvalidArgument, "NAMESPACE/NAME");
+  EXPECT_ERROR(DatabaseName::Parse("a/b", {.store = "/s", .at = ""}), kInvalidArgument,
+               "point in time");
+  EXPECT_ERROR(DatabaseName::Parse("a/b", {.store = "/s", .at = "x/y"}), kInvalidArgument,
+               "point in time");
+}
+
+// Goal: with TIDEMARK_STORE a name is a path below the namespace of files, and no way leads out.
+// Method: paths, with what each means; "" where it is refused.
+TEST(DatabaseNameTest, PlainNamesArePaths) {
+  const struct {
+    const char* path;
+    const char* name;
+  } cases[] = {
+      {"data.db", "data.db"},
+      {"./data.db", "data.db"},
+      {"a/./b//c", "a/b/c"},
+      {"a/../b", "b"},
+      {"a/b/../../c", "c"},
+      {"/srv/data.db", "/srv/data.db"},
+      {"//srv/./a/../b", "/srv/b"},
+      {"/../a", "/a"},
+      {"a..b/...", "a..b/..."},
+      {"", ""},
+      {".", ""},
+      {"/", ""},
+      {"..", ""},
+      {"../a", ""},
+      {"a/../../b", ""},
+      {"a/", ""},
+      {"a/..", ""},
+      {"/..", ""},
+  };
+  for (const auto& [path, name] : cases) {
+    const auto parsed = DatabaseName::Parse(path, {.files_store = "/s/"});
+    if (*name == '\0') {
+      EXPECT_ERROR(parsed, StatusCode::kInvalidArgument, std::string("\"") + path + "\"");
+      continue;
+    }
+    ASSERT_OK(parsed);
+    EXPECT_EQ(*parsed, (DatabaseName{"/s", "files", name, ""})) << path;
+    EXPECT_EQ(*DatabaseName::Parse(parsed->FullPathname(), {.files_store = "/s"}), *parsed);
+  }
+  EXPECT_EQ(DatabaseName::Parse("a", {.at = "now", .files_store = "/s"})->at, "now");
+  EXPECT_ERROR(DatabaseName::Parse("a", {.store = "/t", .files_store = "/s"}),
+               StatusCode::kInvalidArgument, "NAMESPACE/NAME");
+}
+
+// Goal: "." and ".." in NAMESPACE/NAME are refused unless they are said to be meant; and names that
+// have them work all the same where no path can be meant. Method: with and without exact=1.
+TEST(DatabaseNameTest, DotsAreRefused) {
+  for (const char* path : {"ns/..", "ns/../a", "../a", "./a", "ns/a/./b", "ns/a/.."}) {
+    EXPECT_ERROR(DatabaseName::Parse(path, {.store = "/s"}), StatusCode::kInvalidArgument, path);
+    EXPECT_OK(DatabaseName::Parse(path, {.store = "/s", .exact = "1"}));
+  }
+  EXPECT_OK(DatabaseName::Parse("ns/a..b/.c/...", {.store = "/s"}));
+  EXPECT_TRUE((DatabaseName{"/s", "ns", "a/../b", ""}).Uri().ends_with("&exact=1"));
 }
 
 // Goal: any bytes of a name survive the way through a URI. Method: the encoding is pinned.

@@ -81,7 +81,7 @@ TEST_F(PastTest, WrongNamesAndPoints) {
   EXPECT_EQ(Connection("file:ns/a?vfs=tidemark").code(), SQLITE_CANTOPEN) << "no store";
   EXPECT_EQ(Connection(Uri("a", "&at=nonsense")).code(), SQLITE_CANTOPEN);
   EXPECT_EQ(Connection("file:a?vfs=tidemark&store=" + store_->directory()).code(), SQLITE_CANTOPEN);
-  EXPECT_EQ(Connection("file:ns/a?vfs=tidemark&store=/nowhere").code(), SQLITE_CANTOPEN);
+  EXPECT_EQ(Connection("file:ns/a?vfs=tidemark&store=/nowhere/store").code(), SQLITE_CANTOPEN);
   EXPECT_EQ(Connection(Uri("none"), SQLITE_OPEN_READWRITE).code(), SQLITE_CANTOPEN);
   EXPECT_EQ(Connection(Uri("a"), SQLITE_OPEN_READWRITE).code(), SQLITE_OK);
 }

@@ -41,11 +41,11 @@ std::shared_ptr<CommitSet> CommitSet::Find(std::string_view super_journal) {
 }
 
 Status CommitSet::Prepare(MainFile* file) {
-  const auto of_store = [&](const auto& part) { return part->store == file->store(); };
+  const auto of_store = [&](const auto& part) { return part->store == &file->store(); };
   auto it = std::find_if(parts_.begin(), parts_.end(), of_store);
   if (it == parts_.end()) {
     it = parts_.insert(parts_.end(), std::make_unique<Part>());
-    (*it)->store = file->store();
+    (*it)->store = &file->store();
   }
   Part& part = **it;
   if (std::find(part.files.begin(), part.files.end(), file) == part.files.end()) {

@@ -11,8 +11,8 @@
 // What this cannot do:
 //   * Objects of different stores: each store's are atomic by themselves.
 //   * Files of other VFSs: refused if an object is the main database (super_journal.h). If the main
-//     database is on another VFS, which then has the super-journal, the set publishes with the first
-//     PHASETWO, and an error there reaches only SQLite's error log.
+//     database is on another VFS, which then has the super-journal, the set publishes with the
+//     first PHASETWO, and an error there reaches only SQLite's error log.
 //   * SQLite makes no super-journal with a main database in memory, synchronous=OFF or
 //     journal_mode=MEMORY: each object is then atomic by itself.
 //

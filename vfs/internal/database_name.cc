@@ -2,6 +2,9 @@
 
 #include "vfs/internal/database_name.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "vfs/internal/store_registry.h"
 #include "vfs/vfs.h"
 
@@ -26,6 +29,56 @@ void AppendPercentEncoded(std::string_view text, std::string* out) {
   }
 }
 
+Status Invalid(std::string message) {
+  return Status(StatusCode::kInvalidArgument, std::move(message));
+}
+
+std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+// Takes the first component off a path.
+std::string_view NextComponent(std::string_view* path) {
+  const size_t slash = path->find('/');
+  const std::string_view component = path->substr(0, slash);
+  path->remove_prefix(slash == path->npos ? path->size() : slash + 1);
+  return component;
+}
+
+bool HasDots(std::string_view path) {
+  while (!path.empty()) {
+    const std::string_view component = NextComponent(&path);
+    if (component == "." || component == "..") return true;
+  }
+  return false;
+}
+
+// A path as the namespace of files knows it, by the look of it only.
+Result<std::string> NormalizedFileName(std::string_view path) {
+  const std::string_view given = path;
+  std::string name;
+  if (path.starts_with('/')) name = "/";
+  const size_t root = name.size();
+  if (path.empty() || path.ends_with('/')) return Invalid(Quoted(given) + " names no file");
+  while (!path.empty()) {
+    const std::string_view component = NextComponent(&path);
+    if (component.empty() || component == ".") continue;
+    if (component == "..") {
+      if (name.size() == root) {
+        if (root > 0) continue;  // "/.." is "/"
+        return Invalid(Quoted(given) +
+                       " leads out of the store: relative file names begin at the root of its "
+                       "namespace \"files\", wherever the process stands");
+      }
+      const size_t slash = name.rfind('/');
+      name.resize(slash == name.npos ? 0 : std::max(slash, root));
+      continue;
+    }
+    if (name.size() > root) name += '/';
+    name += component;
+  }
+  if (name.size() == root) return Invalid(Quoted(given) + " names no file");
+  return name;
+}
+
 }  // namespace
 
 std::string DatabaseName::FullPathname() const {
@@ -45,33 +98,51 @@ std::string DatabaseName::Uri() const {
     uri += "&at=";
     AppendPercentEncoded(at, &uri);
   }
+  if (HasDots(namespace_name + "/" + name)) uri += "&exact=1";
   return uri;
 }
 
-Result<DatabaseName> DatabaseName::Parse(std::string_view path, const char* store, const char* at) {
+Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& context) {
+  const bool has_store = context.store != nullptr;
+  const char* store = has_store ? context.store : context.files_store;
   if (store == nullptr || store[0] == '\0') {
-    return Status(StatusCode::kInvalidArgument,
-                  "no store is named: a database is file:NAMESPACE/NAME?vfs=tidemark&store=DIR");
+    return Invalid(
+        std::string(has_store ? "store= names no directory" : "no store is named") +
+        ": a database is file:NAMESPACE/NAME?vfs=tidemark&store=DIR, or a plain file name if the "
+        "environment variable TIDEMARK_STORE names the store");
   }
   DatabaseName result;
   result.store_directory = NormalizedDirectory(store);
-  if (at != nullptr) {
-    result.at = at;
+  if (context.at != nullptr) {
+    result.at = context.at;
     if (result.at.empty() || result.at.find('/') != std::string::npos) {
-      return Status(StatusCode::kInvalidArgument, "at=" + result.at + " is not a point in time");
+      return Invalid("at=" + result.at + " is not a point in time: give a bookmark or a time");
     }
   }
   // SQLite opens the full path name with the same parameters, so its prefix is known.
   const std::string prefix = DatabaseName{result.store_directory, "", "", result.at}.FullPathname();
   const std::string_view known_prefix = std::string_view(prefix).substr(0, prefix.size() - 1);
-  if (path.starts_with(known_prefix)) path.remove_prefix(known_prefix.size());
+  const bool is_full = path.starts_with(known_prefix);
+  if (is_full) path.remove_prefix(known_prefix.size());
+  if (!has_store && !is_full) {
+    result.namespace_name = kFilesNamespace;
+    TIDEMARK_ASSIGN_OR_RETURN(result.name, NormalizedFileName(path));
+    return result;
+  }
   const size_t slash = path.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash + 1 == path.size()) {
-    return Status(StatusCode::kInvalidArgument,
-                  "\"" + std::string(path) + "\" is not NAMESPACE/NAME");
+    return Invalid(Quoted(path) +
+                   " is not NAMESPACE/NAME: a database is "
+                   "file:NAMESPACE/NAME?vfs=tidemark&store=DIR");
   }
   result.namespace_name = path.substr(0, slash);
   result.name = path.substr(slash + 1);
+  const bool exact = context.exact != nullptr && std::string_view(context.exact) == "1";
+  if (!exact && has_store && HasDots(path)) {
+    return Invalid(Quoted(path) +
+                   " has a \".\" or \"..\" in it, but NAMESPACE/NAME is no path: leave it out, or "
+                   "add &exact=1 if the object is really called so");
+  }
   return result;
 }
 

@@ -1,8 +1,16 @@
 // DatabaseName: which object, and which point of its past, a SQLite file name means.
 //
-//   file:rooms/lobby?vfs=tidemark&store=DIR[&at=POINT]
+//   file:rooms/lobby?vfs=tidemark&store=DIR[&at=POINT]     an object of the store DIR
+//   data.db, /srv/data.db                                  with TIDEMARK_STORE=DIR: objects of the
+//                                                          namespace "files" of the store DIR
 //
-// The first '/' ends the namespace; the object's name may contain more of them.
+// In the first form the first '/' ends the namespace, and the object's name may contain more of
+// them. It is a key, no path: "." and ".." mean nothing in it and are refused, since whoever wrote
+// them meant a path, unless exact=1 says that they are meant.
+//
+// In the second form the name is a path: "a/./b//c" is "a/b/c", "a/../b" is "b". Its root is the
+// namespace, wherever the process stands: no path leads out of it, and a relative path is not the
+// same as any absolute one.
 //
 // SQLite keys shared caches by the full path name and shows it in sqlite3_db_filename, so that name
 // includes store and point, and no two databases have the same:
@@ -35,10 +43,21 @@ struct DatabaseName {
   // A URI for sqlite3_open_v2.
   std::string Uri() const;
 
-  // `path` is the URI's path, or what FullPathname() gave. `store` and `at` are the query
-  // parameters, null if missing. Errors: kInvalidArgument, saying what a name looks like.
-  static Result<DatabaseName> Parse(std::string_view path, const char* store, const char* at);
+  // What a name is read with; null if missing.
+  struct Context {
+    const char* store = nullptr;  // these three are query parameters
+    const char* at = nullptr;
+    const char* exact = nullptr;
+    const char* files_store = nullptr;  // TIDEMARK_STORE
+  };
+
+  // `path` is the URI's path, a file name, or what FullPathname() gave. Errors: kInvalidArgument,
+  // saying what a name looks like.
+  static Result<DatabaseName> Parse(std::string_view path, const Context& context);
 };
+
+// The namespace of plain file names.
+inline constexpr char kFilesNamespace[] = "files";
 
 }  // namespace tidemark::internal
 

@@ -28,6 +28,7 @@
 #include "engine/snapshot.h"
 #include "engine/status.h"
 #include "engine/transaction.h"
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
 
@@ -63,7 +64,11 @@ class DatabaseLock {
   // Only while writing.
   Transaction& transaction() { return transaction_; }
 
-  const Object& object() const { return *object_; }
+  Object& object() const { return *object_; }
+  // What is seen, or while nothing is locked what would be seen next.
+  CommitInfo SeenCommit() const {
+    return past_ || level_ > SQLITE_LOCK_NONE ? commit() : object_->head();
+  }
   // The commit that is seen, staged pages aside.
   const CommitInfo& commit() const { return writing_ ? transaction_.base() : snapshot_.commit(); }
   uint32_t page_size() const { return writing_ ? transaction_.page_size() : snapshot_.page_size(); }

@@ -4,17 +4,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "vfs/internal/repaginate.h"
 
 namespace tidemark::internal {
 
-MainFile::MainFile(Store* store, std::shared_ptr<Object> object, bool read_only)
-    : store_(store), read_only_(read_only), lock_(std::move(object)) {}
+MainFile::MainFile(StoreLease store, std::shared_ptr<Object> object, bool read_only)
+    : store_(std::move(store)), read_only_(read_only), lock_(std::move(object)) {}
 
-MainFile::MainFile(Store* store, std::shared_ptr<Object> object, Snapshot past)
-    : store_(store), read_only_(true), lock_(std::move(object), std::move(past)) {}
+MainFile::MainFile(StoreLease store, std::shared_ptr<Object> object, Snapshot past)
+    : store_(std::move(store)), read_only_(true), lock_(std::move(object), std::move(past)) {}
 
 Status MainFile::Open() {
   TIDEMARK_RETURN_IF_ERROR(lock_.Refresh().status());
@@ -27,6 +28,16 @@ Status MainFile::LockForWriting() {
   TIDEMARK_RETURN_IF_ERROR(NewView());
   bool stale = false;
   return lock_.BeginWriting(&stale);
+}
+
+int MainFile::RefuseInherited() {
+  return errors_.Record(
+      Status(StatusCode::kInvalidArgument,
+             "this connection to object " + object().DisplayName() + " was opened by process " +
+                 std::to_string(store_.owner_pid()) +
+                 " before fork() made this one: connections do not survive fork(); close the store "
+                 "in one of the two and open it in the other"),
+      SQLITE_MISUSE);
 }
 
 int MainFile::Fail(const Status& status, FileOperation operation) {

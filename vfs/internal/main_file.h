@@ -49,8 +49,6 @@
 #ifndef TIDEMARK_VFS_INTERNAL_MAIN_FILE_H_
 #define TIDEMARK_VFS_INTERNAL_MAIN_FILE_H_
 
-#include <sqlite3.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -67,16 +65,18 @@
 #include "vfs/internal/file_lock.h"
 #include "vfs/internal/memory_file.h"
 #include "vfs/internal/page_one.h"
+#include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
+#include "vfs/internal/store_registry.h"
 
 namespace tidemark::internal {
 
 class MainFile final : private PreImageSource {
  public:
   // A connection to the present of an object.
-  MainFile(Store* store, std::shared_ptr<Object> object, bool read_only);
+  MainFile(StoreLease store, std::shared_ptr<Object> object, bool read_only);
   // To a commit of its past, read-only.
-  MainFile(Store* store, std::shared_ptr<Object> object, Snapshot past);
+  MainFile(StoreLease store, std::shared_ptr<Object> object, Snapshot past);
   ~MainFile() override { Unprepare(); }
 
   // Takes the first snapshot: SQLite reads the header before it locks anything.
@@ -99,14 +99,21 @@ class MainFile final : private PreImageSource {
 
   bool read_only() const { return read_only_; }
   bool writing() const { return lock_.writing(); }
-  const Object& object() const { return lock_.object(); }
+  Object& object() const { return lock_.object(); }
+  Store& store() const { return *store_; }
+  // The commit of the current transaction's view, or outside of one what the next would see.
+  CommitInfo SeenCommit() const { return lock_.SeenCommit(); }
+
+  // True in a child that fork() made since this was opened: only RefuseInherited may be called.
+  bool inherited() const { return store_.inherited(); }
+  int RefuseInherited();
+
   JournalFile& journal() { return journal_; }
   bool waits_for_durability() const { return waits_for_durability_; }
   void set_waits_for_durability(bool waits) { waits_for_durability_ = waits; }
   ErrorRecord& errors() { return errors_; }
 
   // For the CommitSet that this file is in while a transaction over several objects commits.
-  Store* store() const { return store_; }
   Transaction& transaction() { return lock_.transaction(); }
   PreImageSource& pre_images() { return *this; }
   void Joined(std::shared_ptr<CommitSet> set) { set_ = std::move(set); }
@@ -139,7 +146,7 @@ class MainFile final : private PreImageSource {
   Status Publish();
   void TakeCounter();
 
-  Store* const store_;
+  const StoreLease store_;  // first, since all below needs the store
   const bool read_only_;
   DatabaseLock lock_;
   JournalFile journal_;

@@ -19,15 +19,18 @@ MainHandle* Handle(sqlite3_file* file) { return static_cast<MainHandle*>(file); 
 // No exception may cross into SQLite. The only ones our code can meet are the allocator's.
 template <typename Call>
 int Guarded(sqlite3_file* file, Call call) noexcept {
+  MainFile& main = *Handle(file)->file;
   try {
-    return call(*Handle(file)->file);
+    return main.inherited() ? main.RefuseInherited() : call(main);
   } catch (const std::bad_alloc&) {
     return SQLITE_IOERR_NOMEM;
   }
 }
 
 int Close(sqlite3_file* file) noexcept {
-  delete Handle(file)->file;  // with what is staged, and the write lock
+  // With what is staged, and the write lock. In a child of fork() all that is its parent's, and
+  // even looking at it could wait for ever on a lock that some thread of the parent held.
+  if (!Handle(file)->file->inherited()) delete Handle(file)->file;
   Handle(file)->file = nullptr;
   return SQLITE_OK;
 }
@@ -51,20 +54,26 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) noexcept {
 int SyncNothing(sqlite3_file*, int) noexcept { return SQLITE_OK; }
 
 int FileSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
-  *size = Handle(file)->file->Size();
-  return SQLITE_OK;
+  return Guarded(file, [&](MainFile& main) {
+    *size = main.Size();
+    return SQLITE_OK;
+  });
 }
 
 int Lock(sqlite3_file* file, int level) noexcept {
   return Guarded(file, [&](MainFile& main) { return main.Lock(level); });
 }
 
-int Unlock(sqlite3_file* file, int level) noexcept { return Handle(file)->file->Unlock(level); }
+int Unlock(sqlite3_file* file, int level) noexcept {
+  return Guarded(file, [&](MainFile& main) { return main.Unlock(level); });
+}
 
 // Asked before a journal is taken for one that a crash left behind: ours never is.
 int CheckReservedLock(sqlite3_file* file, int* out) noexcept {
-  *out = Handle(file)->file->writing() ? 1 : 0;
-  return SQLITE_OK;
+  return Guarded(file, [&](MainFile& main) {
+    *out = main.writing() ? 1 : 0;
+    return SQLITE_OK;
+  });
 }
 
 // The text becomes the statement's error message.
@@ -100,7 +109,9 @@ int FileControl(sqlite3_file* file, int operation, void* argument) noexcept {
                      [&](MainFile& main) { return main.Sync(static_cast<const char*>(argument)); });
     case SQLITE_FCNTL_COMMIT_PHASETWO:
       return Guarded(file, [](MainFile& main) { return main.CommitPhaseTwo(); });
-    case SQLITE_FCNTL_PRAGMA: return Pragma(Handle(file), static_cast<char**>(argument));
+    case SQLITE_FCNTL_PRAGMA:
+      return Guarded(
+          file, [&](MainFile&) { return Pragma(Handle(file), static_cast<char**>(argument)); });
     case SQLITE_FCNTL_PDB:
       Handle(file)->connection = *static_cast<sqlite3**>(argument);
       return SQLITE_OK;

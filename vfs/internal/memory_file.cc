@@ -212,10 +212,12 @@ std::span<const std::byte> JournalFile::PageBefore(PageNo page_no, size_t page_s
 
 namespace {
 
-// One shape of handle for both, so that one set of methods serves both; exactly one is set.
+// One shape of handle for both, so that one set of methods serves both; one of the first two is
+// set.
 struct MemoryHandle : sqlite3_file {
   JournalFile* journal;
   MemoryFile* owned;
+  JournalFile* owned_journal;  // null, or the same as `journal`
 };
 
 MemoryHandle* Handle(sqlite3_file* file) { return static_cast<MemoryHandle*>(file); }
@@ -223,6 +225,7 @@ MemoryHandle* Handle(sqlite3_file* file) { return static_cast<MemoryHandle*>(fil
 int CloseHandle(sqlite3_file* file) noexcept {
   // A journal is closed when its transaction is over, or when its connection forgot its cache.
   if (Handle(file)->journal != nullptr) Handle(file)->journal->Truncate(0);
+  delete Handle(file)->owned_journal;
   delete Handle(file)->owned;
   file->pMethods = nullptr;
   return SQLITE_OK;
@@ -297,11 +300,21 @@ const sqlite3_io_methods kMemoryMethods = {
 void OpenJournalHandle(JournalFile* journal, sqlite3_file* handle) noexcept {
   Handle(handle)->journal = journal;
   Handle(handle)->owned = nullptr;
+  Handle(handle)->owned_journal = nullptr;
   handle->pMethods = &kMemoryMethods;
+}
+
+int OpenJournalHandle(sqlite3_file* handle) noexcept {
+  auto* journal = new (std::nothrow) JournalFile;
+  if (journal == nullptr) return SQLITE_NOMEM;
+  OpenJournalHandle(journal, handle);
+  Handle(handle)->owned_journal = journal;
+  return SQLITE_OK;
 }
 
 int OpenMemoryHandle(sqlite3_file* handle) noexcept {
   Handle(handle)->journal = nullptr;
+  Handle(handle)->owned_journal = nullptr;
   Handle(handle)->owned = new (std::nothrow) MemoryFile;
   handle->pMethods = Handle(handle)->owned == nullptr ? nullptr : &kMemoryMethods;
   return handle->pMethods == nullptr ? SQLITE_NOMEM : SQLITE_OK;

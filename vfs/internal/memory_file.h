@@ -14,8 +14,6 @@
 #ifndef TIDEMARK_VFS_INTERNAL_MEMORY_FILE_H_
 #define TIDEMARK_VFS_INTERNAL_MEMORY_FILE_H_
 
-#include <sqlite3.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,6 +21,7 @@
 #include <vector>
 
 #include "engine/lsn.h"
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
 
@@ -112,6 +111,8 @@ class JournalFile {
 
 // Puts a journal of someone else behind a SQLite file handle; closing the handle empties it.
 void OpenJournalHandle(JournalFile* journal, sqlite3_file* handle) noexcept;
+// Makes a journal that lives as long as the handle.
+int OpenJournalHandle(sqlite3_file* handle) noexcept;
 // Makes a memory file that lives as long as the handle.
 int OpenMemoryHandle(sqlite3_file* handle) noexcept;
 // What the two above put into the handle fits in this many bytes.

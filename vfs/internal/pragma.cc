@@ -2,10 +2,10 @@
 
 #include "vfs/internal/pragma.h"
 
-#include <sqlite3.h>
-
 #include <cstdlib>
 #include <string>
+
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
 namespace {

@@ -2,13 +2,12 @@
 
 #include "vfs/internal/probe.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <string>
 
 #include "engine/result.h"
 #include "vfs/internal/memory_file.h"
+#include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
 
 namespace tidemark::internal {

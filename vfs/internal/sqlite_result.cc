@@ -7,6 +7,8 @@
 namespace tidemark::internal {
 namespace {
 
+thread_local Status last_error;
+
 constexpr int PrimaryCode(int code) { return code & 0xff; }
 
 int IoErrorCode(FileOperation operation) {
@@ -75,6 +77,10 @@ Status StatusFromSqlite(int code) {
   return Status(CodeFromSqlite(code), sqlite3_errstr(code));
 }
 
+Status LastError() { return last_error; }
+
+void NoteError(const Status& status) noexcept { last_error = status; }
+
 int ErrorRecord::Record(const Status& status, FileOperation operation, bool in_rollback) noexcept {
   const int code = SqliteCode(status, operation);
   if (in_rollback && code_ != SQLITE_OK) return code;
@@ -82,6 +88,7 @@ int ErrorRecord::Record(const Status& status, FileOperation operation, bool in_r
 }
 
 int ErrorRecord::Record(const Status& status, int code) noexcept {
+  NoteError(status);
   status_ = status;
   code_ = code;
   return code;

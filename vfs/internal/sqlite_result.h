@@ -6,9 +6,8 @@
 #ifndef TIDEMARK_VFS_INTERNAL_SQLITE_RESULT_H_
 #define TIDEMARK_VFS_INTERNAL_SQLITE_RESULT_H_
 
-#include <sqlite3.h>
-
 #include "engine/status.h"
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
 
@@ -24,6 +23,11 @@ int SqliteCode(const Status& status, FileOperation operation) noexcept;
 Status StatusFromSqlite(sqlite3* connection);
 // Likewise for a call that left no message behind.
 Status StatusFromSqlite(int code);
+
+// The latest Status that this layer turned into an error of SQLite's on the calling thread, on
+// whatever connection: for hosts that have nothing but SQLite's own messages. OK if there was none.
+Status LastError();
+void NoteError(const Status& status) noexcept;
 
 // The Status behind the latest failure of a connection.
 class ErrorRecord {

@@ -2,12 +2,30 @@
 
 #include "vfs/internal/store_registry.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "engine/check.h"
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
+namespace {
+
+std::atomic<StoreRegistry*> registry{nullptr};
+
+// Two spellings of one directory, one of them through a symbolic link.
+bool IsSameDirectory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
+}
+
+}  // namespace
 
 std::string NormalizedDirectory(std::string_view directory) {
   // Nothing to do, as for every name that came through here before: opening an object is too short
@@ -24,9 +42,42 @@ std::string NormalizedDirectory(std::string_view directory) {
   return text;
 }
 
+// ---- Leases ------------------------------------------------------------------------------------
+
+StoreLease::StoreLease(Store* store) : StoreLease(&StoreRegistry::Get(), store, false) {}
+
+StoreLease::StoreLease(StoreRegistry* registry, Store* store, bool counted)
+    : registry_(registry), store_(store), counted_(counted) {}
+
+StoreLease::StoreLease(StoreLease&& other) noexcept
+    : registry_(other.registry_),
+      store_(other.store_),
+      counted_(std::exchange(other.counted_, false)) {}
+
+StoreLease::~StoreLease() {
+  if (counted_ && !inherited()) registry_->Release(store_);
+}
+
+bool StoreLease::inherited() const { return registry_ != &StoreRegistry::Get(); }
+
+pid_t StoreLease::owner_pid() const { return registry_->pid_; }
+
+// ---- The registry ------------------------------------------------------------------------------
+
+StoreRegistry::StoreRegistry(bool after_fork) : pid_(::getpid()), after_fork_(after_fork) {}
+
 StoreRegistry& StoreRegistry::Get() {
-  static auto* registry = new StoreRegistry;
-  return *registry;
+  if (StoreRegistry* known = registry.load(std::memory_order_acquire)) return *known;
+  static const bool made = [] {
+    registry.store(new StoreRegistry(/*after_fork=*/false), std::memory_order_release);
+    // The parent's registry stays behind, also because some thread may have held its mutex.
+    pthread_atfork(nullptr, nullptr, [] {
+      registry.store(new StoreRegistry(/*after_fork=*/true), std::memory_order_release);
+    });
+    return true;
+  }();
+  static_cast<void>(made);
+  return *registry.load(std::memory_order_acquire);
 }
 
 Status StoreRegistry::Attach(Store* store) {
@@ -57,16 +108,80 @@ Result<std::string> StoreRegistry::AddUser(Store* store) {
 void StoreRegistry::RemoveUser(Store* store) {
   std::lock_guard lock(mutex_);
   const auto it = by_store_.find(store);
+  if (it == by_store_.end() && after_fork_) return;  // a Database of the parent
   CHECK(it != by_store_.end());
   CHECK(it->second->second.users > 0);
   --it->second->second.users;
   EraseIfUnused(it->second);
 }
 
-Store* StoreRegistry::Find(const std::string& directory) {
+StoreLease StoreRegistry::Lease(Entry& entry) {
+  const bool counted = entry.owned != nullptr;
+  if (counted) ++entry.users;
+  return StoreLease(this, entry.store, counted);
+}
+
+Result<StoreLease> StoreRegistry::Acquire(const std::string& directory, IfMissing if_missing) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto it = entries_.find(directory); it != entries_.end()) return Lease(it->second);
+  }
+  std::lock_guard open_lock(open_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [known, entry] : entries_) {
+      if (known == directory || IsSameDirectory(known, directory)) return Lease(entry);
+    }
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(
+      std::unique_ptr<Store> store,
+      Store::Open(directory, {.create_if_missing = if_missing == IfMissing::kCreate}));
+  // A program need not close its connections before it ends, and with synchronous=NORMAL the
+  // latest commits may still be in memory then. With a file the kernel would have them.
+  static const int at_exit = std::atexit([] { Get().SyncOwned(); });
+  static_cast<void>(at_exit);
+
   std::lock_guard lock(mutex_);
-  const auto it = entries_.find(directory);
-  return it == entries_.end() ? nullptr : it->second.store;
+  TIDEMARK_ASSIGN_OR_RETURN(const Entries::iterator it, EntryOf(store.get()));
+  it->second.owned = std::move(store);
+  return Lease(it->second);
+}
+
+void StoreRegistry::Release(Store* store) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = by_store_.find(store);
+    CHECK(it != by_store_.end());
+    Entry& entry = it->second->second;
+    CHECK(entry.users > 0);
+    if (--entry.users > 0) return;
+  }
+  // Whoever opens the store again must find it either still open or closed altogether.
+  std::lock_guard open_lock(open_mutex_);
+  std::unique_ptr<Store> last;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = by_store_.find(store);
+    if (it == by_store_.end() || it->second->second.users > 0) return;
+    last = std::move(it->second->second.owned);
+    EraseIfUnused(it->second);
+  }
+  if (last == nullptr) return;
+  if (const Status status = last->Close(); !status.ok()) {
+    sqlite3_log(SQLITE_IOERR_CLOSE, "tidemark: closing store %s: %s", last->directory().c_str(),
+                status.ToString().c_str());
+  }
+}
+
+void StoreRegistry::SyncOwned() noexcept {
+  std::lock_guard lock(mutex_);
+  for (auto& [directory, entry] : entries_) {
+    if (entry.owned == nullptr) continue;
+    if (const Status status = entry.owned->Sync(); !status.ok()) {
+      sqlite3_log(SQLITE_IOERR_FSYNC, "tidemark: store %s: %s", directory.c_str(),
+                  status.ToString().c_str());
+    }
+  }
 }
 
 Result<StoreRegistry::Entries::iterator> StoreRegistry::EntryOf(Store* store) {

@@ -1,12 +1,25 @@
 // StoreRegistry: the open stores of this process, by directory, for the names that SQLite opens.
 //
-// A store is here while someone attached it: the embedder (once, by AttachStore) or its open
-// Databases (counted). Any thread may call.
+// A store is here while someone attached it, or while it is used:
+//
+//   attached   by its embedder, once, with AttachStore
+//   users      its open Databases; or, if a file name opened the store itself, its open files. The
+//              last of those closes it.
+//
+// After fork() the child has a new, empty registry. The parent's stores stay the parent's: a lease
+// from before the fork says so (inherited()), and giving it back does nothing, because the child
+// has neither the store's threads nor the right to write its log.
+//
+// Any thread may call. Opening and closing a store, which may take long, holds up other stores that
+// are opened or closed by name, and nothing else.
 
 #ifndef TIDEMARK_VFS_INTERNAL_STORE_REGISTRY_H_
 #define TIDEMARK_VFS_INTERNAL_STORE_REGISTRY_H_
 
+#include <sys/types.h>
+
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -20,6 +33,35 @@ namespace tidemark::internal {
 // A directory as the registry compares them: absolute, without ".", ".." and double slashes, by
 // the look of it only (symbolic links are not followed).
 std::string NormalizedDirectory(std::string_view directory);
+
+class StoreRegistry;
+
+// A store in use by one open file; gives it back when destroyed.
+class StoreLease {
+ public:
+  // Of a store that someone else keeps open.
+  explicit StoreLease(Store* store);
+  StoreLease(StoreLease&& other) noexcept;
+  StoreLease& operator=(StoreLease&&) = delete;
+  ~StoreLease();
+
+  Store* get() const { return store_; }
+  Store* operator->() const { return store_; }
+  Store& operator*() const { return *store_; }
+
+  // True in a child that fork() made after this lease: the store may not even be looked at.
+  bool inherited() const;
+  // The process that opened it.
+  pid_t owner_pid() const;
+
+ private:
+  friend class StoreRegistry;
+  StoreLease(StoreRegistry* registry, Store* store, bool counted);
+
+  StoreRegistry* registry_;
+  Store* store_;
+  bool counted_;  // among the users of a store that the registry opened
+};
 
 class StoreRegistry {
  public:
@@ -35,24 +77,39 @@ class StoreRegistry {
   Result<std::string> AddUser(Store* store);
   void RemoveUser(Store* store);
 
-  // Null if there is none. `directory` is normalized.
-  Store* Find(const std::string& directory);
+  // For a file: the store of `directory` (normalized), opened if this process does not have it open
+  // yet. Errors: as Store::Open; kNotFound if there is none and `if_missing` is kFail.
+  Result<StoreLease> Acquire(const std::string& directory, IfMissing if_missing);
+
+  // Makes everything durable that was committed to stores that file names opened.
+  void SyncOwned() noexcept;
 
  private:
+  friend class StoreLease;
+
   struct Entry {
     Store* store = nullptr;
-    bool attached = false;  // by Attach
+    std::unique_ptr<Store> owned{};  // if a file name opened it
+    bool attached = false;           // by Attach
     int users = 0;
   };
 
   using Entries = std::map<std::string, Entry>;  // by normalized directory
 
+  explicit StoreRegistry(bool after_fork);
+
   // The entry of a store, made if it has none and its directory is not another store's. A store
   // keeps the directory it began with: a relative one must not follow the process's chdir().
   Result<Entries::iterator> EntryOf(Store* store);
+  StoreLease Lease(Entry& entry);
   void EraseIfUnused(Entries::iterator entry);
+  // Of a counted lease: closes the store if it was the last user.
+  void Release(Store* store) noexcept;
 
-  std::mutex mutex_;  // guards all below
+  const pid_t pid_;  // that made this registry
+  const bool after_fork_;
+  std::mutex open_mutex_;  // held while an owned store opens or closes; taken before mutex_
+  std::mutex mutex_;       // guards all below
   Entries entries_;
   std::map<const Store*, Entries::iterator> by_store_;
 };

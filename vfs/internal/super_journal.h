@@ -10,7 +10,7 @@
 #ifndef TIDEMARK_VFS_INTERNAL_SUPER_JOURNAL_H_
 #define TIDEMARK_VFS_INTERNAL_SUPER_JOURNAL_H_
 
-#include <sqlite3.h>
+#include "vfs/internal/sqlite.h"
 
 namespace tidemark::internal {
 
