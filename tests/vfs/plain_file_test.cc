@@ -74,6 +74,7 @@ TEST_F(PlainFileTest, ExistsAndDelete) {
   EXPECT_FALSE(Exists("data.db"));
   EXPECT_FALSE(std::filesystem::exists(directory_)) << "looking creates nothing";
   EXPECT_EQ(Delete("data.db"), SQLITE_IOERR_DELETE_NOENT);
+  std::string before;
   {
     Connection db(Uri("data.db"));
     EXPECT_FALSE(Exists("data.db"));
@@ -86,6 +87,7 @@ TEST_F(PlainFileTest, ExistsAndDelete) {
     EXPECT_EQ(Delete("data.db"), SQLITE_IOERR_DELETE) << "it is being written";
     EXPECT_EQ(Delete("data.db-journal"), SQLITE_OK);
     Exec(db.handle(), "COMMIT");
+    before = Query(db.handle(), "PRAGMA tidemark_bookmark");
   }
   EXPECT_TRUE(Exists("data.db")) << "also while the store is closed";
   EXPECT_EQ(Delete("data.db"), SQLITE_OK);
@@ -97,6 +99,8 @@ TEST_F(PlainFileTest, ExistsAndDelete) {
   Connection db(Uri("data.db"));
   EXPECT_EQ(Query(db.handle(), "SELECT count(*) FROM sqlite_schema"), "0");
   Exec(db.handle(), "PRAGMA page_size=1024; CREATE TABLE other(y)");
+  Exec(db.handle(), "PRAGMA tidemark_restore='" + before + "'");
+  EXPECT_EQ(Query(db.handle(), "SELECT x FROM t; PRAGMA integrity_check"), "1\nok");
 }
 
 // Goal: what is not a database is SQLite's own business as ever: temporary databases, tables and

@@ -181,6 +181,7 @@ int UseInChild(sqlite3* inherited, const std::string& uri) {
   const std::string reason = internal::LastError().message();
   if (reason.find("opened by process " + parent + " before fork()") == reason.npos) return 2;
   if (Try(inherited, "INSERT INTO t VALUES(2)") != SQLITE_MISUSE) return 3;
+  if (Try(inherited, "PRAGMA tidemark_bookmark") != SQLITE_MISUSE) return 4;
   sqlite3* own = nullptr;
   const int code = sqlite3_open_v2(uri.c_str(), &own, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, "");
   if (code != SQLITE_CANTOPEN) return 5;

@@ -4,6 +4,7 @@
 
 #include "vfs/internal/main_file.h"
 #include "vfs/internal/pragma.h"
+#include "vfs/internal/tidemark_pragma.h"
 #include "vfs/vfs.h"
 
 namespace tidemark::internal {
@@ -82,10 +83,24 @@ int RefusePragma(char** arguments, const char* text) {
   return SQLITE_ERROR;
 }
 
+int TidemarkPragma(MainHandle* handle, char** arguments) {
+  const bool in_transaction =
+      handle->connection != nullptr && sqlite3_get_autocommit(handle->connection) == 0;
+  const Result<std::string> answer =
+      RunTidemarkPragma(*handle->file, arguments[1], arguments[2], in_transaction);
+  if (!answer.ok()) {
+    RefusePragma(arguments, answer.status().message().c_str());
+    return SqliteCode(answer.status(), FileOperation::kPragma);
+  }
+  arguments[0] = sqlite3_mprintf("%s", answer->c_str());
+  return arguments[0] == nullptr ? SQLITE_NOMEM : SQLITE_OK;
+}
+
 // SQLite itself acts on every pragma that is not refused, so SQLITE_NOTFOUND is "go on".
 int Pragma(MainHandle* handle, char** arguments) {
   const char* name = arguments[1];
   const char* value = arguments[2];
+  if (IsTidemarkPragma(name)) return TidemarkPragma(handle, arguments);
   if (value == nullptr) return SQLITE_NOTFOUND;
   if (sqlite3_stricmp(name, "journal_mode") == 0 && IsRefusedJournalMode(value)) {
     return RefusePragma(arguments,

@@ -20,6 +20,7 @@ int IoErrorCode(FileOperation operation) {
     case FileOperation::kPrepare:
     case FileOperation::kPublish: return SQLITE_IOERR_FSYNC;
     case FileOperation::kLock: return SQLITE_IOERR_LOCK;
+    case FileOperation::kPragma: return SQLITE_IOERR;
   }
   return SQLITE_IOERR;
 }
@@ -57,7 +58,10 @@ int SqliteCode(const Status& status, FileOperation operation) noexcept {
     // found in pages that are what was written.
     case StatusCode::kCorruption:
       return operation == FileOperation::kOpen ? SQLITE_CANTOPEN : SQLITE_IOERR_DATA;
-    default: return IoErrorCode(operation);
+    case StatusCode::kIoError:
+    case StatusCode::kBroken: return IoErrorCode(operation);
+    // A pragma has a message of its own; what is wrong with it is most often its value.
+    default: return operation == FileOperation::kPragma ? SQLITE_ERROR : IoErrorCode(operation);
   }
 }
 

@@ -12,7 +12,7 @@
 namespace tidemark::internal {
 
 // What SQLite asked for; chooses among its I/O error codes.
-enum class FileOperation { kOpen, kRead, kWrite, kTruncate, kPrepare, kPublish, kLock };
+enum class FileOperation { kOpen, kRead, kWrite, kTruncate, kPrepare, kPublish, kLock, kPragma };
 
 // The code that a callback returns for `status`. For kPublish only SQLITE_FULL and I/O errors: at
 // that point the journal is gone, and any other code would leave uncommitted pages in SQLite's

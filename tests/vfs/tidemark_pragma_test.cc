@@ -1,0 +1,147 @@
+// Tidemark's own pragmas, through connections of the library.
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/vfs/vfs_fixture.h"
+
+namespace tidemark::testing {
+namespace {
+
+// What SQL that must fail leaves in sqlite3_errmsg, after its code.
+std::string Failure(const Database& database, const std::string& sql) {
+  const int code = Try(database, sql);
+  return std::to_string(code) + ": " + sqlite3_errmsg(database.handle());
+}
+
+class TidemarkPragmaTest : public VfsTest {};
+
+// Goal: tidemark_bookmark names the commit that the connection sees, and tidemark_durable names it
+// too, once it is durable.
+// Method: a connection whose commits are not waited for, and one that reads an older view.
+TEST_F(TidemarkPragmaTest, BookmarkIsOfWhatIsSeen) {
+  Database writer = Open("o", {.synchronous = Synchronous::kNormal});
+  Database reader = Open("o");
+  EXPECT_THAT(Failure(writer, "PRAGMA tidemark_bookmark"),
+              ::testing::HasSubstr("object ns/o has no commit yet"));
+  Exec(writer, "CREATE TABLE t(x)");
+  const std::string one = writer.object().CurrentBookmark()->ToString();
+  EXPECT_EQ(Query(writer, "PRAGMA tidemark_bookmark"), one);
+  EXPECT_EQ(Query(reader, "BEGIN; SELECT * FROM t; PRAGMA tidemark_bookmark"), one);
+  Exec(writer, "INSERT INTO t VALUES(1)");
+  const std::string two = writer.object().CurrentBookmark()->ToString();
+  EXPECT_EQ(Query(reader, "PRAGMA tidemark_bookmark"), one) << "its transaction sees no more";
+  EXPECT_EQ(Query(reader, "COMMIT; PRAGMA Tidemark_Bookmark"), two);
+  EXPECT_EQ(Query(writer, "BEGIN; INSERT INTO t VALUES(2); PRAGMA tidemark_bookmark"), two)
+      << "what is not committed has no bookmark";
+  Exec(writer, "COMMIT");
+
+  EXPECT_EQ(Query(writer, "PRAGMA tidemark_durable"),
+            writer.object().CurrentBookmark()->ToString());
+  EXPECT_GE(store_->durable_lsn(), writer.object().head().lsn);
+}
+
+// Goal: tidemark_restore brings a point back, and what it gives undoes it; connections that are
+// open see both. Method: there and back, by bookmark and by time.
+TEST_F(TidemarkPragmaTest, RestoreAndUndo) {
+  Database a = Open("o");
+  Database b = Open("o");
+  Exec(a, "CREATE TABLE t(x); INSERT INTO t VALUES('one')");
+  const std::string one = Query(a, "PRAGMA tidemark_bookmark");
+  Exec(a, "UPDATE t SET x = 'two'");
+  EXPECT_EQ(Query(b, "SELECT x FROM t"), "two");
+  const std::string undo = Query(a, "PRAGMA tidemark_restore='" + one + "'");
+  EXPECT_EQ(Query(a, "SELECT x FROM t"), "one");
+  EXPECT_EQ(Query(b, "SELECT x FROM t"), "one");
+  Exec(a, "PRAGMA tidemark_restore='" + undo + "'");
+  EXPECT_EQ(Query(b, "SELECT x FROM t; PRAGMA integrity_check"), "two\nok");
+  Exec(a, "PRAGMA tidemark_restore='now'");
+  EXPECT_EQ(Query(b, "SELECT x FROM t"), "two");
+}
+
+// Goal: a schema before the pragma's name says which database is meant.
+// Method: the same object attached as of an earlier commit, and another object.
+TEST_F(TidemarkPragmaTest, SchemaChoosesTheDatabase) {
+  ASSERT_OK(AttachStore(store_.get()));
+  {
+    Database db = Open("o");
+    Exec(Open("other"), "CREATE TABLE u(y)");
+    Exec(db, "CREATE TABLE t(x)");
+    const std::string one = Query(db, "PRAGMA tidemark_bookmark");
+    Exec(db, "INSERT INTO t VALUES(1)");
+    Exec(db, "ATTACH '" + Uri("o", "&at=" + one) + "' AS past");
+    Exec(db, "ATTACH '" + Uri("other") + "' AS other");
+    EXPECT_EQ(Query(db, "PRAGMA past.tidemark_bookmark; PRAGMA past.tidemark_durable"),
+              one + "\n" + one);
+    EXPECT_EQ(Query(db, "PRAGMA other.tidemark_bookmark"),
+              Open("other").object().CurrentBookmark()->ToString());
+    EXPECT_NE(Query(db, "PRAGMA main.tidemark_bookmark"), one);
+    EXPECT_THAT(Failure(db, "PRAGMA past.tidemark_restore='now'"),
+                ::testing::HasSubstr("8: this connection to object ns/o is read-only"));
+  }
+  DetachStore(store_.get());
+}
+
+// Goal: tidemark_stat is JSON with the sizes of the object and of its store.
+// Method: parsed, and compared with what the engine says.
+TEST_F(TidemarkPragmaTest, StatIsJson) {
+  Database db = Open("quote\" \\ and\ttab");
+  Exec(db, "CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(20000))");
+  const auto stat = nlohmann::json::parse(Query(db, "PRAGMA tidemark_stat"));
+  const CommitInfo head = db.object().head();
+  EXPECT_EQ(stat["object"], "ns/quote\" \\ and\ttab");
+  EXPECT_EQ(stat["lsn"], head.lsn.value);
+  EXPECT_EQ(stat["page_size"], 4096);
+  EXPECT_EQ(stat["page_count"], head.page_count);
+  EXPECT_EQ(stat["bytes"], 4096 * head.page_count);
+  EXPECT_EQ(stat["store"], store_->directory());
+  EXPECT_EQ(stat["objects"], 1);
+  EXPECT_EQ(stat["log_file_bytes"], store_->Stats().log_file_bytes);
+  for (const char* name :
+       {"last_lsn", "durable_lsn", "log_bytes", "index_bytes", "index_file_bytes", "horizon"}) {
+    EXPECT_TRUE(stat.contains(name)) << name;
+  }
+}
+
+// Goal: a wrong pragma, a wrong value and a wrong moment each say what is wrong, and leave the
+// connection and the object as they were. Method: each of them.
+TEST_F(TidemarkPragmaTest, WrongUse) {
+  Database db = Open("o");
+  Exec(db, "CREATE TABLE t(x)");
+  Database other = Open("p");
+  Exec(other, "CREATE TABLE t(x)");
+  const std::string foreign = Query(other, "PRAGMA tidemark_bookmark");
+  const struct {
+    std::string sql;
+    std::string message;
+  } cases[] = {
+      {"PRAGMA tidemark_bokmark", "1: there is no pragma tidemark_bokmark"},
+      {"PRAGMA tidemark_bookmark=1", "1: tidemark_bookmark takes no value, but is given '1'"},
+      {"PRAGMA tidemark_durable('x')", "1: tidemark_durable takes no value"},
+      {"PRAGMA tidemark_stat=''", "1: tidemark_stat takes no value"},
+      {"PRAGMA tidemark_restore", "1: tidemark_restore needs a point"},
+      {"PRAGMA tidemark_restore=''", "1: \"\" is no point in time"},
+      {"PRAGMA tidemark_restore='long ago'", "1: \"long ago\" is no point in time"},
+      {"PRAGMA tidemark_restore='" + foreign + "'", "1: "},
+      {"PRAGMA tidemark_restore='1970-01-02'", "1: "},
+      {"BEGIN; PRAGMA tidemark_restore='now'", "5: tidemark_restore inside a transaction"},
+  };
+  for (const auto& wrong : cases) {
+    EXPECT_THAT(Failure(db, wrong.sql), ::testing::StartsWith(wrong.message)) << wrong.sql;
+  }
+  Exec(db, "INSERT INTO t VALUES(1); COMMIT");
+  EXPECT_EQ(CommitCount("o"), 2);
+
+  Exec(other, "BEGIN IMMEDIATE");
+  EXPECT_THAT(Failure(Open("p"), "PRAGMA tidemark_restore='now'"), ::testing::StartsWith("5: "));
+  Exec(other, "ROLLBACK");
+  Database exclusive = Open("p", {.locking = Locking::kExclusive});
+  EXPECT_THAT(Failure(exclusive, "PRAGMA tidemark_restore='now'"),
+              ::testing::HasSubstr("keeps the write lock"));
+  Exec(exclusive, "PRAGMA locking_mode=NORMAL; SELECT * FROM t; PRAGMA tidemark_restore='now'");
+}
+
+}  // namespace
+}  // namespace tidemark::testing
