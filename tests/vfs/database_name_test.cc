@@ -93,6 +93,12 @@ TEST(DatabaseNameTest, PlainNamesArePaths) {
     EXPECT_EQ(*DatabaseName::Parse(parsed->FullPathname(), {.files_store = "/s"}), *parsed);
   }
   EXPECT_EQ(DatabaseName::Parse("a", {.at = "now", .files_store = "/s"})->at, "now");
+  for (const char* at : {"", "now"}) {  // any object, named without parameters
+    const DatabaseName name{"/s", "ns", "a/../b", at};
+    EXPECT_EQ(*DatabaseName::Parse(name.FullPathname(), {.files_store = "/s"}), name);
+  }
+  EXPECT_ERROR(DatabaseName::Parse("/s///now", {.files_store = "/s"}), StatusCode::kInvalidArgument,
+               "NAMESPACE/NAME");
   EXPECT_ERROR(DatabaseName::Parse("a", {.store = "/t", .files_store = "/s"}),
                StatusCode::kInvalidArgument, "NAMESPACE/NAME");
 }

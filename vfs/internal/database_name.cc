@@ -119,6 +119,12 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
       return Invalid("at=" + result.at + " is not a point in time: give a bookmark or a time");
     }
   }
+  // A host that knows no URIs names the past by its full path name.
+  const std::string past_prefix = result.store_directory + "///";
+  if (!has_store && context.at == nullptr && path.starts_with(past_prefix)) {
+    const std::string_view rest = path.substr(past_prefix.size());
+    result.at = rest.substr(0, rest.find('/'));
+  }
   // SQLite opens the full path name with the same parameters, so its prefix is known.
   const std::string prefix = DatabaseName{result.store_directory, "", "", result.at}.FullPathname();
   const std::string_view known_prefix = std::string_view(prefix).substr(0, prefix.size() - 1);

@@ -17,6 +17,8 @@
 //
 //   DIR//rooms/lobby            the present: a normalized DIR has no "//", a namespace no '/'
 //   DIR///POINT/rooms/lobby     the past
+//
+// With TIDEMARK_STORE=DIR these open without parameters, too: for hosts that know no URIs.
 
 #ifndef TIDEMARK_VFS_INTERNAL_DATABASE_NAME_H_
 #define TIDEMARK_VFS_INTERNAL_DATABASE_NAME_H_
