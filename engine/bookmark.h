@@ -18,13 +18,14 @@
 #include <variant>
 
 #include "engine/clock.h"
+#include "engine/export.h"
 #include "engine/lsn.h"
 #include "engine/object_id.h"
 #include "engine/result.h"
 
 namespace tidemark {
 
-struct Bookmark {
+struct TIDEMARK_API Bookmark {
   uint32_t epoch = 0;       // the owner epoch that committed it
   Lsn lsn;                  // of the commit, or of the restore that made this state current
   uint64_t object_tag = 0;  // ObjectTag() of the object
@@ -38,7 +39,7 @@ struct Bookmark {
 };
 
 // The part of an object's id that its bookmarks carry.
-uint64_t ObjectTag(const ObjectId& id);
+TIDEMARK_API uint64_t ObjectTag(const ObjectId& id);
 
 // A point in time, as a user gives one: a bookmark, or a time that means "the last commit at or
 // before it".
@@ -48,10 +49,10 @@ using Point = std::variant<Bookmark, Timestamp>;
 // date and time, without a zone taken as local time, the time or its seconds optional; unix
 // seconds, with a fraction if wanted; "now"; or words such as "5 minutes ago", "yesterday".
 // `now` is what words are relative to. Errors: kMalformed, listing the forms.
-Result<Point> ParsePoint(std::string_view text, Timestamp now);
+TIDEMARK_API Result<Point> ParsePoint(std::string_view text, Timestamp now);
 
 // RFC 3339 in UTC with microseconds: "2026-11-21T04:05:06.789012Z".
-std::string FormatTime(Timestamp time);
+TIDEMARK_API std::string FormatTime(Timestamp time);
 
 }  // namespace tidemark
 

@@ -3,8 +3,10 @@
 #ifndef TIDEMARK_ENGINE_CHECK_H_
 #define TIDEMARK_ENGINE_CHECK_H_
 
+#include "engine/export.h"
+
 namespace tidemark::internal {
-[[noreturn]] void CheckFailed(const char* condition, const char* file, int line);
+[[noreturn]] TIDEMARK_API void CheckFailed(const char* condition, const char* file, int line);
 }  // namespace tidemark::internal
 
 #define CHECK(condition)              \

@@ -5,12 +5,14 @@
 
 #include <chrono>
 
+#include "engine/export.h"
+
 namespace tidemark {
 
 // Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
-class Clock {
+class TIDEMARK_API Clock {
  public:
   virtual ~Clock() = default;
 

@@ -13,13 +13,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/export.h"
 #include "engine/result.h"
 #include "engine/status.h"
 
 namespace tidemark {
 
 // An open file. Calls may come from several threads at once.
-class File {
+class TIDEMARK_API File {
  public:
   virtual ~File() = default;
 
@@ -46,7 +47,7 @@ class File {
 };
 
 // Held while a store is open. Released by its destructor or the end of the process.
-class FileLock {
+class TIDEMARK_API FileLock {
  public:
   virtual ~FileLock() = default;
 };
@@ -57,7 +58,7 @@ enum class OpenMode {
   kCreateNew,  // must not exist
 };
 
-class FileSystem {
+class TIDEMARK_API FileSystem {
  public:
   virtual ~FileSystem() = default;
 

@@ -11,6 +11,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/commit_info.h"
+#include "engine/export.h"
 #include "engine/object_id.h"
 #include "engine/result.h"
 #include "engine/snapshot.h"
@@ -39,7 +40,7 @@ struct DamagedCommit {
 
 // Made by Store::OpenObject; shared by everyone who opens the same object. Any thread may call it.
 // The store must outlive it.
-class Object {
+class TIDEMARK_API Object {
  public:
   const ObjectId& id() const;
   const std::string& namespace_name() const;

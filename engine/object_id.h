@@ -15,12 +15,13 @@
 #include <string>
 #include <string_view>
 
+#include "engine/export.h"
 #include "engine/result.h"
 #include "engine/status.h"
 
 namespace tidemark {
 
-struct ObjectId {
+struct TIDEMARK_API ObjectId {
   std::array<std::byte, 32> bytes{};
 
   auto operator<=>(const ObjectId&) const = default;
@@ -31,11 +32,11 @@ struct ObjectId {
 
 // Names of namespaces and objects: 1 to 512 bytes of valid UTF-8 without NUL; a namespace's name
 // also has no '/'. `what` ("object name") begins the message. Errors: kInvalidArgument.
-Status ValidateName(std::string_view what, std::string_view name);
-Status ValidateNamespaceName(std::string_view name);
+TIDEMARK_API Status ValidateName(std::string_view what, std::string_view name);
+TIDEMARK_API Status ValidateNamespaceName(std::string_view name);
 
 // Makes and checks the ids of one namespace. Immutable: any thread may use it.
-class ObjectIdFactory {
+class TIDEMARK_API ObjectIdFactory {
  public:
   explicit ObjectIdFactory(std::string_view unique_key);
 

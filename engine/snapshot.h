@@ -8,6 +8,7 @@
 #include <span>
 
 #include "engine/commit_info.h"
+#include "engine/export.h"
 #include "engine/lsn.h"
 #include "engine/status.h"
 
@@ -22,7 +23,7 @@ struct ReadAhead;
 
 // Cheap to make and to move; holds no lock, no transaction of the index and no page. The store
 // must outlive it. Used by one thread at a time; several snapshots may be used in parallel.
-class Snapshot {
+class TIDEMARK_API Snapshot {
  public:
   Snapshot();  // an empty database
   Snapshot(Snapshot&&) noexcept;

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/export.h"
+
 namespace tidemark {
 
 enum class StatusCode {
@@ -36,9 +38,9 @@ enum class StatusCode {
 };
 
 // The stable lower-case name of a code ("not_found"), as printed by the tools and their JSON.
-std::string_view StatusCodeName(StatusCode code);
+TIDEMARK_API std::string_view StatusCodeName(StatusCode code);
 
-class [[nodiscard]] Status {
+class [[nodiscard]] TIDEMARK_API Status {
  public:
   Status() = default;  // OK
   Status(StatusCode code, std::string message);

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/export.h"
 #include "engine/lsn.h"
 #include "engine/object.h"
 #include "engine/object_id.h"
@@ -97,7 +98,7 @@ using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
 // Any thread may call any method, except that no other call may be under way, on the store or on
 // what was made from it, when Close() or the destructor is called.
-class Store {
+class TIDEMARK_API Store {
  public:
   // Makes an empty store in `directory`, which must be missing or empty.
   // Errors: kExists (a store, or a directory with something in it), kReadOnly, kFull, kIoError.

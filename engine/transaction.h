@@ -14,6 +14,7 @@
 #include <span>
 
 #include "engine/commit_info.h"
+#include "engine/export.h"
 #include "engine/lsn.h"
 #include "engine/result.h"
 #include "engine/status.h"
@@ -25,7 +26,7 @@ class Object;
 // Where a transaction may find the committed bytes of a page it is about to replace, cheaper than
 // by reading the log (SQLite's rollback journal has them). Advice only: what it gives is checked
 // against the stored hash, and wrong bytes cost a read, never a wrong patch.
-class PreImageSource {
+class TIDEMARK_API PreImageSource {
  public:
   virtual ~PreImageSource() = default;
   // The page as of the transaction's base, or an empty span. Valid until the next call.
@@ -33,7 +34,7 @@ class PreImageSource {
 };
 
 // Used by one thread at a time. The object's handle and the store must outlive it.
-class Transaction {
+class TIDEMARK_API Transaction {
  public:
   explicit Transaction(std::shared_ptr<Object> object);
   ~Transaction();  // End()

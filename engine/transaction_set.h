@@ -11,6 +11,7 @@
 
 #include <memory>
 
+#include "engine/export.h"
 #include "engine/lsn.h"
 #include "engine/result.h"
 #include "engine/status.h"
@@ -20,7 +21,7 @@ namespace tidemark {
 
 // Used by one thread at a time, as the transactions in it are; they must outlive it, or be
 // forgotten by Clear.
-class TransactionSet {
+class TIDEMARK_API TransactionSet {
  public:
   TransactionSet();
   ~TransactionSet();  // Clear()

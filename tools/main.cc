@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 
+#include "engine/version.h"
 #include "tools/command_line.h"
 #include "tools/failure.h"
 #include "tools/text.h"

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/bookmark.h"
+#include "engine/export.h"
 #include "engine/object.h"
 #include "engine/result.h"
 #include "engine/store.h"
@@ -39,7 +40,7 @@ struct DatabaseOptions {
 
 // Owns the sqlite3*. Used by one thread at a time, as SQLite's connections are. The store must
 // outlive it; it attaches the store to the VFS by itself (see vfs.h) while it is open.
-class Database {
+class TIDEMARK_API Database {
  public:
   // Errors: as Store::OpenObject and Object::Resolve; kBusy if the locking is kExclusive and
   // another connection holds the write lock; kInvalidArgument from SQLite.

@@ -25,6 +25,7 @@
 #ifndef TIDEMARK_VFS_VFS_H_
 #define TIDEMARK_VFS_VFS_H_
 
+#include "engine/export.h"
 #include "engine/status.h"
 #include "engine/store.h"
 
@@ -35,13 +36,13 @@ inline constexpr char kVfsName[] = "tidemark";
 // Registers the VFS with the SQLite this library is linked to (never as the default), and proves
 // once, on a throw-away database, that this SQLite makes the calls that commits depend on.
 // Idempotent; any thread. Errors: kInvalidArgument with what SQLite did not do.
-Status RegisterVfs();
+TIDEMARK_API Status RegisterVfs();
 
 // Lets `file:NAMESPACE/NAME?vfs=tidemark&store=DIR` use a store that this program opened itself,
 // DIR being the store's directory. The store must be detached before it is closed, and after its
 // last connection closed. Errors: kExists if a store of that directory is attached.
-Status AttachStore(Store* store);
-void DetachStore(Store* store);
+TIDEMARK_API Status AttachStore(Store* store);
+TIDEMARK_API void DetachStore(Store* store);
 
 }  // namespace tidemark
 

@@ -7,7 +7,7 @@
 
 #include "engine/check.h"
 #include "engine/internal/recovery.h"
-#include "engine/internal/version.h"
+#include "engine/version.h"
 
 namespace tidemark::internal {
 namespace {
@@ -183,7 +183,8 @@ Status StoreImpl::StartLog() {
 
 Status StoreImpl::LogOpen(Lsn previous_end) {
   Buffer fields;
-  EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = kVersion}, fields);
+  EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = TIDEMARK_VERSION},
+             fields);
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
   Lsn lsn;
   {

@@ -1,0 +1,12 @@
+/* TIDEMARK_API: what a shared library of Tidemark exports. Everything else is hidden. Also for C. */
+
+#ifndef TIDEMARK_ENGINE_EXPORT_H_
+#define TIDEMARK_ENGINE_EXPORT_H_
+
+#ifdef __cplusplus
+#define TIDEMARK_API [[gnu::visibility("default")]]
+#else
+#define TIDEMARK_API __attribute__((visibility("default")))
+#endif
+
+#endif /* TIDEMARK_ENGINE_EXPORT_H_ */
