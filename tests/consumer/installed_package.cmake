@@ -1,0 +1,96 @@
+# cmake -D BUILD=... -D DIRECTORY=... -D SOURCE=... -D CC=... -D CXX=... -D FLAGS=...
+#       -P installed_package.cmake
+#
+# Installs the build below DIRECTORY and uses it as strangers would: each header by itself, a CMake
+# project, pkg-config. Ends at the first thing that does not work.
+cmake_minimum_required(VERSION 3.22)
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT code EQUAL 0)
+    string(REPLACE ";" " " command "${ARGN}")
+    message(FATAL_ERROR "${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE "${DIRECTORY}")
+# Installed in one place and moved to another: nothing may remember where it was.
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${DIRECTORY}/first")
+file(RENAME "${DIRECTORY}/first" "${DIRECTORY}/prefix")
+set(prefix "${DIRECTORY}/prefix")
+separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+
+# The command.
+run("${prefix}/bin/tidemark" --version)
+if(NOT output STREQUAL "tidemark ${VERSION}\n")
+  message(FATAL_ERROR "tidemark --version says ${output}")
+endif()
+
+# Headers: none of the internal ones, and each compiles when it is all there is.
+file(GLOB_RECURSE headers RELATIVE "${prefix}/include/tidemark" "${prefix}/include/tidemark/*.h")
+list(LENGTH headers count)
+if(count LESS 15)
+  message(FATAL_ERROR "only ${count} headers were installed")
+endif()
+set(warnings -Wall -Wextra -Wpedantic -Wconversion -Werror)
+foreach(header IN LISTS headers)
+  if(header MATCHES "internal/")
+    message(FATAL_ERROR "${header} was installed")
+  endif()
+  file(WRITE "${DIRECTORY}/alone.cc" "#include \"${header}\"\n#include \"${header}\"\n")
+  run("${CXX}" ${flags} -std=c++20 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
+    "${DIRECTORY}/alone.cc")
+endforeach()
+file(WRITE "${DIRECTORY}/alone.c" "#include \"vfs/tidemark.h\"\n#include \"engine/version.h\"\n")
+run("${CC}" -std=c11 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
+  "${DIRECTORY}/alone.c")
+
+# find_package.
+run("${CMAKE_COMMAND}" -S "${SOURCE}/package" -B "${DIRECTORY}/project"
+  "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_CXX_COMPILER=${CXX}"
+  "-DCMAKE_C_FLAGS=${FLAGS}" "-DCMAKE_CXX_FLAGS=${FLAGS}")
+run("${CMAKE_COMMAND}" --build "${DIRECTORY}/project")
+foreach(program cpp_program c_program)
+  run("${DIRECTORY}/project/${program}" "${DIRECTORY}/${program}.store")
+  message(STATUS "find_package: ${output}")
+endforeach()
+
+# pkg-config, from C.
+find_program(pkg_config pkg-config REQUIRED)
+file(GLOB_RECURSE pc "${prefix}/tidemark.pc")
+get_filename_component(pc "${pc}" DIRECTORY)
+set(ENV{PKG_CONFIG_PATH} "${pc}:$ENV{PKG_CONFIG_PATH}")
+run("${pkg_config}" --modversion tidemark)
+run("${pkg_config}" --cflags --libs tidemark)
+separate_arguments(options UNIX_COMMAND "${output}")
+run("${CC}" ${flags} -std=c11 "${SOURCE}/package/c_program.c" -o "${DIRECTORY}/pc_program"
+  ${options} "-Wl,-rpath,${pc}/..")
+run("${DIRECTORY}/pc_program" "${DIRECTORY}/pc_program.store")
+message(STATUS "pkg-config: ${output}")
+
+# A shared library exports what its headers promise, and nothing of its inside.
+file(GLOB libraries "${pc}/../libtidemark*.so")
+set(exported 0)
+foreach(library IN LISTS libraries)
+  if(NOT SHARED)
+    break()  # only the loadable extension, whose exports are a matter of its own
+  endif()
+  run(nm --dynamic --defined-only --demangle "${library}")
+  string(REGEX MATCHALL "[^\n]+" symbols "${output}")
+  foreach(symbol IN LISTS symbols)
+    string(REGEX REPLACE "^[0-9a-f]+ [A-Za-z] " "" name "${symbol}")
+    if(name MATCHES "^(typeinfo|typeinfo name|vtable|VTT|guard variable) for tidemark::" OR
+        name MATCHES "^tidemark(::|_)" OR name MATCHES "^sqlite3_tidemark_init$")
+      math(EXPR exported "${exported} + 1")
+      if(name MATCHES "internal::" AND NOT name MATCHES "^tidemark::internal::CheckFailed")
+        message(FATAL_ERROR "${library} exports ${name}")
+      endif()
+    elseif(NOT name MATCHES "^(void |bool |non-virtual thunk|std::|_|operator)")
+      message(FATAL_ERROR "${library} exports ${name}")
+    endif()
+  endforeach()
+endforeach()
+if(SHARED AND exported LESS 50)
+  message(FATAL_ERROR "only ${exported} symbols are exported")
+endif()

@@ -1,0 +1,105 @@
+/* A program in C11 on the installed package: everything that vfs/tidemark.h promises, once.
+ *
+ *   c_program DIRECTORY      a directory that does not exist
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vfs/tidemark.h"
+
+static void check(int ok, const char* what, int line) {
+  if (ok) return;
+  fprintf(stderr, "line %d: %s; the last error: %s\n", line, what, tidemark_last_error());
+  exit(1);
+}
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+static void run(sqlite3* db, const char* sql) {
+  char* message = NULL;
+  if (sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK) return;
+  fprintf(stderr, "%s: %s\n", sql, message);
+  exit(1);
+}
+
+static int count(sqlite3* db) {
+  sqlite3_stmt* statement = NULL;
+  int result;
+  CHECK(sqlite3_prepare_v2(db, "SELECT count(*) FROM t", -1, &statement, NULL) == SQLITE_OK);
+  CHECK(sqlite3_step(statement) == SQLITE_ROW);
+  result = sqlite3_column_int(statement, 0);
+  sqlite3_finalize(statement);
+  return result;
+}
+
+/* Each wrong call has its code, leaves a message, and sets its result to nothing. */
+static void refuse(tidemark_store* store, const char* directory) {
+  char bookmark[TIDEMARK_BOOKMARK_SIZE] = "x";
+  tidemark_store* second = (tidemark_store*)bookmark;
+  sqlite3* db = (sqlite3*)bookmark;
+  CHECK(tidemark_open_store("/nowhere/at/all", 0, &second) == TIDEMARK_NOT_FOUND);
+  CHECK(second == NULL && strstr(tidemark_last_error(), "/nowhere/at/all") != NULL);
+  CHECK(tidemark_open_store(directory, 0, &second) == TIDEMARK_IN_USE && second == NULL);
+  CHECK(tidemark_open_store(NULL, 0, &second) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_open(store, "rooms", "none", NULL, 0, &db) == TIDEMARK_NOT_FOUND && db == NULL);
+  CHECK(strstr(tidemark_last_error(), "rooms/none") != NULL);
+  CHECK(tidemark_open(store, NULL, "lobby", NULL, 0, &db) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_open(NULL, "rooms", "lobby", NULL, 0, &db) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_open(store, "rooms", "lobby", "nonsense", 0, &db) != TIDEMARK_OK && db == NULL);
+  CHECK(tidemark_current_bookmark(store, "rooms", "none", bookmark) == TIDEMARK_NOT_FOUND);
+  CHECK(bookmark[0] == '\0');
+  CHECK(tidemark_restore(store, "rooms", "lobby", NULL, bookmark) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_wait_durable(store, "rooms", "none") == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_close_store(NULL) == TIDEMARK_OK);
+}
+
+int main(int argc, char** argv) {
+  char before[TIDEMARK_BOOKMARK_SIZE];
+  char now[TIDEMARK_BOOKMARK_SIZE];
+  char undo[TIDEMARK_BOOKMARK_SIZE];
+  tidemark_store* store;
+  sqlite3* db;
+  sqlite3* past;
+
+  CHECK(argc == 2);
+  CHECK(strcmp(tidemark_version(), TIDEMARK_VERSION) == 0);
+  CHECK(tidemark_last_error()[0] == '\0');
+  CHECK(tidemark_open_store(argv[1], TIDEMARK_CREATE, &store) == TIDEMARK_OK);
+  CHECK(tidemark_open(store, "rooms", "lobby", NULL, TIDEMARK_CREATE, &db) == TIDEMARK_OK);
+  run(db, "CREATE TABLE t(x); INSERT INTO t VALUES(1), (2)");
+  CHECK(tidemark_current_bookmark(store, "rooms", "lobby", before) == TIDEMARK_OK);
+  CHECK(strlen(before) == TIDEMARK_BOOKMARK_SIZE - 1);
+  run(db, "PRAGMA synchronous=NORMAL; DELETE FROM t");
+  CHECK(tidemark_wait_durable(store, "rooms", "lobby") == TIDEMARK_OK);
+  CHECK(tidemark_wait_durable(store, NULL, NULL) == TIDEMARK_OK);
+
+  CHECK(tidemark_bookmark_at(store, "rooms", "lobby", "now", now) == TIDEMARK_OK ||
+        tidemark_bookmark_at(store, "rooms", "lobby", "0 seconds ago", now) == TIDEMARK_OK);
+  CHECK(strcmp(now, before) > 0);
+  CHECK(tidemark_open(store, "rooms", "lobby", before, 0, &past) == TIDEMARK_OK);
+  CHECK(count(past) == 2 && count(db) == 0);
+  CHECK(sqlite3_exec(past, "DELETE FROM t", NULL, NULL, NULL) == SQLITE_READONLY);
+  CHECK(sqlite3_close(past) == SQLITE_OK);
+
+  run(db, "BEGIN IMMEDIATE");
+  CHECK(tidemark_restore(store, "rooms", "lobby", before, undo) == TIDEMARK_BUSY);
+  CHECK(undo[0] == '\0');
+  run(db, "COMMIT");
+  CHECK(tidemark_restore(store, "rooms", "lobby", before, undo) == TIDEMARK_OK);
+  CHECK(count(db) == 2);
+  CHECK(tidemark_restore(store, "rooms", "lobby", undo, NULL) == TIDEMARK_OK);
+  CHECK(count(db) == 0);
+  refuse(store, argv[1]);
+  CHECK(sqlite3_close(db) == SQLITE_OK);
+  CHECK(tidemark_close_store(store) == TIDEMARK_OK);
+
+  CHECK(tidemark_open_store(argv[1], 0, &store) == TIDEMARK_OK);
+  CHECK(tidemark_open(store, "rooms", "lobby", NULL, TIDEMARK_NO_WRITES, &db) == TIDEMARK_OK);
+  CHECK(count(db) == 0);
+  CHECK(sqlite3_exec(db, "DELETE FROM t", NULL, NULL, NULL) == SQLITE_READONLY);
+  CHECK(sqlite3_close(db) == SQLITE_OK);
+  CHECK(tidemark_close_store(store) == TIDEMARK_OK);
+  printf("C with Tidemark %s: ok\n", tidemark_version());
+  return 0;
+}

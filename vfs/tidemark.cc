@@ -1,0 +1,200 @@
+// The C interface, see tidemark.h: the C++ one, with codes for Status and no exceptions.
+
+#include "vfs/tidemark.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "engine/bookmark.h"
+#include "engine/object.h"
+#include "engine/store.h"
+#include "vfs/internal/database_name.h"
+#include "vfs/internal/sqlite_result.h"
+#include "vfs/internal/store_registry.h"
+#include "vfs/vfs.h"
+
+struct tidemark_store {
+  std::unique_ptr<tidemark::Store> store;
+};
+
+namespace tidemark {
+namespace {
+
+static_assert(static_cast<int>(StatusCode::kOk) == TIDEMARK_OK);
+static_assert(static_cast<int>(StatusCode::kBusy) == TIDEMARK_BUSY);
+static_assert(static_cast<int>(StatusCode::kFull) == TIDEMARK_FULL);
+static_assert(static_cast<int>(StatusCode::kLost) == TIDEMARK_LOST);
+static_assert(static_cast<int>(StatusCode::kBroken) == TIDEMARK_BROKEN);
+
+std::string& LastError() {
+  static thread_local std::string text;
+  return text;
+}
+
+// Runs `call` and turns its Status into a code. No exception may reach C; the only ones our code
+// can meet are the allocator's.
+template <typename Call>
+int Guarded(Call call) noexcept {
+  try {
+    const Status status = call();
+    if (!status.ok()) LastError() = status.ToString();
+    return static_cast<int>(status.code());
+  } catch (const std::bad_alloc&) {
+    LastError().clear();
+    return TIDEMARK_LIMIT_EXCEEDED;
+  }
+}
+
+Status NeedText(const char* what, const char* text) {
+  if (text != nullptr) return OkStatus();
+  return Status(StatusCode::kInvalidArgument, std::string(what) + " is null");
+}
+
+Result<std::shared_ptr<Object>> FindObject(tidemark_store* store, const char* namespace_name,
+                                           const char* name, IfMissing if_missing) {
+  if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the namespace", namespace_name));
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the object", name));
+  return store->store->OpenObject(namespace_name, name, if_missing);
+}
+
+Result<Point> PointOf(const tidemark_store* store, const char* at) {
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the bookmark or time", at));
+  return ParsePoint(at, store->store->options().clock->Now());
+}
+
+Status CopyBookmark(const Bookmark& bookmark, char* out) {
+  const std::string text = bookmark.ToString();
+  if (text.size() >= TIDEMARK_BOOKMARK_SIZE) {
+    return Status(StatusCode::kOutOfRange, "the bookmark " + text + " is too long");
+  }
+  std::copy_n(text.c_str(), text.size() + 1, out);
+  return OkStatus();
+}
+
+Status OpenStore(const char* directory, int flags, tidemark_store** out) {
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the directory", directory));
+  TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
+  StoreOptions options;
+  options.create_if_missing = (flags & TIDEMARK_CREATE) != 0;
+  auto opened = std::make_unique<tidemark_store>();
+  TIDEMARK_ASSIGN_OR_RETURN(opened->store, Store::Open(directory, options));
+  TIDEMARK_RETURN_IF_ERROR(AttachStore(opened->store.get()));
+  *out = opened.release();
+  return OkStatus();
+}
+
+Status OpenDatabase(tidemark_store* store, const char* namespace_name, const char* name,
+                    const char* at, int flags, sqlite3** out) {
+  const bool writable = at == nullptr && (flags & TIDEMARK_NO_WRITES) == 0;
+  const bool create = writable && (flags & TIDEMARK_CREATE) != 0;
+  // What SQLite would not say, it being only able to open or not.
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const auto object,
+      FindObject(store, namespace_name, name, create ? IfMissing::kCreate : IfMissing::kFail));
+  internal::DatabaseName uri{internal::NormalizedDirectory(store->store->directory()),
+                             namespace_name, name, ""};
+  if (at != nullptr) {
+    TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(point));
+    uri.at = object->BookmarkOf(commit).ToString();
+  }
+  TIDEMARK_RETURN_IF_ERROR(object->OpenSnapshot().status());
+
+  const int access =
+      (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (create ? SQLITE_OPEN_CREATE : 0);
+  sqlite3* handle = nullptr;
+  int code = sqlite3_open_v2(uri.Uri().c_str(), &handle, SQLITE_OPEN_URI | access, nullptr);
+  if (code == SQLITE_OK) {
+    // As Database::Open does, and why.
+    code = sqlite3_exec(handle, "PRAGMA secure_delete=OFF; PRAGMA journal_mode=PERSIST", nullptr,
+                        nullptr, nullptr);
+  }
+  if (code != SQLITE_OK) {
+    const Status status =
+        handle == nullptr ? internal::StatusFromSqlite(code) : internal::StatusFromSqlite(handle);
+    sqlite3_close(handle);
+    return status;
+  }
+  sqlite3_extended_result_codes(handle, 1);
+  *out = handle;
+  return OkStatus();
+}
+
+}  // namespace
+}  // namespace tidemark
+
+using namespace tidemark;  // NOLINT(google-build-using-namespace): C functions have none
+
+const char* tidemark_version(void) { return TIDEMARK_VERSION; }
+
+const char* tidemark_last_error(void) { return LastError().c_str(); }
+
+int tidemark_open_store(const char* directory, int flags, tidemark_store** out) {
+  *out = nullptr;
+  return Guarded([&] { return OpenStore(directory, flags, out); });
+}
+
+int tidemark_close_store(tidemark_store* store) {
+  if (store == nullptr) return TIDEMARK_OK;
+  const std::unique_ptr<tidemark_store> gone(store);
+  return Guarded([&] {
+    DetachStore(store->store.get());
+    return store->store->Close();
+  });
+}
+
+int tidemark_open(tidemark_store* store, const char* namespace_name, const char* name,
+                  const char* at, int flags, sqlite3** out) {
+  *out = nullptr;
+  return Guarded([&] { return OpenDatabase(store, namespace_name, name, at, flags, out); });
+}
+
+int tidemark_current_bookmark(tidemark_store* store, const char* namespace_name, const char* name,
+                              char* out) {
+  out[0] = '\0';
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kFail));
+    TIDEMARK_ASSIGN_OR_RETURN(const Bookmark bookmark, object->CurrentBookmark());
+    return CopyBookmark(bookmark, out);
+  });
+}
+
+int tidemark_bookmark_at(tidemark_store* store, const char* namespace_name, const char* name,
+                         const char* at, char* out) {
+  out[0] = '\0';
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kFail));
+    TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(point));
+    return CopyBookmark(object->BookmarkOf(commit), out);
+  });
+}
+
+int tidemark_restore(tidemark_store* store, const char* namespace_name, const char* name,
+                     const char* at, char* undo) {
+  if (undo != nullptr) undo[0] = '\0';
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kFail));
+    TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
+    TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo restored, object->Restore(point));
+    return undo == nullptr ? OkStatus() : CopyBookmark(restored.undo, undo);
+  });
+}
+
+int tidemark_wait_durable(tidemark_store* store, const char* namespace_name, const char* name) {
+  return Guarded([&]() -> Status {
+    if (store != nullptr && namespace_name == nullptr && name == nullptr) {
+      return store->store->Sync();
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kFail));
+    return store->store->WaitDurable(object->head().lsn);
+  });
+}

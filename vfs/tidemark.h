@@ -1,0 +1,110 @@
+/* Tidemark from C, and from whatever language can call C.
+ *
+ *   tidemark_store* store;
+ *   sqlite3* db;
+ *   char before[TIDEMARK_BOOKMARK_SIZE];
+ *   if (tidemark_open_store("data", TIDEMARK_CREATE, &store) != TIDEMARK_OK) ...
+ *   tidemark_open(store, "rooms", "lobby", NULL, TIDEMARK_CREATE, &db);
+ *   tidemark_current_bookmark(store, "rooms", "lobby", before);
+ *   sqlite3_exec(db, "delete from message", NULL, NULL, NULL);
+ *   tidemark_restore(store, "rooms", "lobby", before, NULL);
+ *   sqlite3_close(db);
+ *   tidemark_close_store(store);
+ *
+ * SQL goes through SQLite's own C interface: a database is a plain sqlite3*.
+ *
+ * A call that fails returns a code other than TIDEMARK_OK and sets tidemark_last_error(); what it
+ * should have set is set to null, or to an empty text. Texts are UTF-8 and end with a NUL. Any
+ * thread may call anything at any time, but a store is closed last, and once.
+ */
+
+#ifndef TIDEMARK_VFS_TIDEMARK_H_
+#define TIDEMARK_VFS_TIDEMARK_H_
+
+#include <sqlite3.h>
+
+#include "engine/export.h"
+#include "engine/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What went wrong, and what to do about it. The numbers stay as they are. */
+enum tidemark_code {
+  TIDEMARK_OK = 0,
+  TIDEMARK_INVALID_ARGUMENT = 1,    /* fix the call */
+  TIDEMARK_OUT_OF_RANGE = 2,        /* fix the call: something that is not there */
+  TIDEMARK_LIMIT_EXCEEDED = 3,      /* fix the call, or give it memory */
+  TIDEMARK_NOT_FOUND = 4,           /* the store, object or time does not exist */
+  TIDEMARK_EXISTS = 5,              /* it exists already */
+  TIDEMARK_BUSY = 6,                /* a transaction is in the way: try again */
+  TIDEMARK_IN_USE = 7,              /* another process owns the store */
+  TIDEMARK_READ_ONLY = 8,           /* the store cannot be written */
+  TIDEMARK_UNSUPPORTED_VERSION = 9, /* written by a newer Tidemark */
+  TIDEMARK_FULL = 10,               /* make room, then go on */
+  TIDEMARK_MALFORMED = 11,          /* not the text of a bookmark */
+  TIDEMARK_FOREIGN = 12,            /* a bookmark of another object */
+  TIDEMARK_EXPIRED = 13,            /* older than what is kept */
+  TIDEMARK_FUTURE = 14,             /* a bookmark that this store has not reached */
+  TIDEMARK_LOST = 15,               /* of a commit that a crash took before it was confirmed */
+  TIDEMARK_CORRUPTION = 16,         /* damage was found; none of it was returned */
+  TIDEMARK_IO_ERROR = 17,           /* the operating system refused */
+  TIDEMARK_BROKEN = 18              /* an earlier failure: close the store and open it again */
+};
+
+/* Flags. */
+#define TIDEMARK_CREATE 1    /* make what does not exist */
+#define TIDEMARK_NO_WRITES 2 /* for tidemark_open: a database that cannot be written */
+
+/* Room for a bookmark: 59 characters and the NUL. */
+#define TIDEMARK_BOOKMARK_SIZE 60
+
+typedef struct tidemark_store tidemark_store;
+
+/* The version of the library itself, such as "0.1.0"; TIDEMARK_VERSION is that of this header. */
+TIDEMARK_API const char* tidemark_version(void);
+
+/* What the last call that failed in this thread had to say: "not_found: object rooms/lobby does not
+ * exist". Empty if none did. Valid until this thread's next call that fails. */
+TIDEMARK_API const char* tidemark_last_error(void);
+
+/* Opens the store in a directory, recovering what a crash left. One process owns a store. */
+TIDEMARK_API int tidemark_open_store(const char* directory, int flags, tidemark_store** out);
+
+/* Makes everything durable and closes. Close all databases of the store before. The store is gone
+ * afterwards even if this fails; what was confirmed is safe. Null does nothing. */
+TIDEMARK_API int tidemark_close_store(tidemark_store* store);
+
+/* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, or a
+ * time (RFC 3339, unix seconds, "5 minutes ago") for a read-only view of the past. A commit returns
+ * when it is durable (PRAGMA synchronous=FULL), or with synchronous=NORMAL when it is visible. */
+TIDEMARK_API int tidemark_open(tidemark_store* store, const char* namespace_name, const char* name,
+                               const char* at, int flags, sqlite3** out);
+
+/* The name of the present state of an object: its latest commit. */
+TIDEMARK_API int tidemark_current_bookmark(tidemark_store* store, const char* namespace_name,
+                                           const char* name, char out[TIDEMARK_BOOKMARK_SIZE]);
+
+/* The bookmark of what an object was at a time. A bookmark is checked and comes back. */
+TIDEMARK_API int tidemark_bookmark_at(tidemark_store* store, const char* namespace_name,
+                                      const char* name, const char* at,
+                                      char out[TIDEMARK_BOOKMARK_SIZE]);
+
+/* Makes an object what it was at a bookmark or a time; durable when this returns. `undo`, if not
+ * null, is set to the bookmark that undoes it. Open databases of the object see it with their next
+ * transaction; while one of them writes, this is TIDEMARK_BUSY. */
+TIDEMARK_API int tidemark_restore(tidemark_store* store, const char* namespace_name,
+                                  const char* name, const char* at,
+                                  char undo[TIDEMARK_BOOKMARK_SIZE]);
+
+/* Waits until all that was committed to an object is durable; to the whole store if both names are
+ * null. */
+TIDEMARK_API int tidemark_wait_durable(tidemark_store* store, const char* namespace_name,
+                                       const char* name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TIDEMARK_VFS_TIDEMARK_H_ */
