@@ -108,8 +108,8 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
 Status Snapshot::Verify() const {
   std::vector<std::byte> page(page_size());
   uint64_t hash = 0;
-  for (uint32_t number = 1; number <= page_count(); ++number) {
-    const PageNo page_no(number);
+  for (uint64_t number = 1; number <= page_count(); ++number) {
+    const PageNo page_no(static_cast<uint32_t>(number));
     TIDEMARK_RETURN_IF_ERROR(ReadPage(page_no, page));
     hash ^= internal::PageHash(page_no, page);
   }

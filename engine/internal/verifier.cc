@@ -253,9 +253,10 @@ void Verifier::CheckObject(const ObjectState& object) {
   uint64_t hash = 0;
   Status status;
   std::vector<std::optional<PageVersion>> versions;
-  for (uint32_t first = 1; first <= head.page_count && status.ok(); first += 256) {
-    versions.resize(std::min<size_t>(256, head.page_count - first + 1));
-    status = store_->reader().FindRange(*timeline, PageNo(first), head.lsn, versions);
+  for (uint64_t first = 1; first <= head.page_count && status.ok(); first += 256) {
+    versions.resize(std::min<uint64_t>(256, head.page_count - first + 1));
+    status = store_->reader().FindRange(*timeline, PageNo(static_cast<uint32_t>(first)), head.lsn,
+                                        versions);
     for (const auto& version : versions) hash ^= version ? version->hash : 0;
   }
   if (status.ok() && timeline != nullptr && timeline->damaged_from().valid()) {
