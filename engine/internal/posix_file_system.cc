@@ -148,12 +148,18 @@ class PosixFile final : public File {
 };
 
 // The lock belongs to the open file, so the kernel drops it when the process ends, however it ends.
+// A child of fork() has that open file too, and would keep the lock for as long as it lives: so it
+// is dropped by name, and by no one but its owner.
 class PosixFileLock final : public FileLock {
  public:
-  explicit PosixFileLock(FileDescriptor fd) : fd_(std::move(fd)) {}
+  explicit PosixFileLock(FileDescriptor fd) : fd_(std::move(fd)), owner_(::getpid()) {}
+  ~PosixFileLock() override {
+    if (::getpid() == owner_) Retry([&] { return ::flock(fd_.get(), LOCK_UN); });
+  }
 
  private:
   const FileDescriptor fd_;
+  const pid_t owner_;
 };
 
 Status InUse(int fd, const std::string& path) {

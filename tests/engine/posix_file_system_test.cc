@@ -179,6 +179,31 @@ TEST_F(PosixFileSystemTest, TheLockNamesItsOwner) {
   EXPECT_OK(fs_.Lock(path));
 }
 
+// Goal: a child of fork() does not drop its parent's lock, nor keep it once its parent has.
+// Method: a child that closes what it inherited, and one that lives on with it.
+TEST_F(PosixFileSystemTest, AForkedChildHasNoPartInTheLock) {
+  const std::string path = directory_ / "LOCK";
+  ASSERT_OK_AND_ASSIGN(auto lock, fs_.Lock(path));
+  const pid_t closer = ::fork();
+  ASSERT_GE(closer, 0);
+  if (closer == 0) {
+    lock.reset();
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(closer, nullptr, 0), closer);
+  EXPECT_ERROR(fs_.Lock(path), StatusCode::kInUse, "process " + std::to_string(::getpid()));
+
+  const pid_t keeper = ::fork();
+  ASSERT_GE(keeper, 0);
+  if (keeper == 0) {
+    for (;;) ::pause();
+  }
+  lock.reset();
+  EXPECT_OK(fs_.Lock(path));
+  ::kill(keeper, SIGKILL);
+  EXPECT_EQ(::waitpid(keeper, nullptr, 0), keeper);
+}
+
 // Goal: a program that the process starts does not inherit the lock. Method: a shell that lists the
 // descriptors it was born with.
 TEST_F(PosixFileSystemTest, DescriptorsAreNotInherited) {
