@@ -122,8 +122,11 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
   // A host that knows no URIs names the past by its full path name.
   const std::string past_prefix = result.store_directory + "///";
   if (!has_store && context.at == nullptr && path.starts_with(past_prefix)) {
-    const std::string_view rest = path.substr(past_prefix.size());
-    result.at = rest.substr(0, rest.find('/'));
+    std::string_view rest = path.substr(past_prefix.size());
+    result.at = NextComponent(&rest);
+    if (result.at.empty() || rest.empty()) {
+      return Invalid(Quoted(path) + " is not " + past_prefix + "POINT/NAMESPACE/NAME");
+    }
   }
   // SQLite opens the full path name with the same parameters, so its prefix is known.
   const std::string prefix = DatabaseName{result.store_directory, "", "", result.at}.FullPathname();

@@ -36,6 +36,7 @@ DatabaseName::Context ContextOf(const char* name) {
 }
 
 Status CheckParameters(const char* name) {
+  if (!IsMadeBySqlite(name)) return OkStatus();
   for (int i = 0; const char* key = sqlite3_uri_key(name, i); ++i) {
     const std::string_view text(key);
     if (text != "vfs" && text != "store" && text != "at" && text != "exact" && text != "mode") {
