@@ -1,4 +1,4 @@
-// The loadable extension as a file and as a guest: what it shows, what it needs, whom it refuses.
+// The loadable extension as a guest: whom it refuses, and how long it stays.
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -8,8 +8,6 @@
 #define SQLITE_CORE 1
 #include <sqlite3ext.h>
 
-#include <set>
-#include <sstream>
 #include <string>
 
 #include "tests/extension/host_fixture.h"
@@ -51,33 +49,6 @@ class ExtensionTest : public ::testing::Test {
 
   sqlite3* connection_ = nullptr;
 };
-
-#ifndef TIDEMARK_SANITIZED
-// Symbols of the extension's dynamic table, defined or undefined.
-std::set<std::string> DynamicSymbols(const char* which) {
-  const ProcessResult result =
-      RunProcess({TIDEMARK_NM, "--dynamic", "--format=just-symbols", which, kExtension});
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  std::set<std::string> symbols;
-  std::istringstream lines(result.out);
-  for (std::string line; std::getline(lines, line);) symbols.insert(line);
-  return symbols;
-}
-
-// Goal: the extension brings no SQLite, wants none from the linker, and shows its host nothing but
-// its entry point (by its documented name, and by the one that SQLite makes up from the file's).
-// Method: the file's dynamic symbols and libraries.
-TEST(ExtensionFileTest, ShowsItsEntryPointOnly) {
-  EXPECT_EQ(DynamicSymbols("--defined-only"),
-            (std::set<std::string>{"sqlite3_tidemark_init", "sqlite3_tidemarkvfs_init"}));
-  const std::set<std::string> wanted = DynamicSymbols("--undefined-only");
-  EXPECT_GT(wanted.size(), 10u);
-  for (const std::string& symbol : wanted) EXPECT_EQ(symbol.find("sqlite3"), symbol.npos) << symbol;
-  const ProcessResult libraries = RunProcess({TIDEMARK_READELF, "--dynamic", "--wide", kExtension});
-  EXPECT_THAT(libraries.out, HasSubstr("NEEDED"));
-  EXPECT_THAT(libraries.out, ::testing::Not(HasSubstr("libsqlite3")));
-}
-#endif
 
 // Goal: a host whose SQLite is too old is refused before anything newer of it is touched.
 // Method: this host's table with an older number, and nothing else that may be called.
