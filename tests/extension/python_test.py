@@ -352,21 +352,6 @@ except sqlite3.OperationalError as failure:
         db.execute("INSERT INTO t VALUES(2)")
         self.assertEqual(db.execute("SELECT x FROM t").fetchall(), [(2,)])
 
-    # Goal: commits outlive a program that ends without closing its connections, even those that were
-    # not waited for.
-    # Method: a process that keeps a connection for ever, and ends.
-    def test_exit_without_close(self):
-        run_python(f"""
-import ctypes
-db = sqlite3.connect({self.uri("rooms/lobby")!r}, uri=True, isolation_level=None)
-db.execute("PRAGMA synchronous=OFF")
-db.execute("CREATE TABLE t(x)")
-for i in range(1000):
-    db.execute("INSERT INTO t VALUES(?)", (i,))
-ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))  # so that nothing ever closes it
-""")
-        self.assertEqual(self.value(self.connect(), "SELECT count(*) FROM t"), 1000)
-
     # Goal: with the VFS as SQLite's default, a program that knows nothing of it works on objects.
     # Method: plain names, in a process whose environment says so.
     def test_default_vfs(self):

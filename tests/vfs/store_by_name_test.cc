@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -172,6 +173,27 @@ TEST_F(StoreByNameTest, ANewerFormatIsRefused) {
               ::testing::HasSubstr("version " + std::to_string(header.version) +
                                    ", this library reads version " +
                                    std::to_string(format::kFormatVersion)));
+}
+
+// Goal: a commit that was not waited for outlives a program that ends in order without closing its
+// connections. Method: a child process that commits and ends at once, before the flusher's time.
+TEST_F(StoreByNameTest, AnOrderlyExitLosesNothing) {
+  for (int round = 0; round < 5; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      static auto* const db = new Connection(Uri("ns/a"));  // which nothing closes
+      const int code = Try(db->handle(),
+                           "PRAGMA synchronous=OFF; CREATE TABLE IF NOT EXISTS t(x);"
+                           "INSERT INTO t VALUES(1)");
+      std::exit(code == SQLITE_OK ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    Connection db(Uri("ns/a"));
+    EXPECT_EQ(Query(db.handle(), "SELECT count(*) FROM t"), std::to_string(round + 1));
+  }
 }
 
 // What a child of fork() does with a connection of its parent's; 0 if all of it is refused clearly.
