@@ -1,5 +1,5 @@
-# cmake -D BUILD=... -D DIRECTORY=... -D SOURCE=... -D CC=... -D CXX=... -D FLAGS=...
-#       -P installed_package.cmake
+# cmake -D BUILD=... -D DIRECTORY=... -D SOURCE=... -D CC=... -D CXX=... -D VERSION=...
+#       -D SHARED=... -P installed_package.cmake
 #
 # Installs the build below DIRECTORY and uses it as strangers would: each header by itself, a CMake
 # project, pkg-config. Ends at the first thing that does not work.
@@ -19,7 +19,6 @@ file(REMOVE_RECURSE "${DIRECTORY}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${DIRECTORY}/first")
 file(RENAME "${DIRECTORY}/first" "${DIRECTORY}/prefix")
 set(prefix "${DIRECTORY}/prefix")
-separate_arguments(flags UNIX_COMMAND "${FLAGS}")
 
 # The command.
 run("${prefix}/bin/tidemark" --version)
@@ -39,7 +38,7 @@ foreach(header IN LISTS headers)
     message(FATAL_ERROR "${header} was installed")
   endif()
   file(WRITE "${DIRECTORY}/alone.cc" "#include \"${header}\"\n#include \"${header}\"\n")
-  run("${CXX}" ${flags} -std=c++20 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
+  run("${CXX}" -std=c++20 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
     "${DIRECTORY}/alone.cc")
 endforeach()
 file(WRITE "${DIRECTORY}/alone.c" "#include \"vfs/tidemark.h\"\n#include \"engine/version.h\"\n")
@@ -48,8 +47,7 @@ run("${CC}" -std=c11 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
 
 # find_package.
 run("${CMAKE_COMMAND}" -S "${SOURCE}/package" -B "${DIRECTORY}/project"
-  "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_CXX_COMPILER=${CXX}"
-  "-DCMAKE_C_FLAGS=${FLAGS}" "-DCMAKE_CXX_FLAGS=${FLAGS}")
+  "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_CXX_COMPILER=${CXX}")
 run("${CMAKE_COMMAND}" --build "${DIRECTORY}/project")
 foreach(program cpp_program c_program)
   run("${DIRECTORY}/project/${program}" "${DIRECTORY}/${program}.store")
@@ -64,7 +62,7 @@ set(ENV{PKG_CONFIG_PATH} "${pc}:$ENV{PKG_CONFIG_PATH}")
 run("${pkg_config}" --modversion tidemark)
 run("${pkg_config}" --cflags --libs tidemark)
 separate_arguments(options UNIX_COMMAND "${output}")
-run("${CC}" ${flags} -std=c11 "${SOURCE}/package/c_program.c" -o "${DIRECTORY}/pc_program"
+run("${CC}" -std=c11 "${SOURCE}/package/c_program.c" -o "${DIRECTORY}/pc_program"
   ${options} "-Wl,-rpath,${pc}/..")
 run("${DIRECTORY}/pc_program" "${DIRECTORY}/pc_program.store")
 message(STATUS "pkg-config: ${output}")
