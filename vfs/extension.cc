@@ -6,12 +6,12 @@
 // Registers the VFS "tidemark" (vfs.h) with the SQLite that loads it, once in a process and for all
 // of its connections, those to come too: the extension stays loaded. Beside that:
 //
-//   TIDEMARK_STORE=DIR         plain file names are objects of that store
-//   (internal/database_name.h) TIDEMARK_DEFAULT_VFS=1     the VFS becomes SQLite's default, so that
-//   a name needs no vfs= SELECT tidemark_error()    what went wrong last on this thread, in full,
-//   where SQLite says no more
-//                              than "disk I/O error"; null if nothing did. For the connection that
-//                              loaded the extension and those opened afterwards.
+//   * TIDEMARK_STORE=DIR in the environment makes plain file names objects of that store
+//     (internal/database_name.h).
+//   * TIDEMARK_DEFAULT_VFS=1 makes the VFS SQLite's default, so that a name needs no vfs=.
+//   * SELECT tidemark_error() is what went wrong last on this thread, in full, where SQLite has no
+//     more than "disk I/O error"; null if nothing did. It is there for the connection that loaded
+//     the extension and for those opened afterwards.
 //
 // Everything in this library but the entry point is hidden (extension.map): it has an engine, and a
 // pointer to SQLite's functions, that must not be mixed up with another library's of the same name.

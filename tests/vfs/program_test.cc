@@ -21,6 +21,21 @@ class ProgramTest : public VfsTest {
   }
 };
 
+// Goal: a shared cache outlives the connection that opened it: the file asks whichever connection
+// is there. Method: the first one closed, then the pragmas that depend on the connection. (Worth
+// most under AddressSanitizer: the connection that is gone is freed memory.)
+TEST_F(ProgramTest, SharedCacheWithoutItsFirstConnection) {
+  auto first = std::make_unique<Connection>(Uri("o", "&cache=shared"));
+  const Connection second(Uri("o", "&cache=shared"));
+  Exec(first->handle(), "CREATE TABLE t(x)");
+  Exec(second.handle(), "INSERT INTO t VALUES(1)");
+  first.reset();
+  Exec(second.handle(), "PRAGMA synchronous=OFF; INSERT INTO t VALUES(2)");
+  Exec(second.handle(), "BEGIN; INSERT INTO t VALUES(3)");
+  EXPECT_EQ(Try(second.handle(), "PRAGMA tidemark_restore='1 second ago'"), SQLITE_BUSY);
+  Exec(second.handle(), "COMMIT");
+}
+
 // Goal: connections of a shared cache lock tables among themselves, as SQLite says, and see and are
 // seen by connections outside; two objects, and an object and its past, never share a cache.
 // Method: two connections with cache=shared, one without; the past with cache=shared.

@@ -12,7 +12,9 @@ namespace {
 
 struct MainHandle : sqlite3_file {
   MainFile* file;
-  sqlite3* connection;  // null until SQLite tells
+  // Where SQLite keeps the connection that is using the file now: of a shared cache there may be
+  // several, and the one that opened it may be gone. Null until SQLite tells.
+  sqlite3* const* connection;
 };
 
 MainHandle* Handle(sqlite3_file* file) { return static_cast<MainHandle*>(file); }
@@ -85,7 +87,7 @@ int RefusePragma(char** arguments, const char* text) {
 
 int TidemarkPragma(MainHandle* handle, char** arguments) {
   const bool in_transaction =
-      handle->connection != nullptr && sqlite3_get_autocommit(handle->connection) == 0;
+      handle->connection != nullptr && sqlite3_get_autocommit(*handle->connection) == 0;
   const Result<std::string> answer =
       RunTidemarkPragma(*handle->file, arguments[1], arguments[2], in_transaction);
   if (!answer.ok()) {
@@ -109,7 +111,7 @@ int Pragma(MainHandle* handle, char** arguments) {
   }
   if (sqlite3_stricmp(name, "synchronous") == 0) {
     // SQLite refuses to change the level inside a transaction.
-    if (handle->connection == nullptr || sqlite3_get_autocommit(handle->connection) != 0) {
+    if (handle->connection == nullptr || sqlite3_get_autocommit(*handle->connection) != 0) {
       handle->file->set_waits_for_durability(SynchronousWaits(value));
     }
   }
@@ -128,7 +130,7 @@ int FileControl(sqlite3_file* file, int operation, void* argument) noexcept {
       return Guarded(
           file, [&](MainFile&) { return Pragma(Handle(file), static_cast<char**>(argument)); });
     case SQLITE_FCNTL_PDB:
-      Handle(file)->connection = *static_cast<sqlite3**>(argument);
+      Handle(file)->connection = static_cast<sqlite3**>(argument);
       return SQLITE_OK;
     case SQLITE_FCNTL_VFSNAME:
       *static_cast<char**>(argument) = sqlite3_mprintf("%s", kVfsName);

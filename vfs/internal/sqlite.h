@@ -11,17 +11,17 @@
 
 #ifdef TIDEMARK_SQLITE_EXTENSION
 #include <sqlite3ext.h>
-SQLITE_EXTENSION_INIT3  // extension.cc has the definition
+extern const sqlite3_api_routines* sqlite3_api;  // as SQLITE_EXTENSION_INIT3; see extension.cc
 #else
 #include <sqlite3.h>
 #endif
 
-    namespace tidemark::internal {
+namespace tidemark::internal {
 
-  // The oldest SQLite that this layer is tested with. A later function needs a look at
-  // sqlite3_libversion_number() first.
-  inline constexpr int kMinSqliteVersion = 3040000;
-  inline constexpr char kMinSqliteVersionText[] = "3.40.0";
+// The oldest SQLite that this layer is tested with. A later function needs a look at
+// sqlite3_libversion_number() first.
+inline constexpr int kMinSqliteVersion = 3040000;
+inline constexpr char kMinSqliteVersionText[] = "3.40.0";
 
 }  // namespace tidemark::internal
 
