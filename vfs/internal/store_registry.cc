@@ -64,15 +64,14 @@ pid_t StoreLease::owner_pid() const { return registry_->pid_; }
 
 // ---- The registry ------------------------------------------------------------------------------
 
-StoreRegistry::StoreRegistry(bool after_fork) : pid_(::getpid()), after_fork_(after_fork) {}
+StoreRegistry::StoreRegistry(const StoreRegistry* parent) : pid_(::getpid()), parent_(parent) {}
 
 StoreRegistry& StoreRegistry::Get() {
   if (StoreRegistry* known = registry.load(std::memory_order_acquire)) return *known;
   static const bool made = [] {
-    registry.store(new StoreRegistry(/*after_fork=*/false), std::memory_order_release);
-    // The parent's registry stays behind, also because some thread may have held its mutex.
+    registry.store(new StoreRegistry(nullptr), std::memory_order_release);
     pthread_atfork(nullptr, nullptr, [] {
-      registry.store(new StoreRegistry(/*after_fork=*/true), std::memory_order_release);
+      registry.store(new StoreRegistry(registry.load()), std::memory_order_release);
     });
     return true;
   }();
@@ -108,7 +107,7 @@ Result<std::string> StoreRegistry::AddUser(Store* store) {
 void StoreRegistry::RemoveUser(Store* store) {
   std::lock_guard lock(mutex_);
   const auto it = by_store_.find(store);
-  if (it == by_store_.end() && after_fork_) return;  // a Database of the parent
+  if (it == by_store_.end() && parent_ != nullptr) return;  // a Database of the parent
   CHECK(it != by_store_.end());
   CHECK(it->second->second.users > 0);
   --it->second->second.users;

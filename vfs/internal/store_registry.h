@@ -96,7 +96,7 @@ class StoreRegistry {
 
   using Entries = std::map<std::string, Entry>;  // by normalized directory
 
-  explicit StoreRegistry(bool after_fork);
+  explicit StoreRegistry(const StoreRegistry* parent);
 
   // The entry of a store, made if it has none and its directory is not another store's. A store
   // keeps the directory it began with: a relative one must not follow the process's chdir().
@@ -107,7 +107,9 @@ class StoreRegistry {
   void Release(Store* store) noexcept;
 
   const pid_t pid_;  // that made this registry
-  const bool after_fork_;
+  // The registry before fork(), in a child of it; null otherwise. Never looked into, since some
+  // thread may have held its mutex; kept, so that nothing takes what it owns for lost.
+  const StoreRegistry* const parent_;
   std::mutex open_mutex_;  // held while an owned store opens or closes; taken before mutex_
   std::mutex mutex_;       // guards all below
   Entries entries_;
