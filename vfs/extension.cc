@@ -13,14 +13,17 @@
 //     more than "disk I/O error"; null if nothing did. It is there for the connection that loaded
 //     the extension and for those opened afterwards.
 //
-// Everything in this library but the entry point is hidden (extension.map): it has an engine, and a
-// pointer to SQLite's functions, that must not be mixed up with another library's of the same name.
+// SQLite unloads an extension that fails to load, which by then may have registered something: so
+// the library cannot be unloaded at all (-z nodelete). Everything in it but the entry point is
+// hidden (extension.map): it has an engine, and a pointer to SQLite's functions, that must not be
+// mixed up with another library's of the same name.
 
 #include <cstdlib>
 #include <mutex>
 #include <string>
 #include <string_view>
 
+#include "engine/result.h"
 #include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/vfs.h"
@@ -48,9 +51,10 @@ int AddFunctions(sqlite3* connection, char**, const sqlite3_api_routines*) noexc
 
 bool IsSet(const char* value) { return value != nullptr && value[0] != '\0'; }
 
-Status MakeDefault() {
+// Whether TIDEMARK_DEFAULT_VFS asks for it.
+Result<bool> WantsToBeDefault() {
   const char* value = std::getenv("TIDEMARK_DEFAULT_VFS");
-  if (!IsSet(value) || std::string_view(value) == "0") return OkStatus();
+  if (!IsSet(value) || std::string_view(value) == "0") return false;
   if (std::string_view(value) != "1") {
     return Status(StatusCode::kInvalidArgument,
                   "TIDEMARK_DEFAULT_VFS=" + std::string(value) + " is neither 0 nor 1");
@@ -60,19 +64,19 @@ Status MakeDefault() {
                   "TIDEMARK_DEFAULT_VFS=1 needs TIDEMARK_STORE=DIR, the store that plain file "
                   "names are in");
   }
-  // Registering a VFS again is how SQLite lets it become the default.
-  if (const int code = sqlite3_vfs_register(sqlite3_vfs_find(kVfsName), 1); code != SQLITE_OK) {
-    return StatusFromSqlite(code).WithContext("sqlite3_vfs_register");
-  }
-  return OkStatus();
+  return true;
 }
 
 Status Load(sqlite3* connection) {
+  TIDEMARK_ASSIGN_OR_RETURN(const bool as_default, WantsToBeDefault());
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
-  TIDEMARK_RETURN_IF_ERROR(MakeDefault());
   int code = AddFunctions(connection, nullptr, nullptr);
   if (code == SQLITE_OK) {
     code = sqlite3_auto_extension(reinterpret_cast<void (*)()>(AddFunctions));
+  }
+  if (code == SQLITE_OK && as_default) {
+    // Registering a VFS again is how SQLite lets it become the default.
+    code = sqlite3_vfs_register(sqlite3_vfs_find(kVfsName), 1);
   }
   return code == SQLITE_OK ? OkStatus() : StatusFromSqlite(code);
 }

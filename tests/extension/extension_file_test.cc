@@ -38,6 +38,7 @@ TEST(ExtensionFileTest, ShowsItsEntryPointOnly) {
   const ProcessResult libraries = RunProcess({TIDEMARK_READELF, "--dynamic", "--wide", kExtension});
   EXPECT_THAT(libraries.out, HasSubstr("NEEDED"));
   EXPECT_THAT(libraries.out, ::testing::Not(HasSubstr("libsqlite3")));
+  EXPECT_THAT(libraries.out, HasSubstr("NODELETE")) << "SQLite unloads what fails to load";
 }
 
 }  // namespace

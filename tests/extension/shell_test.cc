@@ -145,6 +145,14 @@ TEST_F(ShellTest, WrongSettings) {
               HasSubstr("needs TIDEMARK_STORE=DIR"));
   EXPECT_THAT(Shell("", {{"TIDEMARK_DEFAULT_VFS", "yes"}}).err, HasSubstr("is neither 0 nor 1"));
   EXPECT_EQ(Print("SELECT 1;\n", {{"TIDEMARK_DEFAULT_VFS", "0"}}), "1\n");
+  // A host that goes on after that is none the worse for it.
+  const ProcessResult result =
+      RunProcess({TIDEMARK_SHELL, "-batch", "-init", "/dev/null"},
+                 {.input = std::string(".load ") + kExtension + "\n.open '" + Path("stock.db") +
+                           "'\nCREATE TABLE t(x);\n.open '" + Path("stock.db") +
+                           "'\nSELECT name FROM sqlite_schema;\n",
+                  .environment = {{"TIDEMARK_DEFAULT_VFS", "1"}}});
+  EXPECT_EQ(result.out, "t\n") << result.err;
 }
 
 // Goal: a database that cannot be opened says why: by sqlite3_errmsg in sqlite3_open, and for
