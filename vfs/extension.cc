@@ -24,6 +24,7 @@
 #include <string_view>
 
 #include "engine/result.h"
+#include "vfs/internal/main_file.h"
 #include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/vfs.h"
@@ -43,7 +44,14 @@ void ErrorFunction(sqlite3_context* context, int, sqlite3_value**) noexcept {
 }
 
 // An automatic extension, for every connection.
-int AddFunctions(sqlite3* connection, char**, const sqlite3_api_routines*) noexcept {
+int SetUp(sqlite3* connection, char**, const sqlite3_api_routines*) noexcept {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (MainFileOf(file) != nullptr) {
+    // On in some builds of SQLite: it costs a write for each deleted row, and the history of the
+    // store keeps what was deleted anyway. If this fails, things are as the host had them.
+    sqlite3_exec(connection, "PRAGMA secure_delete=OFF", nullptr, nullptr, nullptr);
+  }
   return sqlite3_create_function_v2(connection, "tidemark_error", 0,
                                     SQLITE_UTF8 | SQLITE_DIRECTONLY, nullptr, ErrorFunction,
                                     nullptr, nullptr, nullptr);
@@ -70,9 +78,9 @@ Result<bool> WantsToBeDefault() {
 Status Load(sqlite3* connection) {
   TIDEMARK_ASSIGN_OR_RETURN(const bool as_default, WantsToBeDefault());
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
-  int code = AddFunctions(connection, nullptr, nullptr);
+  int code = SetUp(connection, nullptr, nullptr);
   if (code == SQLITE_OK) {
-    code = sqlite3_auto_extension(reinterpret_cast<void (*)()>(AddFunctions));
+    code = sqlite3_auto_extension(reinterpret_cast<void (*)()>(SetUp));
   }
   if (code == SQLITE_OK && as_default) {
     // Registering a VFS again is how SQLite lets it become the default.

@@ -139,6 +139,15 @@ TEST_F(ShellTest, AsDefault) {
   EXPECT_TRUE(std::filesystem::exists(Path("stock.db")));
 }
 
+// Goal: what is deleted is not overwritten first, in whatever way SQLite was built: the history has
+// it anyway. Who wants that can have it. Method: the pragma's answers, also for an attached object.
+TEST_F(ShellTest, SecureDeleteIsOff) {
+  EXPECT_EQ(Print(".open '" + Uri("rooms/lobby") + "'\nPRAGMA secure_delete;\nATTACH '" +
+                  Uri("rooms/other") +
+                  "' AS other;\nPRAGMA other.secure_delete;\nPRAGMA secure_delete=ON;\n"),
+            "0\n0\n1\n");
+}
+
 // Goal: settings that contradict each other do not load, and say why. Method: each of them.
 TEST_F(ShellTest, WrongSettings) {
   EXPECT_THAT(Shell("", {{"TIDEMARK_DEFAULT_VFS", "1"}}).err,
