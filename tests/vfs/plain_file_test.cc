@@ -117,7 +117,7 @@ TEST_F(PlainFileTest, OtherFilesAreLeftAlone) {
        "ATTACH '' AS private; CREATE TABLE private.c AS SELECT * FROM t;");
   const std::string file = parent_ / "stock.db";
   Exec(db.handle(), "ATTACH 'file:" + file + "?vfs=unix' AS stock");
-  Exec(db.handle(), "BEGIN; CREATE TABLE stock.c AS SELECT * FROM t; DELETE FROM t; COMMIT");
+  Exec(db.handle(), "BEGIN; CREATE TABLE stock.c AS SELECT * FROM t; COMMIT; DELETE FROM t");
   EXPECT_TRUE(std::filesystem::exists(file));
   EXPECT_FALSE(std::filesystem::exists(file + "-journal"));
   for (const char* table : {"tt", "m.c", "private.c", "stock.c"}) {
