@@ -50,7 +50,7 @@ class TIDEMARK_API ObjectIdFactory {
   bool Owns(const ObjectId& id) const;
 
  private:
-  class Mac;
+  class TIDEMARK_HIDDEN Mac;
 
   ObjectId WithMac(const std::array<std::byte, 16>& base) const;
 

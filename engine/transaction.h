@@ -93,7 +93,7 @@ class TIDEMARK_API Transaction {
 
  private:
   friend class TransactionSet;
-  class Impl;
+  class TIDEMARK_HIDDEN Impl;
   std::unique_ptr<Impl> impl_;
 };
 

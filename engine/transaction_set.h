@@ -45,7 +45,7 @@ class TIDEMARK_API TransactionSet {
   bool empty() const;
 
  private:
-  class Impl;
+  class TIDEMARK_HIDDEN Impl;
   std::unique_ptr<Impl> impl_;
 };
 
