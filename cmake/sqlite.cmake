@@ -10,8 +10,8 @@ endif()
 
 foreach(file sqlite3.c sqlite3.h)
   if(NOT EXISTS "${TIDEMARK_SQLITE_SOURCE}/${file}")
-    message(FATAL_ERROR "TIDEMARK_SQLITE_SOURCE=${TIDEMARK_SQLITE_SOURCE} holds no ${file}: name the "
-      "directory of a SQLite amalgamation (sqlite-amalgamation-*.zip of sqlite.org, unpacked)")
+    message(FATAL_ERROR "TIDEMARK_SQLITE_SOURCE=${TIDEMARK_SQLITE_SOURCE} holds no ${file}: name "
+      "the directory of a SQLite amalgamation (sqlite-amalgamation-*.zip of sqlite.org, unpacked)")
   endif()
 endforeach()
 include(GNUInstallDirs)
