@@ -71,8 +71,8 @@ message(STATUS "pkg-config: ${output}")
 file(GLOB libraries "${pc}/../libtidemark*.so")
 set(exported 0)
 foreach(library IN LISTS libraries)
-  if(NOT SHARED)
-    break()  # only the loadable extension, whose exports are a matter of its own
+  if(library MATCHES "libtidemark_vfs")
+    continue()  # the loadable extension, whose exports are a matter of its own
   endif()
   run(nm --dynamic --defined-only --demangle "${library}")
   string(REGEX MATCHALL "[^\n]+" symbols "${output}")

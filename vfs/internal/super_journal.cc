@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "vfs/internal/database_name.h"
+#include "vfs/internal/sqlite_result.h"
 
 namespace tidemark::internal {
 namespace {
@@ -34,11 +35,13 @@ int Write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset
   const auto* name = static_cast<const char*>(data);
   const std::string_view journal(name, ::strnlen(name, static_cast<size_t>(amount)));
   if (!DatabaseName::IsFullPathname(journal)) {
-    sqlite3_log(
-        SQLITE_PERM,
-        "tidemark: a transaction cannot change an object and the plain file of %s together "
-        "while the object is the main database; open the file as main and attach the object",
-        std::string(journal).c_str());
+    const Status status(StatusCode::kInvalidArgument,
+                        "a transaction cannot change an object and the plain file of " +
+                            std::string(journal) +
+                            " together while the object is the main database: change one after "
+                            "the other, or open the file as main and attach the object");
+    NoteError(status);
+    sqlite3_log(SQLITE_PERM, "tidemark: %s", status.ToString().c_str());
     return SQLITE_PERM;
   }
   Handle(file)->size = std::max(Handle(file)->size, offset + amount);
