@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "vfs/internal/plain_methods.h"
 #include "vfs/internal/sqlite_result.h"
 
 namespace tidemark::internal {
@@ -48,40 +49,17 @@ int FileSize(sqlite3_file*, sqlite3_int64* size) noexcept {
 // The first thing that SQLite does for a statement.
 int Lock(sqlite3_file* file, int) noexcept { return Handle(file)->code; }
 
-int Unlock(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
-int CheckReservedLock(sqlite3_file*, int* out) noexcept {
-  *out = 0;
-  return SQLITE_OK;
-}
-
-int FileControl(sqlite3_file*, int, void*) noexcept { return SQLITE_NOTFOUND; }
-
-int SectorSize(sqlite3_file*) noexcept { return 512; }
-
-int DeviceCharacteristics(sqlite3_file*) noexcept { return 0; }
-
-const sqlite3_io_methods kFailedMethods = {
-    .iVersion = 1,
-    .xClose = Close,
-    .xRead = Read,
-    .xWrite = Write,
-    .xTruncate = Truncate,
-    .xSync = Sync,
-    .xFileSize = FileSize,
-    .xLock = Lock,
-    .xUnlock = Unlock,
-    .xCheckReservedLock = CheckReservedLock,
-    .xFileControl = FileControl,
-    .xSectorSize = SectorSize,
-    .xDeviceCharacteristics = DeviceCharacteristics,
-    .xShmMap = nullptr,
-    .xShmLock = nullptr,
-    .xShmBarrier = nullptr,
-    .xShmUnmap = nullptr,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+const sqlite3_io_methods kFailedMethods = [] {
+  sqlite3_io_methods methods = PlainMethods();
+  methods.xClose = Close;
+  methods.xRead = Read;
+  methods.xWrite = Write;
+  methods.xTruncate = Truncate;
+  methods.xSync = Sync;
+  methods.xFileSize = FileSize;
+  methods.xLock = Lock;
+  return methods;
+}();
 
 // An automatic extension: SQLite runs it for every connection that is opened, by any VFS.
 int ReportFailedOpen(sqlite3* connection, char** message, const void*) noexcept {

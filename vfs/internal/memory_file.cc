@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "vfs/internal/page_one.h"
+#include "vfs/internal/plain_methods.h"
 
 namespace tidemark::internal {
 
@@ -249,51 +250,27 @@ int TruncateHandle(sqlite3_file* file, sqlite3_int64 size) noexcept {
                                     : handle->owned->Truncate(size);
 }
 
-int SyncHandle(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
 int HandleSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
   MemoryHandle* handle = Handle(file);
   *size = handle->journal != nullptr ? handle->journal->size() : handle->owned->size();
   return SQLITE_OK;
 }
 
-int LockHandle(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
-int CheckHandleLock(sqlite3_file*, int* out) noexcept {
-  *out = 0;
-  return SQLITE_OK;
-}
-
-int ControlHandle(sqlite3_file*, int, void*) noexcept { return SQLITE_NOTFOUND; }
-
-int HandleSectorSize(sqlite3_file*) noexcept { return 512; }
-
 int HandleCharacteristics(sqlite3_file*) noexcept {
   return SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SAFE_APPEND | SQLITE_IOCAP_SEQUENTIAL |
          SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN;
 }
 
-const sqlite3_io_methods kMemoryMethods = {
-    .iVersion = 1,
-    .xClose = CloseHandle,
-    .xRead = ReadHandle,
-    .xWrite = WriteHandle,
-    .xTruncate = TruncateHandle,
-    .xSync = SyncHandle,
-    .xFileSize = HandleSize,
-    .xLock = LockHandle,
-    .xUnlock = LockHandle,
-    .xCheckReservedLock = CheckHandleLock,
-    .xFileControl = ControlHandle,
-    .xSectorSize = HandleSectorSize,
-    .xDeviceCharacteristics = HandleCharacteristics,
-    .xShmMap = nullptr,
-    .xShmLock = nullptr,
-    .xShmBarrier = nullptr,
-    .xShmUnmap = nullptr,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+const sqlite3_io_methods kMemoryMethods = [] {
+  sqlite3_io_methods methods = PlainMethods();
+  methods.xClose = CloseHandle;
+  methods.xRead = ReadHandle;
+  methods.xWrite = WriteHandle;
+  methods.xTruncate = TruncateHandle;
+  methods.xFileSize = HandleSize;
+  methods.xDeviceCharacteristics = HandleCharacteristics;
+  return methods;
+}();
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #include "engine/result.h"
 #include "vfs/internal/memory_file.h"
+#include "vfs/internal/plain_methods.h"
 #include "vfs/internal/sqlite.h"
 #include "vfs/internal/sqlite_result.h"
 
@@ -45,17 +46,8 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) noexcept {
   return Vfs(file)->database->Truncate(size);
 }
 
-int Sync(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
 int FileSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
   *size = Vfs(file)->database->size();
-  return SQLITE_OK;
-}
-
-int Lock(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
-int CheckReservedLock(sqlite3_file*, int* out) noexcept {
-  *out = 0;
   return SQLITE_OK;
 }
 
@@ -65,33 +57,21 @@ int FileControl(sqlite3_file* file, int operation, void*) noexcept {
   return SQLITE_NOTFOUND;
 }
 
-int SectorSize(sqlite3_file*) noexcept { return 512; }
-
 int DeviceCharacteristics(sqlite3_file*) noexcept {
   return SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SAFE_APPEND | SQLITE_IOCAP_SEQUENTIAL;
 }
 
-const sqlite3_io_methods kProbeMethods = {
-    .iVersion = 1,
-    .xClose = Close,
-    .xRead = Read,
-    .xWrite = Write,
-    .xTruncate = Truncate,
-    .xSync = Sync,
-    .xFileSize = FileSize,
-    .xLock = Lock,
-    .xUnlock = Lock,
-    .xCheckReservedLock = CheckReservedLock,
-    .xFileControl = FileControl,
-    .xSectorSize = SectorSize,
-    .xDeviceCharacteristics = DeviceCharacteristics,
-    .xShmMap = nullptr,
-    .xShmLock = nullptr,
-    .xShmBarrier = nullptr,
-    .xShmUnmap = nullptr,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+const sqlite3_io_methods kProbeMethods = [] {
+  sqlite3_io_methods methods = PlainMethods();
+  methods.xClose = Close;
+  methods.xRead = Read;
+  methods.xWrite = Write;
+  methods.xTruncate = Truncate;
+  methods.xFileSize = FileSize;
+  methods.xFileControl = FileControl;
+  methods.xDeviceCharacteristics = DeviceCharacteristics;
+  return methods;
+}();
 
 int Open(sqlite3_vfs* vfs, const char*, sqlite3_file* file, int flags, int* out_flags) noexcept {
   if (out_flags != nullptr) *out_flags = flags;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "vfs/internal/database_name.h"
+#include "vfs/internal/plain_methods.h"
 #include "vfs/internal/sqlite_result.h"
 
 namespace tidemark::internal {
@@ -55,47 +56,23 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) noexcept {
   return SQLITE_OK;
 }
 
-int Sync(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
 int FileSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
   *size = Handle(file)->size;
   return SQLITE_OK;
 }
 
-int Lock(sqlite3_file*, int) noexcept { return SQLITE_OK; }
-
-int CheckReservedLock(sqlite3_file*, int* out) noexcept {
-  *out = 0;
-  return SQLITE_OK;
-}
-
-int FileControl(sqlite3_file*, int, void*) noexcept { return SQLITE_NOTFOUND; }
-
-int SectorSize(sqlite3_file*) noexcept { return 512; }
-
 int DeviceCharacteristics(sqlite3_file*) noexcept { return SQLITE_IOCAP_SEQUENTIAL; }
 
-const sqlite3_io_methods kSuperJournalMethods = {
-    .iVersion = 1,
-    .xClose = Close,
-    .xRead = Read,
-    .xWrite = Write,
-    .xTruncate = Truncate,
-    .xSync = Sync,
-    .xFileSize = FileSize,
-    .xLock = Lock,
-    .xUnlock = Lock,
-    .xCheckReservedLock = CheckReservedLock,
-    .xFileControl = FileControl,
-    .xSectorSize = SectorSize,
-    .xDeviceCharacteristics = DeviceCharacteristics,
-    .xShmMap = nullptr,
-    .xShmLock = nullptr,
-    .xShmBarrier = nullptr,
-    .xShmUnmap = nullptr,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+const sqlite3_io_methods kSuperJournalMethods = [] {
+  sqlite3_io_methods methods = PlainMethods();
+  methods.xClose = Close;
+  methods.xRead = Read;
+  methods.xWrite = Write;
+  methods.xTruncate = Truncate;
+  methods.xFileSize = FileSize;
+  methods.xDeviceCharacteristics = DeviceCharacteristics;
+  return methods;
+}();
 
 }  // namespace
 
