@@ -23,17 +23,7 @@ constexpr char kFill[] =
     "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<400) "
     "INSERT INTO t SELECT i, 'row ' || i || hex(zeroblob(i % 300)) FROM n;";
 
-class CopyTest : public VfsTest {
- protected:
-  void SetUp() override {
-    VfsTest::SetUp();
-    ASSERT_OK(AttachStore(store_.get()));
-  }
-  void TearDown() override {
-    DetachStore(store_.get());
-    VfsTest::TearDown();
-  }
-};
+class CopyTest : public AttachedVfsTest {};
 
 // Goal: a backup that is taken a few pages at a time, while others write the source, is one state
 // of the source: the last, since SQLite begins anew after another connection's commit, and follows

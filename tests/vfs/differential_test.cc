@@ -14,17 +14,8 @@ namespace {
 
 constexpr int kSteps = 150;
 
-class DifferentialTest : public VfsTest {
+class DifferentialTest : public AttachedVfsTest {
  protected:
-  void SetUp() override {
-    VfsTest::SetUp();
-    ASSERT_OK(AttachStore(store_.get()));
-  }
-  void TearDown() override {
-    DetachStore(store_.get());
-    VfsTest::TearDown();
-  }
-
   // Several connections are compared with WAL mode, where as in a store readers and the writer do
   // not wait for each other; one connection is compared with a rollback journal, where the page
   // size may change.

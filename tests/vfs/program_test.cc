@@ -9,17 +9,7 @@
 namespace tidemark::testing {
 namespace {
 
-class ProgramTest : public VfsTest {
- protected:
-  void SetUp() override {
-    VfsTest::SetUp();
-    ASSERT_OK(AttachStore(store_.get()));
-  }
-  void TearDown() override {
-    DetachStore(store_.get());
-    VfsTest::TearDown();
-  }
-};
+class ProgramTest : public AttachedVfsTest {};
 
 // Goal: a shared cache outlives the connection that opened it: the file asks whichever connection
 // is there. Method: the first one closed, then the pragmas that depend on the connection. (Worth

@@ -70,11 +70,10 @@ int ShimOpen(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, 
   return code;
 }
 
-class ShimTest : public VfsTest {
+class ShimTest : public AttachedVfsTest {
  protected:
   void SetUp() override {
-    VfsTest::SetUp();
-    ASSERT_OK(AttachStore(store_.get()));
+    AttachedVfsTest::SetUp();
     sqlite3_vfs* base = sqlite3_vfs_find(kVfsName);
     vfs_ = *base;  // its functions hand on to what pAppData points at: here, to ours
     vfs_.pAppData = base;
@@ -85,8 +84,7 @@ class ShimTest : public VfsTest {
   }
   void TearDown() override {
     sqlite3_vfs_unregister(&vfs_);
-    DetachStore(store_.get());
-    VfsTest::TearDown();
+    AttachedVfsTest::TearDown();
   }
 
   sqlite3_vfs vfs_{};

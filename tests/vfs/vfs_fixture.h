@@ -83,6 +83,19 @@ class VfsTest : public ::testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+// The same with the store attached, so that URIs reach it.
+class AttachedVfsTest : public VfsTest {
+ protected:
+  void SetUp() override {
+    VfsTest::SetUp();
+    ASSERT_OK(AttachStore(store_.get()));
+  }
+  void TearDown() override {
+    DetachStore(store_.get());
+    VfsTest::TearDown();
+  }
+};
+
 }  // namespace tidemark::testing
 
 #endif  // TIDEMARK_TESTS_VFS_VFS_FIXTURE_H_
