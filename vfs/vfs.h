@@ -12,7 +12,8 @@
 // the pragmas, and what is different from a file.
 //
 // What a user of plain SQLite files will notice:
-//   * journal_mode WAL and OFF are refused; the rollback journal is memory, whatever its mode.
+//   * journal_mode WAL and OFF are not set: the pragma answers with the mode in force, as SQLite
+//     does for a mode that a file cannot have. The rollback journal is memory, whatever its mode.
 //   * Readers never block the writer, nor it them. A transaction that has read, and then writes
 //     after someone else's commit, gets SQLITE_BUSY_SNAPSHOT: roll back and retry.
 //   * A connection that sets locking_mode=EXCLUSIVE by itself keeps the snapshot it first reads.

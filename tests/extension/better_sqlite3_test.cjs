@@ -58,6 +58,8 @@ const pragma = (db, text) => db.pragma(text, { simple: true });
 test('plain names are objects', () => {
   for (const name of ['data.db', path.join(root, 'absolute.db')]) {
     let db = new Database(name);
+    // The first line of many programs: it asks, and takes the answer.
+    assert.equal(pragma(db, 'journal_mode = WAL'), 'delete');
     db.exec('CREATE TABLE t(x)');
     db.prepare('INSERT INTO t VALUES(?)').run(name);
     db.close();

@@ -98,16 +98,17 @@ int TidemarkPragma(MainHandle* handle, char** arguments) {
   return arguments[0] == nullptr ? SQLITE_NOMEM : SQLITE_OK;
 }
 
-// SQLite itself acts on every pragma that is not refused, so SQLITE_NOTFOUND is "go on".
+// SQLite itself acts on every pragma but ours: SQLITE_NOTFOUND is "go on".
 int Pragma(MainHandle* handle, char** arguments) {
   const char* name = arguments[1];
-  const char* value = arguments[2];
+  char* value = arguments[2];
   if (IsTidemarkPragma(name)) return TidemarkPragma(handle, arguments);
   if (value == nullptr) return SQLITE_NOTFOUND;
   if (sqlite3_stricmp(name, "journal_mode") == 0 && IsRefusedJournalMode(value)) {
-    return RefusePragma(arguments,
-                        "journal_mode WAL and OFF are not available in a Tidemark store: it has a "
-                        "log of its own; use PERSIST, DELETE, TRUNCATE or MEMORY");
+    // A mode that cannot be set is answered with the one in force (sqlite.org/pragma.html), and
+    // many programs ask for WAL without looking at the answer. SQLite gives that answer to a word
+    // that it does not know. The text is the statement's own copy.
+    value[0] = '?';
   }
   if (sqlite3_stricmp(name, "synchronous") == 0) {
     // SQLite refuses to change the level inside a transaction.

@@ -13,8 +13,8 @@ namespace tidemark::internal {
 // True if `PRAGMA synchronous = value` makes commits wait until they are durable (FULL, EXTRA).
 bool SynchronousWaits(const char* value);
 
-// True if `PRAGMA journal_mode = value` asks for WAL or OFF. SQLite accepts any beginning of a
-// mode's name.
+// True if `PRAGMA journal_mode = value` asks for WAL or OFF, which objects do not have. SQLite
+// accepts any beginning of a mode's name.
 bool IsRefusedJournalMode(std::string_view value);
 
 }  // namespace tidemark::internal
