@@ -4,9 +4,8 @@
 // beside the file:
 //
 //   rollback mode             a read transaction keeps writers out: pages come from the file itself
-//   WAL mode, no -wal file    nobody has it open: read as an immutable file; CheckUnchanged() at
-//   the
-//                             end finds out if somebody did open it
+//   WAL mode, no -wal file    nobody has it open: read as an immutable file;
+//                             CheckUnchanged() at the end finds out if somebody did open it
 //   WAL mode, -wal and -shm   somebody may have it open: SQLite's own backup into a temporary copy,
 //                             within a read transaction, as a reader beside the others
 //   WAL mode, -wal, no -shm   what a crash or a copy left behind: the same, without locks and with

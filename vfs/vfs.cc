@@ -3,8 +3,7 @@
 //   main database            MainFile on an object of an attached store (internal/main_file.h)
 //   its rollback journal     in that MainFile's memory
 //   super-journal            a name only (internal/super_journal.h). Deleting it commits the
-//   objects
-//                            of its transaction (internal/commit_set.h)
+//                            objects of its transaction (internal/commit_set.h)
 //   temporary files          the default VFS, as they are
 //   WAL                      refused
 //

@@ -1,8 +1,7 @@
 // The checkpointer: brings the index up to the durable end of the log, in large ordered batches,
 // behind the commit path. Also makes the next segment ready.
 //
-//   cut (durable, visible) -> collect recent versions at or before it -> one index update -> drop
-//   them
+//   cut (durable, visible) -> collect recent versions up to it -> one index update -> drop them
 //
 // Invariants:
 //   * The index never names anything that is not durable.

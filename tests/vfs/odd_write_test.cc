@@ -129,11 +129,13 @@ TEST_F(OddWriteTest, WalAndOffAreNotSet) {
   for (const Locking locking : {Locking::kNormal, Locking::kExclusive}) {
     Database db = Open(locking == Locking::kNormal ? "n" : "e", {.locking = locking});
     Exec(db, "CREATE TABLE t(x)");
+    const std::string in_force = Query(db, "PRAGMA journal_mode");
+    EXPECT_TRUE(in_force == "persist" || in_force == "delete") << in_force;
     for (const char* mode : {"WAL", "wal", "'Wal'", "\"off\"", "OFF", "w", "o"}) {
-      EXPECT_EQ(Query(db, std::string("PRAGMA journal_mode=") + mode), "persist") << mode;
-      EXPECT_EQ(Query(db, std::string("PRAGMA main.journal_mode(") + mode + ")"), "persist");
+      EXPECT_EQ(Query(db, std::string("PRAGMA journal_mode=") + mode), in_force) << mode;
+      EXPECT_EQ(Query(db, std::string("PRAGMA main.journal_mode(") + mode + ")"), in_force);
     }
-    EXPECT_EQ(Query(db, "PRAGMA journal_mode"), "persist");
+    EXPECT_EQ(Query(db, "PRAGMA journal_mode"), in_force);
     // Without a journal this could not be rolled back.
     Exec(db, "BEGIN; INSERT INTO t VALUES(2); ROLLBACK");
     EXPECT_EQ(Query(db, "SELECT count(*) FROM t"), "0");

@@ -141,7 +141,13 @@ Status MainFile::ReadRange(std::byte* out, int64_t amount, int64_t offset) {
     const bool whole = length == page_size;
     const std::span<std::byte> page =
         whole ? std::span(out, static_cast<size_t>(page_size)) : PageBuffer();
-    TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(page_no, page));
+    if (page_no.value == 1 && page_one_loaded_) {
+      // SQLite keeps it from here on.
+      std::copy(page_one_buffer_.begin(), page_one_buffer_.end(), page.begin());
+      page_one_loaded_ = false;
+    } else {
+      TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(page_no, page));
+    }
     if (page_no.value == 1) {
       Serve(page.data());
       std::copy_n(page.begin(), kHeaderSize, header_.begin());
@@ -157,9 +163,10 @@ Status MainFile::ReadRange(std::byte* out, int64_t amount, int64_t offset) {
 
 Status MainFile::LoadHeader() {
   if (header_loaded_) return OkStatus();
-  const std::span<std::byte> page = PageBuffer();
-  TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(PageNo(1), page));
-  std::copy_n(page.begin(), kHeaderSize, header_.begin());
+  page_one_buffer_.resize(lock_.page_size());
+  TIDEMARK_RETURN_IF_ERROR(lock_.ReadPage(PageNo(1), page_one_buffer_));
+  page_one_loaded_ = true;
+  std::copy_n(page_one_buffer_.begin(), kHeaderSize, header_.begin());
   Serve(header_.data());
   header_loaded_ = true;
   return OkStatus();
@@ -174,6 +181,7 @@ int MainFile::Write(const std::byte* data, int64_t amount, int64_t offset) {
                 FileOperation::kWrite);
   }
   NoteRollback();
+  page_one_loaded_ = false;
   Transaction& transaction = lock_.transaction();
   Status status;
   if (transaction.page_count() == 0 && IsPageSize(amount) && offset % amount == 0) {
@@ -258,6 +266,7 @@ int MainFile::Truncate(int64_t size) {
   }
   NoteRollback();
   if (size == Size()) return SQLITE_OK;
+  page_one_loaded_ = false;
   Transaction& transaction = lock_.transaction();
   const int64_t page_size = transaction.page_size();
   if (page_size == 0) return SQLITE_OK;  // nothing there to cut
@@ -279,6 +288,7 @@ Status MainFile::NewView() {
   if (change == ViewChange::kNone) return OkStatus();
   ++counter_;
   header_loaded_ = false;
+  page_one_loaded_ = false;
   if (change == ViewChange::kNewTimeline) new_timeline_ = true;
   return OkStatus();
 }
@@ -323,6 +333,7 @@ std::span<const std::byte> MainFile::PreImage(PageNo page_no) {
   const size_t page_size = lock_.page_size();
   const std::span<const std::byte> page = journal_.PageBefore(page_no, page_size);
   if (page.empty() || page_no.value != 1) return page;
+  page_one_loaded_ = false;
   page_one_buffer_.assign(page.begin(), page.end());  // it has the counter that SQLite was served
   Unserve(page_one_buffer_.data());
   return page_one_buffer_;

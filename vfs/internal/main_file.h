@@ -6,9 +6,8 @@
 //   journal writes           pre-images, private to the connection (memory_file.h)
 //   xWrite, xTruncate        staged in an engine::Transaction; cache spills come early, may come
 //                            again, and are read back before the commit
-//   SQLITE_FCNTL_SYNC        *prepares*: encodes, reserves space; can still fail cleanly. Comes
-//   also
-//                            at the end of a rollback, so it is no commit. With the name of a
+//   SQLITE_FCNTL_SYNC        *prepares*: encodes, reserves space; can still fail cleanly. It comes
+//                            also at the end of a rollback, so it is no commit. With the name of a
 //                            super-journal: joins the CommitSet that commits several objects
 //   xSync                    nothing to do (and it does not come with synchronous=OFF)
 //   journal finalised        from here on SQLite cannot roll back
@@ -178,6 +177,7 @@ class MainFile final : private PreImageSource {
 
   std::vector<std::byte> page_buffer_;      // for part of a page, and for comparing
   std::vector<std::byte> page_one_buffer_;  // page 1 as it is stored
+  bool page_one_loaded_ = false;            // that of this view, for the header; not yet served
   std::vector<std::byte> compare_buffer_;
 };
 
