@@ -73,8 +73,9 @@ class Databases {
   ~Databases() {
     for (sqlite3* connection : open_) sqlite3_close(connection);
     if (store_ == nullptr) return;
-    DetachStore(store_.get());
-    if (Status status = store_->Close(); !status.ok()) Fail(directory_, status.ToString());
+    for (const Status& status : {DetachStore(store_.get()), store_->Close()}) {
+      if (!status.ok()) Fail(directory_, status.ToString());
+    }
   }
 
   void Open(int64_t number) {

@@ -140,10 +140,10 @@ int tidemark_open_store(const char* directory, int flags, tidemark_store** out) 
 
 int tidemark_close_store(tidemark_store* store) {
   if (store == nullptr) return TIDEMARK_OK;
-  const std::unique_ptr<tidemark_store> gone(store);
   return Guarded([&] {
-    DetachStore(store->store.get());
-    return store->store->Close();
+    TIDEMARK_RETURN_IF_ERROR(DetachStore(store->store.get()));
+    const std::unique_ptr<tidemark_store> gone(store);
+    return gone->store->Close();
   });
 }
 

@@ -38,7 +38,7 @@ enum tidemark_code {
   TIDEMARK_LIMIT_EXCEEDED = 3,      /* fix the call, or give it memory */
   TIDEMARK_NOT_FOUND = 4,           /* the store, object or time does not exist */
   TIDEMARK_EXISTS = 5,              /* it exists already */
-  TIDEMARK_BUSY = 6,                /* a transaction is in the way: try again */
+  TIDEMARK_BUSY = 6,                /* someone else uses it: try again */
   TIDEMARK_IN_USE = 7,              /* another process owns the store */
   TIDEMARK_READ_ONLY = 8,           /* the store cannot be written */
   TIDEMARK_UNSUPPORTED_VERSION = 9, /* written by a newer Tidemark */
@@ -72,8 +72,9 @@ TIDEMARK_API const char* tidemark_last_error(void);
 /* Opens the store in a directory, recovering what a crash left. One process owns a store. */
 TIDEMARK_API int tidemark_open_store(const char* directory, int flags, tidemark_store** out);
 
-/* Makes everything durable and closes. Close all databases of the store before. The store is gone
- * afterwards even if this fails; what was confirmed is safe. Null does nothing. */
+/* Makes everything durable and closes. TIDEMARK_BUSY, and the store is as it was, while databases
+ * of it are open: close them before. Otherwise the store is gone afterwards even if this fails;
+ * what was confirmed is safe. Null does nothing. */
 TIDEMARK_API int tidemark_close_store(tidemark_store* store);
 
 /* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, or a

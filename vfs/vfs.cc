@@ -245,6 +245,6 @@ Status AttachStore(Store* store) {
   return internal::StoreRegistry::Get().Attach(store);
 }
 
-void DetachStore(Store* store) { internal::StoreRegistry::Get().Detach(store); }
+Status DetachStore(Store* store) { return internal::StoreRegistry::Get().Detach(store); }
 
 }  // namespace tidemark

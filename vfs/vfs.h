@@ -43,7 +43,8 @@ TIDEMARK_API Status RegisterVfs();
 // DIR being the store's directory. The store must be detached before it is closed, and after its
 // last connection closed. Errors: kExists if a store of that directory is attached.
 TIDEMARK_API Status AttachStore(Store* store);
-TIDEMARK_API void DetachStore(Store* store);
+// Errors: kBusy while connections to it are open: the store stays attached, and must stay open.
+TIDEMARK_API Status DetachStore(Store* store);
 
 }  // namespace tidemark
 

@@ -119,7 +119,7 @@ TEST_F(AttachTest, WithoutASuperJournalOfOurs) {
   }
   EXPECT_EQ(Query(Open("b"), "SELECT x FROM t"), "2");
   EXPECT_EQ(Query(Open("c"), "SELECT x FROM t"), "2");
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
   for (const std::string pragma : {"synchronous=OFF", "journal_mode=MEMORY"}) {
     Database db = Open("a");
     Exec(db, attach);

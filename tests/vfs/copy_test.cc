@@ -200,7 +200,7 @@ TEST_F(CopyTest, LargeBlob) {
     Exec(object.handle(), "ROLLBACK");
     EXPECT_EQ(CommitCount("o"), 2);
   }
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
   ASSERT_OK(store_->Close());
   OpenStore({});
   ASSERT_OK(AttachStore(store_.get()));

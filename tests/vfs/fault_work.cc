@@ -40,7 +40,7 @@ void FaultWork::OpenStore() {
 
 void FaultWork::Close() {
   db_.reset();
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
   EXPECT_OK(store_->Close());
   store_.reset();
 }
@@ -49,7 +49,7 @@ void FaultWork::Close() {
 void FaultWork::Reopen(int adds) {
   ++broken_;
   db_.reset();
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
   EXPECT_FALSE(store_->Close().ok());
   OpenStore();
   const int x = std::stoi(Query(*db_, "SELECT max(x) FROM t"));

@@ -60,7 +60,7 @@ TEST_F(ManyObjectsTest, CostLittleEach) {
     }
     EXPECT_LT((HeapBesideSqlite() - heap) / count, 32 << 10);
   }
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
 }
 
 }  // namespace

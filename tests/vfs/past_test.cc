@@ -36,16 +36,12 @@ TEST_F(PastTest, ShowsAnEarlierCommit) {
   Database by_time = Open("o", {.at = one_time});
   EXPECT_EQ(Query(by_time, "SELECT x FROM t"), "1");
 
-  ASSERT_OK(AttachStore(store_.get()));
-  {
-    Connection by_uri(Uri("o", "&at=" + two.ToString()));
-    ASSERT_EQ(by_uri.code(), SQLITE_OK);
-    EXPECT_EQ(Query(by_uri.handle(), "SELECT x FROM t"), "2");
-    Connection by_words(Uri("o", "&at=1%20second%20ago"));
-    ASSERT_EQ(by_words.code(), SQLITE_OK);
-    EXPECT_EQ(Query(by_words.handle(), "SELECT x FROM t"), "2");
-  }
-  DetachStore(store_.get());
+  Connection by_uri(Uri("o", "&at=" + two.ToString()));
+  ASSERT_EQ(by_uri.code(), SQLITE_OK);
+  EXPECT_EQ(Query(by_uri.handle(), "SELECT x FROM t"), "2");
+  Connection by_words(Uri("o", "&at=1%20second%20ago"));
+  ASSERT_EQ(by_words.code(), SQLITE_OK);
+  EXPECT_EQ(Query(by_words.handle(), "SELECT x FROM t"), "2");
 }
 
 // Goal: the past cannot be written, and nor can a read-only connection.
@@ -88,7 +84,7 @@ TEST_F(PastTest, WrongNamesAndPoints) {
 
 // Goal: a store is found by its directory while it is attached or a Database is open, and two
 // stores of one directory are not mixed up.
-// Method: attach, detach and attach twice.
+// Method: attach, detach and attach twice; detach under a connection, which must go on.
 TEST_F(PastTest, StoresAreFoundWhileAttached) {
   { Exec(Open("o"), "CREATE TABLE t(x)"); }
   EXPECT_EQ(Connection(Uri("o")).code(), SQLITE_CANTOPEN);
@@ -98,7 +94,12 @@ TEST_F(PastTest, StoresAreFoundWhileAttached) {
   EXPECT_EQ(Connection(Uri("o")).code(), SQLITE_OK);
   EXPECT_EQ(Connection("file:ns/o?vfs=tidemark&store=" + directory_.path() + "/./store/").code(),
             SQLITE_OK);
-  DetachStore(store_.get());
+  {
+    const Connection open(Uri("o"));
+    EXPECT_ERROR(DetachStore(store_.get()), StatusCode::kBusy, "1 open database");
+    Exec(open.handle(), "INSERT INTO t VALUES(1)");
+  }
+  EXPECT_OK(DetachStore(store_.get()));
   EXPECT_EQ(Connection(Uri("o")).code(), SQLITE_CANTOPEN);
 }
 
@@ -138,16 +139,12 @@ TEST_F(PastTest, PastsAttachBesideThePresent) {
   EXPECT_EQ(Query(db, "SELECT x FROM past.t; SELECT x FROM t"), "a\nB\nc\nchanged\nB\nc");
 
   // A past may also be the main database, and the present attached to it.
-  ASSERT_OK(AttachStore(store_.get()));
-  {
-    const Connection past(Uri("o", "&at=" + one.ToString()));
-    Exec(past.handle(), "ATTACH '" + Uri("o") +
-                            "' AS present;"
-                            "INSERT INTO present.t SELECT id + 10, x FROM main.t");
-    EXPECT_EQ(Query(db, "SELECT count(*) FROM t"), "6");
-    EXPECT_EQ(Try(past.handle(), "DELETE FROM main.t"), SQLITE_READONLY);
-  }
-  DetachStore(store_.get());
+  const Connection past(Uri("o", "&at=" + one.ToString()));
+  Exec(past.handle(), "ATTACH '" + Uri("o") +
+                          "' AS present;"
+                          "INSERT INTO present.t SELECT id + 10, x FROM main.t");
+  EXPECT_EQ(Query(db, "SELECT count(*) FROM t"), "6");
+  EXPECT_EQ(Try(past.handle(), "DELETE FROM main.t"), SQLITE_READONLY);
 }
 
 // Goal: a restore and its undo are seen by connections that are open, caches and all.

@@ -81,7 +81,7 @@ TEST_F(TidemarkPragmaTest, SchemaChoosesTheDatabase) {
     EXPECT_THAT(Failure(db, "PRAGMA past.tidemark_restore='now'"),
                 ::testing::HasSubstr("8: this connection to object ns/o is read-only"));
   }
-  DetachStore(store_.get());
+  EXPECT_OK(DetachStore(store_.get()));
 }
 
 // Goal: tidemark_stat is JSON with the sizes of the object and of its store.

@@ -91,7 +91,7 @@ class AttachedVfsTest : public VfsTest {
     ASSERT_OK(AttachStore(store_.get()));
   }
   void TearDown() override {
-    DetachStore(store_.get());
+    EXPECT_OK(DetachStore(store_.get()));
     VfsTest::TearDown();
   }
 };

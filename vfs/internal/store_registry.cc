@@ -44,18 +44,11 @@ std::string NormalizedDirectory(std::string_view directory) {
 
 // ---- Leases ------------------------------------------------------------------------------------
 
-StoreLease::StoreLease(Store* store) : StoreLease(&StoreRegistry::Get(), store, false) {}
-
-StoreLease::StoreLease(StoreRegistry* registry, Store* store, bool counted)
-    : registry_(registry), store_(store), counted_(counted) {}
-
 StoreLease::StoreLease(StoreLease&& other) noexcept
-    : registry_(other.registry_),
-      store_(other.store_),
-      counted_(std::exchange(other.counted_, false)) {}
+    : registry_(other.registry_), store_(std::exchange(other.store_, nullptr)) {}
 
 StoreLease::~StoreLease() {
-  if (counted_ && !inherited()) registry_->Release(store_);
+  if (store_ != nullptr && !inherited()) registry_->Release(store_);
 }
 
 bool StoreLease::inherited() const { return registry_ != &StoreRegistry::Get(); }
@@ -89,12 +82,19 @@ Status StoreRegistry::Attach(Store* store) {
   return OkStatus();
 }
 
-void StoreRegistry::Detach(Store* store) {
+Status StoreRegistry::Detach(Store* store) {
   std::lock_guard lock(mutex_);
   const auto it = by_store_.find(store);
-  if (it == by_store_.end()) return;
-  it->second->second.attached = false;
+  if (it == by_store_.end()) return OkStatus();
+  Entry& entry = it->second->second;
+  if (entry.users > 0) {
+    return Status(StatusCode::kBusy, "the store of " + it->second->first + " has " +
+                                         std::to_string(entry.users) +
+                                         " open database(s): close them first");
+  }
+  entry.attached = false;
   EraseIfUnused(it->second);
+  return OkStatus();
 }
 
 Result<std::string> StoreRegistry::AddUser(Store* store) {
@@ -115,9 +115,8 @@ void StoreRegistry::RemoveUser(Store* store) {
 }
 
 StoreLease StoreRegistry::Lease(Entry& entry) {
-  const bool counted = entry.owned != nullptr;
-  if (counted) ++entry.users;
-  return StoreLease(this, entry.store, counted);
+  ++entry.users;
+  return StoreLease(this, entry.store);
 }
 
 Result<StoreLease> StoreRegistry::Acquire(const std::string& directory, IfMissing if_missing) {
@@ -154,6 +153,10 @@ void StoreRegistry::Release(Store* store) noexcept {
     Entry& entry = it->second->second;
     CHECK(entry.users > 0);
     if (--entry.users > 0) return;
+    if (entry.owned == nullptr) {
+      EraseIfUnused(it->second);
+      return;
+    }
   }
   // Whoever opens the store again must find it either still open or closed altogether.
   std::lock_guard open_lock(open_mutex_);

@@ -3,8 +3,8 @@
 // A store is here while someone attached it, or while it is used:
 //
 //   attached   by its embedder, once, with AttachStore
-//   users      its open Databases; or, if a file name opened the store itself, its open files. The
-//              last of those closes it.
+//   users      its open files and Databases. The last of a store that a file name opened itself
+//              closes it.
 //
 // After fork() the child has a new, empty registry. The parent's stores stay the parent's: a lease
 // from before the fork says so (inherited()), and giving it back does nothing, because the child
@@ -39,8 +39,6 @@ class StoreRegistry;
 // A store in use by one open file; gives it back when destroyed.
 class StoreLease {
  public:
-  // Of a store that someone else keeps open.
-  explicit StoreLease(Store* store);
   StoreLease(StoreLease&& other) noexcept;
   StoreLease& operator=(StoreLease&&) = delete;
   ~StoreLease();
@@ -56,11 +54,10 @@ class StoreLease {
 
  private:
   friend class StoreRegistry;
-  StoreLease(StoreRegistry* registry, Store* store, bool counted);
+  StoreLease(StoreRegistry* registry, Store* store) : registry_(registry), store_(store) {}
 
   StoreRegistry* registry_;
-  Store* store_;
-  bool counted_;  // among the users of a store that the registry opened
+  Store* store_;  // null when moved from
 };
 
 class StoreRegistry {
@@ -70,7 +67,8 @@ class StoreRegistry {
 
   // Errors: kExists if a store of that directory is attached already.
   Status Attach(Store* store);
-  void Detach(Store* store);
+  // Errors: kBusy, with their number, while databases of it are open: it is attached still.
+  Status Detach(Store* store);
 
   // For a Database: attaches if need be, and returns the store's normalized directory. Errors:
   // kExists if another Store of the same directory is attached.
@@ -103,7 +101,7 @@ class StoreRegistry {
   Result<Entries::iterator> EntryOf(Store* store);
   StoreLease Lease(Entry& entry);
   void EraseIfUnused(Entries::iterator entry);
-  // Of a counted lease: closes the store if it was the last user.
+  // Of a lease: closes the store if that was the last user and a file name opened it.
   void Release(Store* store) noexcept;
 
   const pid_t pid_;  // that made this registry

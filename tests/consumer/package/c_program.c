@@ -51,6 +51,8 @@ static void refuse(tidemark_store* store, const char* directory) {
   CHECK(bookmark[0] == '\0');
   CHECK(tidemark_restore(store, "rooms", "lobby", NULL, bookmark) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_wait_durable(store, "rooms", "none") == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_close_store(store) == TIDEMARK_BUSY);
+  CHECK(strstr(tidemark_last_error(), "1 open database") != NULL);
   CHECK(tidemark_close_store(NULL) == TIDEMARK_OK);
 }
 
