@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,9 +11,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "engine/file_system.h"
 
@@ -57,8 +60,10 @@ class FileDescriptor {
   explicit FileDescriptor(int fd) : fd_(fd) {}
   FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileDescriptor& operator=(FileDescriptor&&) = delete;
-  ~FileDescriptor() {
+  ~FileDescriptor() { Close(); }
+  void Close() {
     if (fd_ != -1) ::close(fd_);  // an error here says nothing that Sync() has not said
+    fd_ = -1;
   }
 
   int get() const { return fd_; }
@@ -149,17 +154,39 @@ class PosixFile final : public File {
 
 // The lock belongs to the open file, so the kernel drops it when the process ends, however it ends.
 // A child of fork() has that open file too, and would keep the lock for as long as it lives: so it
-// is dropped by name, and by no one but its owner.
+// closes the file before it does anything else.
 class PosixFileLock final : public FileLock {
  public:
-  explicit PosixFileLock(FileDescriptor fd) : fd_(std::move(fd)), owner_(::getpid()) {}
+  explicit PosixFileLock(FileDescriptor fd) : fd_(std::move(fd)) {
+    static const int registered =
+        ::pthread_atfork([] { Held().mutex.lock(); }, [] { Held().mutex.unlock(); }, CloseInChild);
+    static_cast<void>(registered);
+    std::lock_guard guard(Held().mutex);
+    Held().locks.push_back(this);
+  }
   ~PosixFileLock() override {
-    if (::getpid() == owner_) Retry([&] { return ::flock(fd_.get(), LOCK_UN); });
+    std::lock_guard guard(Held().mutex);
+    std::erase(Held().locks, this);
+    // By name: some child may not have come to closing its own yet.
+    if (fd_.valid()) Retry([&] { return ::flock(fd_.get(), LOCK_UN); });
   }
 
  private:
-  const FileDescriptor fd_;
-  const pid_t owner_;
+  struct HeldLocks {
+    std::mutex mutex;
+    std::vector<PosixFileLock*> locks;  // of this process
+  };
+  static HeldLocks& Held() {
+    static HeldLocks& held = *new HeldLocks;  // a store may be open until the very end
+    return held;
+  }
+  static void CloseInChild() {
+    for (PosixFileLock* lock : Held().locks) lock->fd_.Close();
+    Held().locks.clear();
+    Held().mutex.unlock();
+  }
+
+  FileDescriptor fd_;
 };
 
 Status InUse(int fd, const std::string& path) {

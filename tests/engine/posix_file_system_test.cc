@@ -204,6 +204,34 @@ TEST_F(PosixFileSystemTest, AForkedChildHasNoPartInTheLock) {
   EXPECT_EQ(::waitpid(keeper, nullptr, 0), keeper);
 }
 
+// Goal: nor does it keep the lock of a parent that was killed. Method: a child that locks and is
+// killed, and one of its own that lives on.
+TEST_F(PosixFileSystemTest, AForkedChildLeavesTheLockOfAKilledOwner) {
+  const std::string path = directory_ / "LOCK";
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const pid_t owner = ::fork();
+  ASSERT_GE(owner, 0);
+  if (owner == 0) {
+    const auto lock = fs_.Lock(path);
+    if (!lock.ok() || ::fork() < 0) ::_exit(1);
+    const pid_t self = ::getpid();
+    if (::write(pipe[1], &self, sizeof(self)) != sizeof(self)) ::_exit(1);
+    for (;;) ::pause();
+  }
+  pid_t two[2];
+  for (pid_t& pid : two) ASSERT_EQ(::read(pipe[0], &pid, sizeof(pid)), ssize_t{sizeof(pid)});
+  const pid_t child = two[0] == owner ? two[1] : two[0];
+  EXPECT_ERROR(fs_.Lock(path), StatusCode::kInUse, "process " + std::to_string(owner));
+  ASSERT_EQ(::kill(owner, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  EXPECT_EQ(::kill(child, 0), 0);
+  EXPECT_OK(fs_.Lock(path));
+  ::kill(child, SIGKILL);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
 // Goal: a program that the process starts does not inherit the lock. Method: a shell that lists the
 // descriptors it was born with.
 TEST_F(PosixFileSystemTest, DescriptorsAreNotInherited) {
