@@ -2,7 +2,7 @@
 #       -D SHARED=... -P installed_package.cmake
 #
 # Installs the build below DIRECTORY and uses it as strangers would: each header by itself, a CMake
-# project, pkg-config. Ends at the first thing that does not work.
+# project, pkg-config, the loadable extension. Ends at the first thing that does not work.
 cmake_minimum_required(VERSION 3.22)
 
 function(run)
@@ -66,6 +66,19 @@ run("${CC}" -std=c11 "${SOURCE}/package/c_program.c" -o "${DIRECTORY}/pc_program
   ${options} "-Wl,-rpath,${pc}/..")
 run("${DIRECTORY}/pc_program" "${DIRECTORY}/pc_program.store")
 message(STATUS "pkg-config: ${output}")
+
+# The loadable extension, in a program that has an SQLite of its own: it reads what C wrote.
+find_program(sqlite3 sqlite3)
+if(sqlite3)
+  run("${sqlite3}" :memory: ".load ${pc}/../libtidemark_vfs"
+    "ATTACH 'file:rooms/lobby?vfs=tidemark&store=${DIRECTORY}/pc_program.store' AS lobby"
+    "SELECT 'rows: ' || count(*) FROM lobby.t")
+  if(NOT output STREQUAL "rows: 0\n")
+    message(FATAL_ERROR "the installed extension says ${output}")
+  endif()
+else()
+  message(STATUS "there is no sqlite3: the installed extension was not loaded")
+endif()
 
 # A shared library exports what its headers promise, and nothing of its inside.
 file(GLOB libraries "${pc}/../libtidemark*.so")
