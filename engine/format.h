@@ -36,6 +36,10 @@
 // Writing a group touches the block in which the one before it ends: a sector that is rewritten
 // with the same bytes is taken to stay readable (SQLite's "powersafe overwrite").
 //
+// LSNs leave nothing out, in a group and from each to the next. The one exception is what an
+// unclean stop lost: a segment that begins with an open record which says so. So a group that
+// stands where others are missing before it is known, though all of it is right.
+//
 //   Group header     offset  size  field
 //                         0     8  hash           of bytes [8, 56), seeded
 //                         8     4  magic          "GRP1"

@@ -120,17 +120,25 @@ std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
   DirectoryEntry entry;
   while (reader.ok() && reader.remaining() > 0) {
     const uint64_t lsn_step = reader.Varint();
+    if (lsn_step == 0 || lsn_step > UINT64_MAX - entry.lsn.value) return std::nullopt;
     entry.lsn = Lsn(entry.lsn.value + lsn_step);
     entry.timeline = TimelineId(reader.Varint());
-    const uint32_t offset_step = reader.Varint32();
-    entry.offset += offset_step;
+    const uint64_t offset = uint64_t{entry.offset} + reader.Varint32();
+    if (offset <= entry.offset || offset >= footer->length) return std::nullopt;
+    entry.offset = static_cast<uint32_t>(offset);
     entry.tag = entry.creates() ? reader.Fixed<uint64_t>() : 0;
-    if (lsn_step == 0 || offset_step == 0 || entry.offset >= footer->length) return std::nullopt;
     entries.push_back(entry);
   }
   if (!reader.ok() || entries.empty()) return std::nullopt;
   if (entries.front().offset != sizeof(format::GroupHeader)) return std::nullopt;
   return entries;
+}
+
+bool IsDirectoryOf(const std::vector<DirectoryEntry>& directory,
+                   const format::GroupHeader& header) {
+  return directory.size() == header.record_count &&
+         directory.front().lsn.value == header.first_lsn &&
+         directory.back().lsn.value - header.first_lsn == header.record_count - 1;
 }
 
 namespace {
@@ -184,8 +192,9 @@ std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group
       return std::nullopt;
     }
     const auto entry = EntryOf(record, Lsn(record.place.lsn), static_cast<uint32_t>(at));
-    const uint64_t least = entries.empty() ? header.first_lsn : entries.back().lsn.value + 1;
-    if (!entry || record.place.group_offset != at || record.place.lsn < least) return std::nullopt;
+    if (!entry || record.place.group_offset != at || record.place.lsn != header.first_lsn + i) {
+      return std::nullopt;
+    }
     entries.push_back(*entry);
     at += record.length;
   }

@@ -78,6 +78,10 @@ bool IsGroupIntact(ConstBytes group, uint64_t incarnation);
 std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
                                                           uint64_t incarnation);
 
+// True if the directory speaks of the records that the header counts: every LSN from its first one
+// on.
+bool IsDirectoryOf(const std::vector<DirectoryEntry>& directory, const format::GroupHeader& header);
+
 // The directory of a group whose own is damaged, made from its header and records; empty if one of
 // the records is damaged too.
 std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group,

@@ -127,6 +127,7 @@ class Scanner {
   }
 
   Result<bool> VisitGoodGroup() {
+    has_hole_ = false;
     TIDEMARK_ASSIGN_OR_RETURN(const auto header, window_->HeaderAt(end_.position.offset));
     if (!header || header->first_lsn <= end_.last_lsn.value) return false;
     TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
@@ -136,16 +137,41 @@ class Scanner {
     }
     auto directory = ParseDirectory(bytes, window_->segment().incarnation);
     const auto footer = ParseFooter(bytes, window_->segment().incarnation);
-    if (!directory || directory->size() != header->record_count ||
-        directory->front().lsn.value != header->first_lsn || footer->length != header->length) {
+    if (!directory || !IsDirectoryOf(*directory, *header) || footer->length != header->length) {
       return false;
     }
+    has_hole_ = !Follows(*header, bytes);
+    if (has_hole_) return false;
     TIDEMARK_RETURN_IF_ERROR(Visit({.location = end_.position,
                                     .incarnation = window_->segment().incarnation,
                                     .header = *header,
                                     .bytes = bytes,
                                     .directory = std::move(*directory)}));
     return true;
+  }
+
+  // Is this the group that was written next? Nothing is left out between two groups but what an
+  // unclean stop lost, and then a new segment begins with an open record that names the last record
+  // before. A group that is whole and stands elsewhere (a misdirected write has put it here, or the
+  // length of the one before is wrong) hides those between.
+  bool Follows(const GroupHeader& header, ConstBytes bytes) const {
+    if (header.first_lsn == end_.last_lsn.value + 1) return true;
+    if (!MayBeginWith(header.first_lsn)) return false;
+    RecordView first;
+    if (ParseRecord(bytes.subspan(sizeof(header)), window_->segment().incarnation, first) !=
+            ParseOutcome::kOk ||
+        first.kind != RecordKind::kOpen) {
+      return false;
+    }
+    const auto open = DecodeOpen(first.fields);
+    return open && open->previous_end == end_.last_lsn;
+  }
+
+  // Can a group that begins with this LSN stand here, for all that is known without its records?
+  bool MayBeginWith(uint64_t first_lsn) const {
+    if (first_lsn == end_.last_lsn.value + 1) return true;
+    return end_.position.offset == format::kFirstGroupOffset && first_lsn > end_.last_lsn.value &&
+           first_lsn == headers_.at(end_.position.segment).first_lsn;
   }
 
   Status Visit(const ScannedGroup& group) {
@@ -177,7 +203,7 @@ class Scanner {
 
   // Is there proof that records above last_lsn were durable?
   Result<bool> IsDamage() {
-    if (end_.proven_lsn > end_.last_lsn) return true;
+    if (end_.proven_lsn > end_.last_lsn || has_hole_) return true;
     // Behind a header that may stand here: it speaks of groups before its own, and they are all
     // there (the LSNs that an unclean stop left out count as durable to the first group behind it).
     uint32_t from = end_.position.offset + uint32_t{format::kGroupAlignment};
@@ -206,6 +232,8 @@ class Scanner {
     const auto behind = headers_.upper_bound(end_.position.segment);
     if (next != 0) {
       end_.position.offset = next;
+      TIDEMARK_ASSIGN_OR_RETURN(const auto header, window_->HeaderAt(next));
+      if (header) end_.last_lsn = Lsn(header->first_lsn - 1);
     } else if (behind != headers_.end()) {
       end_.position = {behind->first, format::kFirstGroupOffset};
       end_.last_lsn = std::max(end_.last_lsn, Lsn(behind->second.first_lsn - 1));
@@ -234,17 +262,32 @@ class Scanner {
                       std::to_string(end) + ", and nothing there says whose commits it held");
   }
 
+  // How long a damaged group with this header is. The header can be of a group that a misdirected
+  // write has put here, or its length wrong: where the directory at its end is not its own, it ends
+  // before the next one at the latest. Otherwise that one would be passed over as a part of it.
+  Result<uint32_t> LengthOf(const GroupHeader& header, uint32_t begin) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, window_->Read(begin, header.length));
+    const auto directory = ParseDirectory(bytes, window_->segment().incarnation);
+    if (directory && IsDirectoryOf(*directory, header)) return header.length;
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const uint32_t next,
+        window_->FindGroup(begin + uint32_t{format::kGroupAlignment}, Lsn(header.first_lsn)));
+    return next == 0 ? header.length : std::min(header.length, next - begin);
+  }
+
   // Visits the damaged groups from here up to the next good one, or to the end of the segment.
   Status VisitDamage() {
     const uint32_t begin = end_.position.offset;
     TIDEMARK_ASSIGN_OR_RETURN(auto header, window_->HeaderAt(begin));
     uint32_t end = 0;
     Lsn next_lsn(UINT64_MAX);  // of what stands at `end`
-    if (header && header->first_lsn > end_.last_lsn.value) {
+    if (header && MayBeginWith(header->first_lsn) && !has_hole_) {
+      TIDEMARK_ASSIGN_OR_RETURN(header->length, LengthOf(*header, begin));
       end = begin + header->length;
     } else {
       header.reset();
-      TIDEMARK_ASSIGN_OR_RETURN(end, window_->FindGroup(begin, end_.last_lsn));
+      TIDEMARK_ASSIGN_OR_RETURN(
+          end, window_->FindGroup(begin + uint32_t{format::kGroupAlignment}, end_.last_lsn));
       if (end != 0) {
         TIDEMARK_ASSIGN_OR_RETURN(const auto next, window_->HeaderAt(end));
         if (next) next_lsn = Lsn(next->first_lsn);
@@ -297,8 +340,10 @@ class Scanner {
     const uint64_t incarnation = window_->segment().incarnation;
     if (auto directory = ParseDirectory(bytes, incarnation)) {
       const Lsn first = directory->front().lsn;
-      const bool ours = header ? first.value == header->first_lsn
-                               : first > end_.last_lsn && directory->back().lsn < next_lsn;
+      const Lsn last = directory->back().lsn;
+      const bool ours = header ? IsDirectoryOf(*directory, *header)
+                               : MayBeginWith(first.value) && last < next_lsn &&
+                                     last.value - first.value == directory->size() - 1;
       if (ours) return std::move(*directory);
     }
     if (!header) return {};
@@ -323,6 +368,7 @@ class Scanner {
   const std::function<void(Location, const Status&)>& on_lost_;
   std::optional<Window> window_;
   Location before_;              // where the segment before this one ended
+  bool has_hole_ = false;        // a whole group stands here, and others are missing before it
   bool nothing_behind_ = false;  // a stretch that is lost goes on to the end of the log
   ScanEnd end_;
 };
