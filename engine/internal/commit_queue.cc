@@ -93,7 +93,7 @@ void CommitQueue::Reservation::Release() {
 bool CommitQueue::HasBufferRoom(size_t bytes) const {
   const size_t used = filling_.empty() ? 0 : filling_.builder.SealedLength();
   const size_t limit = filling_.empty() ? max_group_bytes_ : filling_.limit;
-  return used + reserved_ + bytes + GroupBuilder::kOverhead <= limit;
+  return used + Reserved() + bytes + GroupBuilder::kOverhead <= limit;
 }
 
 bool CommitQueue::IsHalfFull() const {
@@ -106,7 +106,7 @@ bool CommitQueue::HasDiskRoom(size_t bytes) const {
   if (active_ != nullptr) {
     const size_t used =
         filling_.empty() ? end_.position.offset : filling_.start + filling_.builder.SealedLength();
-    if (used + reserved_ + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
+    if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
   }
   return segments_->HasSpare();
 }
@@ -136,6 +136,11 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
   reservation.queue_ = this;
   reservation.bytes_ = needed;
   return reservation;
+}
+
+void CommitQueue::AbandonReservations() {
+  std::lock_guard lock(mutex_);
+  abandoned_ = reserved_;
 }
 
 // ---- appending ---------------------------------------------------------------------------------
@@ -169,7 +174,7 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
   const Lsn lsn = q.next_lsn_;
   const Timestamp time = std::max(q.options_.clock->Now(), q.end_.last_time);
   q.end_.last_time = time;
-  if (q.filling_.empty()) q.OpenGroup(q.reserved_);
+  if (q.filling_.empty()) q.OpenGroup(q.Reserved());
   const GroupBuilder::Added added =
       q.filling_.builder.Add(kind, lsn, time, timeline, tag, fields, payload);
   CHECK(q.filling_.builder.SealedLength() <= q.filling_.limit);

@@ -84,6 +84,8 @@ class CommitQueue {
   // `bytes` is the sum of fields and payloads, `records` their number. Waits while buffers are
   // full. Errors: kFull and kIoError from making a segment (nothing is broken); kBroken.
   Result<Reservation> Reserve(size_t bytes, size_t records);
+  // The store is closing: what is reserved now will never be appended, and nobody waits for it.
+  void AbandonReservations();
 
   struct Appended {
     Lsn lsn;
@@ -165,6 +167,8 @@ class CommitQueue {
   };
 
   void OpenGroup(size_t needed);
+  // Bytes for which room must be left.
+  size_t Reserved() const { return reserved_ - abandoned_; }
   bool HasBufferRoom(size_t bytes) const;
   bool HasDiskRoom(size_t bytes) const;
   bool IsHalfFull() const;
@@ -192,7 +196,8 @@ class CommitQueue {
   bool stop_ = false;
   uint32_t groups_in_segment_ = 0;
   size_t reserved_ = 0;
-  LogEnd end_;  // position: behind filling_'s begin once it is open
+  size_t abandoned_ = 0;  // of those, what counts no more
+  LogEnd end_;            // position: behind filling_'s begin once it is open
   std::shared_ptr<Segment> active_;
   Lsn next_lsn_;
   Location durable_position_;  // behind the last durable group

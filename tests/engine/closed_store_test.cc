@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "engine/transaction_set.h"
 #include "tests/engine/store_fixture.h"
 
 namespace tidemark::testing {
@@ -141,6 +142,52 @@ TEST_F(ClosedStoreTest, Transactions) {
     EXPECT_EQ(owner->Stats().last_lsn, last);
     closed_.push_back(std::exchange(store_, std::move(owner)));
   }
+}
+
+// Goal: what is prepared and will never be published can hold all the room there is, and the store
+// closes all the same, with nothing of it. Method: a set of as many objects as share a group, and
+// then as many bytes as go in beside them; less is left than the close record needs.
+TEST_F(ClosedStoreTest, TransactionsThatFillTheQueue) {
+  std::vector<std::unique_ptr<Transaction>> members;
+  TransactionSet set;
+  // Two pages with so many bytes that do not compress, and nothing but zeros in the others.
+  const auto fits = [&](size_t count, size_t bytes) {
+    set.Clear();
+    members.clear();
+    for (size_t i = 0; i < count; ++i) {
+      const auto object = store_->OpenObject("rooms", std::to_string(i), IfMissing::kCreate);
+      members.push_back(std::make_unique<Transaction>(object.value()));
+      EXPECT_OK(members.back()->Begin());
+      EXPECT_OK(members.back()->ResetPageSize(kPageSize));
+      for (uint32_t page = 1; page <= 2; ++page) {
+        PageBytes content(kPageSize);
+        const size_t random = i == 0 ? bytes / 2 : 0;
+        std::ranges::copy(RandomPage(page, random), content.begin());
+        EXPECT_OK(members.back()->WritePage(PageNo(page), content));
+      }
+      const Status prepared = set.Prepare(members.back().get());
+      if (prepared.code() == StatusCode::kInvalidArgument) return false;
+      EXPECT_OK(prepared);
+    }
+    return true;
+  };
+  size_t count = 1;
+  while (fits(count + 1, 0)) ++count;
+  size_t most = 0;
+  for (size_t step = kPageSize; step >= 2; step /= 2) {
+    if (fits(count, most + step)) most += step;
+  }
+  ASSERT_TRUE(fits(count, most));
+  ASSERT_LT(most, 2 * (kPageSize - 2)) << "there is room for more";
+
+  ASSERT_OK(store_->Close());
+  ExpectClosed(set.Publish());
+  ASSERT_OK_AND_ASSIGN(const auto owner, Store::Open("store", options_));
+  EXPECT_EQ(owner->Stats().object_count, 1u);
+  ASSERT_OK_AND_ASSIGN(const auto object, owner->OpenObject("rooms", "a", IfMissing::kFail));
+  EXPECT_TRUE(Reads(object, 1, RandomPage(3)));
+  object_.reset();
+  closed_.push_back(std::move(store_));
 }
 
 // Goal: the same where the close itself fails: the directory is released, and the first failure is
