@@ -9,7 +9,8 @@
 // A store is a directory:
 //
 //   LOCK               flock of the owner; its process id in decimal
-//   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice
+//   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice. At
+//                      64 MiB that is 6 PB of log
 //   index/data.mdb     LMDB; see engine/internal/index.h. A function of the log
 //
 // Segment: the header at offset 0 and again at 4096 (either will do: the loss of one block must not
@@ -228,6 +229,12 @@ inline constexpr uint32_t kMaxPageSize = 65536;
 // After an unclean stop this many LSNs are left out, so that none that a lost record had is used
 // again: more records than the commit queue can hold unconfirmed.
 inline constexpr uint64_t kLostLsnGap = uint64_t{1} << 20;
+
+// What the numbers may reach; then writing ends with an error, and nothing begins anew. A million
+// records a second take 290,000 years to the last LSN; a store that is opened every second has
+// epochs (32 bits) for 136 years.
+inline constexpr uint64_t kMaxLsn = (uint64_t{1} << 63) - 1;
+inline constexpr uint32_t kMaxSegmentNumber = 99'999'999;
 
 }  // namespace tidemark::format
 

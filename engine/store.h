@@ -107,7 +107,7 @@ class TIDEMARK_API Store {
   // Opens a store and recovers it: reads the log from the checkpoint on, never more.
   // Errors: kNotFound (no store there), kInUse (names the owner's pid), kUnsupportedVersion,
   // kReadOnly, kCorruption (damage that cannot be blamed on objects), kFull, kIoError,
-  // kInvalidArgument (options out of range).
+  // kLimitExceeded (the numbers of format.h are used up), kInvalidArgument (options out of range).
   static Result<std::unique_ptr<Store>> Open(const std::string& directory,
                                              const StoreOptions& options);
 

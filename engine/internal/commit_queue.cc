@@ -117,6 +117,11 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;
+    if (next_lsn_.value > format::kMaxLsn - format::kLostLsnGap) {
+      return Status(StatusCode::kLimitExceeded, "the store has come to its last LSN, " +
+                                                    std::to_string(next_lsn_.value) +
+                                                    ": copy the objects to a new store");
+    }
     if (!HasBufferRoom(needed)) {
       if (!is_writing_ && !filling_.empty()) {
         LeadLocked(lock);

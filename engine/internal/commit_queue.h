@@ -82,7 +82,8 @@ class CommitQueue {
   };
 
   // `bytes` is the sum of fields and payloads, `records` their number. Waits while buffers are
-  // full. Errors: kFull and kIoError from making a segment (nothing is broken); kBroken.
+  // full. Errors: kFull and kIoError from making a segment (nothing is broken); kLimitExceeded when
+  // the numbers of LSNs or segments are used up; kBroken.
   Result<Reservation> Reserve(size_t bytes, size_t records);
   // The store is closing: what is reserved now will never be appended, and nobody waits for it.
   void AbandonReservations();

@@ -86,6 +86,8 @@ bool IsGroupHeader(const format::GroupHeader& header, uint64_t incarnation) {
   if (header.magic != format::kGroupMagic) return false;
   if (header.length < GroupBuilder::kOverhead - format::kGroupAlignment) return false;
   if (header.length % format::kGroupAlignment != 0) return false;
+  // What is durable when a group is written stands before it.
+  if (header.first_lsn > format::kMaxLsn || header.durable_lsn >= header.first_lsn) return false;
   const auto bytes = std::as_bytes(std::span(&header, 1));
   return header.hash == SeededHash(bytes.subspan(sizeof(header.hash)), incarnation);
 }

@@ -67,7 +67,7 @@ class GroupBuilder {
   uint32_t record_count_ = 0;
 };
 
-// True if `header` is one of a segment with this incarnation: magic, hash, and lengths that can be.
+// True if `header` is one of a segment with this incarnation: magic, hash, and numbers that can be.
 bool IsGroupHeader(const format::GroupHeader& header, uint64_t incarnation);
 
 // True if the body of `group` (header included) has the hash its header says. IsGroupHeader first.

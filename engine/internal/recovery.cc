@@ -95,10 +95,17 @@ Result<LogEnd> Recovery::Run() {
   if (end.empty_segment != 0) segments.MarkSpare(end.empty_segment);
   TIDEMARK_RETURN_IF_ERROR(RewriteTail(end));
 
+  const uint32_t last_epoch = std::max(end.last_epoch, epoch_);
+  if (last_epoch == UINT32_MAX) {
+    return Status(StatusCode::kLimitExceeded,
+                  "the store has been opened " + std::to_string(last_epoch) +
+                      " times, as often as epochs can tell apart: go on with a new store and a "
+                      "copy of the objects");
+  }
   LogEnd log_end;
   log_end.store_id = headers.begin()->second.store_id;
   log_end.last_time = end.last_time;
-  log_end.epoch = std::max(end.last_epoch, epoch_) + 1;
+  log_end.epoch = last_epoch + 1;
   if (end.closed) {
     log_end.last_lsn = end.last_lsn;
     log_end.position = end.position;

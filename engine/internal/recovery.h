@@ -26,7 +26,7 @@ class Recovery {
   explicit Recovery(StoreImpl* store) : store_(store) {}
 
   // Where the log goes on. Errors: kCorruption (damage that cannot be blamed on objects, an index
-  // newer than the log), kIoError.
+  // newer than the log), kIoError, kLimitExceeded (opened as often as epochs can count).
   Result<LogEnd> Run();
 
  private:

@@ -225,6 +225,11 @@ Status Segments::PrepareSpare(SpareBlocks blocks) {
                             size_bytes > full_size_bytes_ / 2 ? full_size_bytes_ : size_bytes * 2);
     }
   }
+  if (number > format::kMaxSegmentNumber) {
+    return Status(StatusCode::kLimitExceeded,
+                  "the log is at its last segment, " + std::to_string(format::kMaxSegmentNumber) +
+                      ": copy the objects to a new store, with larger segments");
+  }
   const std::string path = Path(number);
   Entry entry;
   entry.size_bytes = size_bytes;

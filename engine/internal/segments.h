@@ -92,8 +92,8 @@ class Segments {
   // the log is known not to end here.
   Status CutAt(Location end);
 
-  // Makes sure a spare is there: syncs its blocks and its name. Errors: kFull, kIoError; then
-  // nothing is left behind.
+  // Makes sure a spare is there: syncs its blocks and its name. Errors: kFull, kIoError,
+  // kLimitExceeded (no number is left); then nothing is left behind.
   Status PrepareSpare(SpareBlocks blocks);
   bool HasSpare() const;
   uint32_t SpareCount() const;
