@@ -114,9 +114,18 @@ Status Store::ListObjects(std::string_view namespace_name,
       for (const internal::ObjectRow& row : rows) {
         if (!emit_recent_below(&row.id)) return OkStatus();
         if (next_recent != recent.end() && (*next_recent)->id == row.id) ++next_recent;
-        TIDEMARK_ASSIGN_OR_RETURN(const auto state,
-                                  impl_->FindObject(ns, row.id, row.name, IfMissing::kCreate));
-        if (!visit(summarize(state))) return OkStatus();
+        const auto state = impl_->FindObject(ns, row.id, row.name, IfMissing::kCreate);
+        ObjectSummary summary{.id = row.id,
+                              .namespace_name = ns->name,
+                              .name = row.name,
+                              .head = {},
+                              .commit_count = row.commit_count};
+        // The record of its latest commit cannot be read: that must not hide the others.
+        if (state.status().code() != StatusCode::kIoError) {
+          TIDEMARK_RETURN_IF_ERROR(state.status());
+          summary = summarize(*state);
+        }
+        if (!visit(summary)) return OkStatus();
       }
       if (rows.size() < kPage) {
         if (!emit_recent_below(nullptr)) return OkStatus();

@@ -38,7 +38,7 @@ struct ObjectSummary {
   ObjectId id;
   std::string namespace_name;
   std::string name;
-  CommitInfo head;
+  CommitInfo head;            // without an LSN if the disk cannot read what the log says of it
   uint64_t commit_count = 0;  // commits and restores, over all timelines
 };
 
@@ -106,8 +106,9 @@ class TIDEMARK_API Store {
 
   // Opens a store and recovers it: reads the log from the checkpoint on, never more.
   // Errors: kNotFound (no store there), kInUse (names the owner's pid), kUnsupportedVersion,
-  // kReadOnly, kCorruption (damage that cannot be blamed on objects), kFull, kIoError,
-  // kLimitExceeded (the numbers of format.h are used up), kInvalidArgument (options out of range).
+  // kReadOnly, kCorruption (damage that cannot be blamed on objects), kFull, kIoError (also where
+  // the tail of the log cannot be read: the message says what to do), kLimitExceeded (the numbers
+  // of format.h are used up), kInvalidArgument (options out of range).
   static Result<std::unique_ptr<Store>> Open(const std::string& directory,
                                              const StoreOptions& options);
 
@@ -158,7 +159,8 @@ class TIDEMARK_API Store {
   StoreStats Stats() const;
 
   // Reads the whole log and index and checks every hash, and that each object's pages give its
-  // state hash. Commits go on meanwhile; what came after the start is not looked at.
+  // state hash. What the disk cannot read is reported as damage, and the rest is looked at. Commits
+  // go on meanwhile; what came after the start is not looked at.
   Result<VerifyReport> Verify(const Progress& progress = nullptr);
 
  private:

@@ -2,72 +2,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+
+#include "engine/internal/log_window.h"
 
 namespace tidemark::internal {
 namespace {
 
 using format::GroupHeader;
-
-constexpr size_t kWindowBytes = 1u << 20;
-
-// A segment read front to back through a buffer.
-class Window {
- public:
-  explicit Window(std::shared_ptr<Segment> segment) : segment_(std::move(segment)) {}
-
-  const Segment& segment() const { return *segment_; }
-
-  // `length` bytes at `offset`, fewer at the end of the file. Valid until the next call.
-  Result<ConstBytes> Read(uint32_t offset, size_t length) {
-    if (offset < begin_ || offset + length > begin_ + size_) {
-      buffer_.resize(std::max(length, kWindowBytes));
-      TIDEMARK_ASSIGN_OR_RETURN(size_, segment_->file->ReadAt(offset, buffer_));
-      begin_ = offset;
-    }
-    const ConstBytes all = ConstBytes(buffer_).first(size_).subspan(offset - begin_);
-    return all.first(std::min(length, all.size()));
-  }
-
-  // The header of a group at `offset`, if one is there.
-  Result<std::optional<GroupHeader>> HeaderAt(uint32_t offset) {
-    TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, Read(offset, sizeof(GroupHeader)));
-    if (bytes.size() < sizeof(GroupHeader)) return std::optional<GroupHeader>();
-    GroupHeader header;
-    std::memcpy(&header, bytes.data(), sizeof(header));
-    if (!IsHeader(header, offset)) return std::optional<GroupHeader>();
-    return std::optional<GroupHeader>(header);
-  }
-
-  // The first place at or behind `offset` where the header of a group stands that begins behind
-  // `above`; 0 if there is none.
-  Result<uint32_t> FindGroup(uint32_t offset, Lsn above = Lsn()) {
-    while (true) {
-      TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, Read(offset, kWindowBytes));
-      if (bytes.size() < sizeof(GroupHeader)) return uint32_t{0};
-      size_t at = 0;
-      for (; at + sizeof(GroupHeader) <= bytes.size(); at += format::kGroupAlignment) {
-        GroupHeader header;
-        std::memcpy(&header, bytes.data() + at, sizeof(header));
-        if (IsHeader(header, offset + at) && header.first_lsn > above.value) {
-          return offset + static_cast<uint32_t>(at);
-        }
-      }
-      offset += static_cast<uint32_t>(at);
-    }
-  }
-
- private:
-  // One whose length cannot be true leads past what is behind it.
-  bool IsHeader(const GroupHeader& header, uint64_t offset) const {
-    return IsGroupHeader(header, segment_->incarnation) &&
-           offset + header.length <= segment_->size_bytes;
-  }
-
-  std::shared_ptr<Segment> segment_;
-  Buffer buffer_;
-  uint32_t begin_ = 0;
-  size_t size_ = 0;
-};
 
 class Scanner {
  public:
@@ -111,8 +53,22 @@ class Scanner {
 
   Status Enter(uint32_t number) {
     TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments_.Get(number));
-    window_.emplace(std::move(segment));
+    LogWindow::OnUnreadable on_unreadable;
+    if (on_lost_) {
+      on_unreadable = [this](Location block, const Status& why) { NoteUnreadable(block, why); };
+    }
+    window_.emplace(segments_, std::move(segment), std::move(on_unreadable));
     return OkStatus();
+  }
+
+  // Neighbours are one finding, and so is a block that is read again. What it holds of groups is
+  // another: they do not verify.
+  void NoteUnreadable(Location block, const Status& why) {
+    const uint32_t number = block.offset / 4096;
+    const bool known = unreadable_.contains({block.segment, number});
+    const bool goes_on = number > 0 && unreadable_.contains({block.segment, number - 1});
+    unreadable_.emplace(block.segment, number);
+    if (!known && !goes_on) on_lost_(block, why);
   }
 
   // The segment that begins exactly where we are.
@@ -366,8 +322,9 @@ class Scanner {
   const std::map<uint32_t, format::SegmentHeader> headers_;
   const std::function<Status(const ScannedGroup&)>& visit_;
   const std::function<void(Location, const Status&)>& on_lost_;
-  std::optional<Window> window_;
-  Location before_;              // where the segment before this one ended
+  std::optional<LogWindow> window_;
+  std::set<std::pair<uint32_t, uint32_t>> unreadable_;  // segment and number of the block
+  Location before_;                                     // where the segment before this one ended
   bool has_hole_ = false;        // a whole group stands here, and others are missing before it
   bool nothing_behind_ = false;  // a stretch that is lost goes on to the end of the log
   ScanEnd end_;

@@ -53,7 +53,9 @@ struct ScanStart {
 // `on_lost` is for damage that cannot be blamed on objects: nothing says which records a damaged
 // stretch held. It gets the place where the stretch begins and what is wrong, and the scan goes on
 // at the next group behind it, in this segment or a later one. Without it that is the error the
-// scan ends with. Errors: the visitor's; kCorruption as just said; kIoError.
+// scan ends with. Likewise for what cannot be read at all: with `on_lost` it counts as damage,
+// without it the scan ends, because a commit that is confirmed may stand there. Errors: the
+// visitor's; kCorruption as just said; kIoError, with the file, the offset and what to do.
 Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
                         const std::function<Status(const ScannedGroup&)>& visit,
                         const std::function<void(Location, const Status&)>& on_lost = nullptr);

@@ -261,11 +261,16 @@ Result<std::shared_ptr<ObjectState>> Recovery::ObjectOf(const Timeline& timeline
   return object;
 }
 
-bool Recovery::IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const {
+Result<bool> Recovery::IsReadable(const std::vector<PageChange>& changes,
+                                  uint32_t page_size) const {
   Buffer page(page_size);
-  return std::all_of(changes.begin(), changes.end(), [&](const PageChange& change) {
-    return store_->reader().Read(change.page, change.version, page).ok();
-  });
+  for (const PageChange& change : changes) {
+    const Status read = store_->reader().Read(change.page, change.version, page);
+    // It may pass. A quarantine stays.
+    if (read.code() == StatusCode::kIoError) return read;
+    if (!read.ok()) return false;
+  }
+  return true;
 }
 
 Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -295,7 +300,10 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
     if (loaded.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
     TIDEMARK_ASSIGN_OR_RETURN(batched, std::move(loaded));
   }
-  if (!group.intact && !IsReadable(*changes, fields->page_size)) return Quarantine(group, entry);
+  if (!group.intact) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool readable, IsReadable(*changes, fields->page_size));
+    if (!readable) return Quarantine(group, entry);
+  }
   RecentCommit commit;
   commit.location = place;
   commit.info = {.lsn = entry.lsn,

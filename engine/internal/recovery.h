@@ -7,6 +7,10 @@
 // and synced again before anything is served from it. Damage, as LogScanner proves it, quarantines
 // the timelines it touches; everything else opens.
 //
+// What the disk cannot read is neither the log's end nor damage: a confirmed commit may stand
+// there, and the next try may read it. So it ends the open where the replay must read it, and costs
+// its object only where it is an old page.
+//
 // Without a checkpoint (a new or deleted index) the whole log is replayed.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_RECOVERY_H_
@@ -42,7 +46,7 @@ class Recovery {
   void NoteEpoch(const ScannedGroup& group);
   Status Quarantine(const ScannedGroup& group, const DirectoryEntry& entry);
   // Reads every page version that a commit made.
-  bool IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
+  Result<bool> IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
   Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
   Status CheckEnd(const ScanEnd& end) const;
   Status RewriteTail(const ScanEnd& end);

@@ -111,19 +111,29 @@ Result<Segments::Entry> Segments::Look(uint32_t number) const {
   TIDEMARK_ASSIGN_OR_RETURN(const uint64_t size, file->SizeBytes());
   Entry entry;
   entry.size_bytes = static_cast<uint32_t>(std::min<uint64_t>(size, 1u << 30));
-  const auto read_group = [&file](uint64_t offset, format::GroupHeader& group) -> Result<bool> {
-    const auto bytes = std::as_writable_bytes(std::span(&group, 1));
-    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, file->ReadAt(offset, bytes));
-    return got == sizeof(group) && group.magic == format::kGroupMagic;
+  Status unreadable;  // the first block that the disk could not read
+  const auto read = [&](uint64_t offset, auto& out) -> Result<bool> {
+    auto got = file->ReadAt(offset, std::as_writable_bytes(std::span(&out, 1)));
+    if (got.status().code() == StatusCode::kIoError) {
+      if (unreadable.ok()) {
+        unreadable = CannotRead({number, static_cast<uint32_t>(offset)}, got.status());
+      }
+      return false;
+    }
+    TIDEMARK_RETURN_IF_ERROR(got.status());
+    return *got == sizeof(out);
+  };
+  const auto read_group = [&](uint64_t offset, format::GroupHeader& group) -> Result<bool> {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool there, read(offset, group));
+    return there && group.magic == format::kGroupMagic;
   };
   format::GroupHeader first{};
   TIDEMARK_ASSIGN_OR_RETURN(const bool has_first, read_group(format::kFirstGroupOffset, first));
   bool of_another_number = false;
   for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
     format::SegmentHeader header{};
-    TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
-                              file->ReadAt(offset, std::as_writable_bytes(std::span(&header, 1))));
-    if (got != sizeof(header)) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(const bool there, read(offset, header));
+    if (!there) continue;
     const Status status = CheckSegmentHeader(header, number);
     if (status.code() == StatusCode::kUnsupportedVersion) return status;
     of_another_number |= header.hash == HeaderHash(header) && header.number != number;
@@ -134,14 +144,19 @@ Result<Segments::Entry> Segments::Look(uint32_t number) const {
       entry.header = header;
     }
   }
-  if (!entry.spare || of_another_number || !has_first) return entry;
-  // A crash can leave the first group without a header, but not a second one: the header was synced
-  // with the first.
-  format::GroupHeader second{};
-  TIDEMARK_ASSIGN_OR_RETURN(const bool has_second,
-                            read_group(uint64_t{format::kFirstGroupOffset} + first.length, second));
-  entry.unreadable = has_second && first.length != 0;
-  entry.spare = !entry.unreadable;
+  if (!entry.spare) return entry;
+  if (!of_another_number && has_first && unreadable.ok()) {
+    // A crash can leave the first group without a header, but not a second one: the header was
+    // synced with the first.
+    format::GroupHeader second{};
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const bool has_second,
+        read_group(uint64_t{format::kFirstGroupOffset} + first.length, second));
+    entry.unreadable = has_second && first.length != 0;
+    entry.spare = !entry.unreadable;
+  }
+  // A spare is written over: it must be known to be one.
+  if (entry.spare && !unreadable.ok()) return unreadable;
   return entry;
 }
 
@@ -329,14 +344,25 @@ Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
 
 Status Segments::Read(Location location, Bytes out, uint64_t* incarnation) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(location.segment));
-  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segment->file->ReadAt(location.offset, out));
-  if (got != out.size()) {
+  const auto got = segment->file->ReadAt(location.offset, out);
+  if (got.status().code() == StatusCode::kIoError) return CannotRead(location, got.status());
+  TIDEMARK_RETURN_IF_ERROR(got.status());
+  if (*got != out.size()) {
     return Status(StatusCode::kCorruption, "segment " + std::to_string(location.segment) +
                                                " ends before offset " +
                                                std::to_string(location.offset + out.size()));
   }
   if (incarnation != nullptr) *incarnation = segment->incarnation;
   return OkStatus();
+}
+
+Status Segments::CannotRead(Location place, const Status& why) const {
+  return Status(StatusCode::kIoError,
+                "the disk cannot read segment " + std::to_string(place.segment) + " at offset " +
+                    std::to_string(place.offset) + " (" + why.message() +
+                    "): if that goes on, copy the store with a tool that gets over it, such as "
+                    "ddrescue, and open the copy: what could not be read is damage there, and "
+                    "costs what it hits");
 }
 
 uint64_t Segments::FileBytes() const {

@@ -65,6 +65,7 @@ class Segments {
   Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes);
 
   // Finds what is there: which files are segments of a log, by their headers, and which are spares.
+  // A block that cannot be read is as good as a damaged one while the others tell what the file is.
   // Errors: kIoError; kUnsupportedVersion.
   Status Load();
 
@@ -108,8 +109,12 @@ class Segments {
   // header is not one of the log.
   Result<std::shared_ptr<Segment>> Get(uint32_t number);
 
-  // Reads exactly out.size() bytes. Errors: kCorruption if the segment ends before, or is missing.
+  // Reads exactly out.size() bytes. Errors: kCorruption if the segment ends before, or is missing;
+  // kIoError as CannotRead says it.
   Status Read(Location location, Bytes out, uint64_t* incarnation = nullptr);
+
+  // kIoError for a place that the disk cannot read: names it, and what to do.
+  Status CannotRead(Location place, const Status& why) const;
 
   // Bytes of all files, spares included.
   uint64_t FileBytes() const;

@@ -55,7 +55,10 @@ Status Verifier::CheckHeaders() {
       format::SegmentHeader header;
       const Status read =
           store_->segments().Read({number, offset}, std::as_writable_bytes(std::span(&header, 1)));
-      if (read.code() == StatusCode::kIoError) return read;
+      if (read.code() == StatusCode::kIoError) {
+        Report({number, offset}, "", read.message());
+        continue;
+      }
       if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
         Report({number, offset}, "", "one of the two copies of the segment's header is damaged");
       }
@@ -222,9 +225,13 @@ Status Verifier::CheckObjects() {
       TIDEMARK_ASSIGN_OR_RETURN(const auto rows, store_->index().ListObjects(ns->id, after, 1000));
       for (const ObjectRow& row : rows) {
         ++report_.objects;
-        TIDEMARK_ASSIGN_OR_RETURN(const auto object,
-                                  store_->FindObject(ns, row.id, row.name, IfMissing::kCreate));
-        CheckObject(*object);
+        const auto object = store_->FindObject(ns, row.id, row.name, IfMissing::kCreate);
+        if (object.status().code() == StatusCode::kIoError) {  // its latest commit's record
+          Report({}, ns->name + "/" + row.name, object.status().message());
+          continue;
+        }
+        TIDEMARK_RETURN_IF_ERROR(object.status());
+        CheckObject(**object);
       }
       if (rows.size() < 1000) break;
       after = rows.back().id;

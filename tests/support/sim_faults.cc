@@ -98,7 +98,17 @@ uint64_t SimFileSystem::FailReads(uint64_t nth, bool all) {
   return std::exchange(failed_reads_, 0);
 }
 
-Status SimFileSystem::CountRead(const std::string& path) {
+void SimFileSystem::FailReadsOf(const std::string& path, uint64_t offset, uint64_t size) {
+  const std::scoped_lock lock(mutex_);
+  unreadable_path_ = path;
+  unreadable_begin_ = offset;
+  unreadable_end_ = offset + size;
+}
+
+Status SimFileSystem::CountRead(const std::string& path, uint64_t offset, uint64_t size) {
+  if (path == unreadable_path_ && offset < unreadable_end_ && offset + size > unreadable_begin_) {
+    return Status(StatusCode::kIoError, "cannot read " + path + ": as the test asked");
+  }
   if (reads_to_fail_ == 0) return OkStatus();
   if (reads_to_fail_ > 1) {
     --reads_to_fail_;

@@ -37,7 +37,7 @@ class SimFileSystem::SimFile final : public File {
   Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) const override {
     const std::scoped_lock lock(fs_->mutex_);
     TIDEMARK_RETURN_IF_ERROR(Check("read"));
-    TIDEMARK_RETURN_IF_ERROR(fs_->CountRead(path_));
+    TIDEMARK_RETURN_IF_ERROR(fs_->CountRead(path_, offset, out.size()));
     return node_->current.Read(offset, out);
   }
   Status WriteAt(uint64_t offset, std::span<const std::byte> data) override {

@@ -76,6 +76,9 @@ class SimFileSystem final : public FileSystem {
   void SetCapacity(uint64_t bytes);
   uint64_t UsedBytes() const;
 
+  // Reads of any of these bytes fail, until another range is given; a size of 0 is none.
+  void FailReadsOf(const std::string& path, uint64_t offset, uint64_t size);
+
   // What the machine has now. What was not synced is in it as such.
   Image Save() const;
 
@@ -146,7 +149,7 @@ class SimFileSystem final : public FileSystem {
                std::span<const std::byte> data);
   Status Sync(Node& node, const std::string& path);
   Status SetSize(Node& node, const std::string& path, uint64_t size, const char* what);
-  Status CountRead(const std::string& path);
+  Status CountRead(const std::string& path, uint64_t offset, uint64_t size);
   static void ApplyWrite(Node& node, uint64_t offset, std::span<const std::byte> data);
   static void ApplySize(Node& node, uint64_t size);
 
@@ -166,6 +169,9 @@ class SimFileSystem final : public FileSystem {
   uint64_t reads_to_fail_ = 0;  // counts down likewise, to 1 if all_reads_fail_
   bool all_reads_fail_ = false;
   uint64_t failed_reads_ = 0;
+  std::string unreadable_path_;
+  uint64_t unreadable_begin_ = 0;
+  uint64_t unreadable_end_ = 0;
   uint64_t capacity_ = UINT64_MAX;
 };
 
