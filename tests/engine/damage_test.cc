@@ -25,16 +25,6 @@ class DamageTest : public LogFixture {
   }
 
   void Rot(Place place) { sim_.fs().FlipBit(PathOf(place.segment), place.offset, 2); }
-
-  // Opens the store twice, by replaying the log and from the index.
-  void ByLogAndByIndex(const std::function<void()>& check) {
-    for (const char* const way : {"log", "index"}) {
-      SCOPED_TRACE(way);
-      ASSERT_OK(sim_.Open());
-      check();
-      ASSERT_OK(sim_.Close());
-    }
-  }
 };
 
 // Goal: an object whose creation is damaged is neither missing nor empty: it is damaged, by name,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/internal/index.h"
+#include "tests/support/golden_bytes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/test_seed.h"
@@ -16,19 +17,10 @@
 namespace tidemark::internal {
 namespace {
 
+using testing::Hex;
 using testing::Random;
 using testing::TempDirectory;
 using testing::TestSeed;
-
-std::string Hex(ConstBytes bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const std::byte byte : bytes) {
-    text += kDigits[static_cast<unsigned>(byte) >> 4];
-    text += kDigits[static_cast<unsigned>(byte) & 15];
-  }
-  return text;
-}
 
 ObjectId TestId() {
   ObjectId id;

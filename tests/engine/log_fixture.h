@@ -4,6 +4,7 @@
 #define TIDEMARK_TESTS_ENGINE_LOG_FIXTURE_H_
 
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,6 +70,16 @@ class LogFixture : public StoreFixture {
     }
     ADD_FAILURE() << "no group there";
     return {};
+  }
+
+  // Opens the store twice, by replaying the log and from the index.
+  void ByLogAndByIndex(const std::function<void()>& check) {
+    for (const char* const way : {"log", "index"}) {
+      SCOPED_TRACE(way);
+      ASSERT_OK(sim_.Open());
+      check();
+      ASSERT_OK(sim_.Close());
+    }
   }
 };
 

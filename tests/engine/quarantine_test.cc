@@ -9,16 +9,6 @@ namespace {
 class QuarantineTest : public LogFixture {
  protected:
   void Rot(Place place) { sim_.fs().FlipBit(PathOf(place.segment), place.offset + 7, 2); }
-
-  // Opens the store twice, by replaying the log and from the index.
-  void ByLogAndByIndex(const std::function<void()>& check) {
-    for (const char* const way : {"log", "index"}) {
-      SCOPED_TRACE(way);
-      ASSERT_OK(sim_.Open());
-      check();
-      ASSERT_OK(sim_.Close());
-    }
-  }
 };
 
 // Goal: a snapshot that met damage goes on saying so. Method: pages that only a damaged timeline
