@@ -1,5 +1,7 @@
 #include "engine/object.h"
 
+#include <new>
+
 #include "engine/internal/store_impl.h"
 
 namespace tidemark {
@@ -103,22 +105,28 @@ uint32_t Object::change_counter() const {
 
 // ---- the past ----------------------------------------------------------------------------------
 
-Result<Snapshot> Object::OpenSnapshot() const {
+Result<Snapshot> Object::OpenSnapshot() const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   std::lock_guard lock(state_->mutex);
   TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
   return Snapshot(store_, state_, state_->timeline, state_->head);
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
-Result<Snapshot> Object::OpenSnapshot(const Point& at) const {
+Result<Snapshot> Object::OpenSnapshot(const Point& at) const try {
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, Resolve(at));
   return OpenSnapshot(commit);
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
-Result<Snapshot> Object::OpenSnapshot(const CommitInfo& commit) const {
+Result<Snapshot> Object::OpenSnapshot(const CommitInfo& commit) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(auto timeline, store_->FindTimeline(commit.timeline));
   return Snapshot(store_, state_, std::move(timeline), commit);
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 Bookmark Object::BookmarkOf(const CommitInfo& commit) const {
@@ -128,16 +136,18 @@ Bookmark Object::BookmarkOf(const CommitInfo& commit) const {
           .state_hash = commit.state_hash};
 }
 
-Result<Bookmark> Object::CurrentBookmark() const {
+Result<Bookmark> Object::CurrentBookmark() const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   const CommitInfo commit = head();
   if (commit.kind == CommitKind::kNone) {
     return Status(StatusCode::kNotFound, "object " + DisplayName() + " has no commit yet");
   }
   return BookmarkOf(commit);
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
-Result<CommitInfo> Object::Resolve(const Point& point) const {
+Result<CommitInfo> Object::Resolve(const Point& point) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   const Timestamp horizon =
       store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
@@ -218,10 +228,12 @@ Result<CommitInfo> Object::Resolve(const Point& point) const {
     }
   }
   return commit;
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
-                       const std::function<bool(const DamagedCommit&)>& on_damage) const {
+                       const std::function<bool(const DamagedCommit&)>& on_damage) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   Status newest;
   const auto report = [&](const DamagedCommit& damaged) {
@@ -252,11 +264,13 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
     }
   }
   return newest;
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 // ---- and back ----------------------------------------------------------------------------------
 
-Result<RestoreInfo> Object::PlanRestore(const Point& to) const {
+Result<RestoreInfo> Object::PlanRestore(const Point& to) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   RestoreInfo info;
   info.from = head();
@@ -266,9 +280,11 @@ Result<RestoreInfo> Object::PlanRestore(const Point& to) const {
   TIDEMARK_ASSIGN_OR_RETURN(info.to, Resolve(to));
   info.undo = BookmarkOf(info.from);
   return info;
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
-Result<RestoreInfo> Object::Restore(const Point& to) {
+Result<RestoreInfo> Object::Restore(const Point& to) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
   TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
@@ -297,19 +313,14 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
   internal::Buffer bytes;
   internal::EncodeTimeline(fields, bytes);
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, store_->queue().Reserve(bytes.size(), 1));
-  CommitQueue::Appended appended;
-  {
-    CommitQueue::Scope scope(store_->queue(), std::move(reservation));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    // The directory names the timeline that ends here: should this record be damaged, the object is
-    // quarantined, and not shown as it was before.
-    appended = scope.Append(internal::RecordKind::kTimeline, info.from.timeline, bytes, {});
-  }
-  const Status durable = store_->queue().WaitDurable(appended.lsn);
-  if (!durable.ok()) {
-    store_->queue().FinishPublish(appended.lsn);
-    return durable;
-  }
+  CommitQueue::Scope scope(store_->queue(), std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  // The directory names the timeline that ends here: should this record be damaged, the object is
+  // quarantined, and not shown as it was before.
+  const CommitQueue::Appended appended =
+      scope.Append(internal::RecordKind::kTimeline, info.from.timeline, bytes, {});
+  scope.Leave();
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(appended.lsn));  // else it is broken
 
   internal::TimelineRow row;
   row.id = TimelineId(appended.lsn.value);
@@ -339,9 +350,11 @@ Result<RestoreInfo> Object::Restore(const Point& to) {
                       .from_bookmark = fields.from,
                       .to_bookmark = fields.to});
   store_->PublishCommit(state_, timeline, commit, {}, nullptr);
-  store_->queue().FinishPublish(appended.lsn);
+  scope.Finish();
   info.result = commit.info;
   return info;
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 }  // namespace tidemark

@@ -1,6 +1,8 @@
 #include "engine/snapshot.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "engine/check.h"
 #include "engine/internal/read_ahead.h"
@@ -14,35 +16,39 @@ using internal::ReadAhead;
 namespace {
 
 // Fetches the places of the pages from `first` on, and the bytes of those that follow each other in
-// one segment.
+// one segment. If it fails, by an exception too, nothing was fetched: the next read must not find
+// pages of zeros there.
 Status Fetch(const internal::PageReader& reader, const internal::Timeline& timeline, uint32_t first,
              uint32_t last, Lsn lsn, ReadAhead& ahead) {
-  ahead.first = first;
-  ahead.versions.resize(std::min(ReadAhead::kPages, last - first + 1));
-  ahead.bytes.clear();
-  const Status found = reader.FindRange(timeline, PageNo(first), lsn, ahead.versions);
-  if (!found.ok()) {
-    ahead.versions.clear();  // nothing was fetched: the next read must not find pages of zeros here
-    return found;
-  }
-  if (!ahead.versions[0]) return OkStatus();
-  const PageVersion& begin = *ahead.versions[0];
-  uint64_t end = begin.location.offset + begin.length;
-  for (const auto& version : ahead.versions) {
-    if (!version || version->location.segment != begin.location.segment ||
-        version->location.offset < begin.location.offset) {
-      break;
+  std::vector<std::optional<PageVersion>> versions;
+  std::swap(versions, ahead.versions);  // its memory; from here on nothing is fetched
+  internal::Buffer bytes;
+  std::swap(bytes, ahead.bytes);
+  versions.resize(std::min(ReadAhead::kPages, last - first + 1));
+  TIDEMARK_RETURN_IF_ERROR(reader.FindRange(timeline, PageNo(first), lsn, versions));
+  bytes.clear();
+  if (versions[0]) {
+    const PageVersion& begin = *versions[0];
+    uint64_t end = begin.location.offset + begin.length;
+    for (const auto& version : versions) {
+      if (!version || version->location.segment != begin.location.segment ||
+          version->location.offset < begin.location.offset) {
+        break;
+      }
+      // Between neighbours stands at most a record's header: a gap means that this is no bulk load.
+      if (version->location.offset > end + 1024) break;
+      const uint64_t version_end = uint64_t{version->location.offset} + version->length;
+      if (version_end - begin.location.offset > ReadAhead::kMaxBytes) break;
+      end = std::max(end, version_end);
     }
-    // Between neighbours stands at most a record's header: a gap means that this is no bulk load.
-    if (version->location.offset > end + 1024) break;
-    const uint64_t version_end = uint64_t{version->location.offset} + version->length;
-    if (version_end - begin.location.offset > ReadAhead::kMaxBytes) break;
-    end = std::max(end, version_end);
+    ahead.begin = begin.location;
+    bytes.resize(end - begin.location.offset);
+    // If some of it is still in the queue's buffers: page by page, then.
+    if (!reader.ReadStretch(ahead.begin, bytes)) bytes.clear();
   }
-  ahead.begin = begin.location;
-  ahead.bytes.resize(end - begin.location.offset);
-  // If some of it is still in the queue's buffers: page by page, then.
-  if (!reader.ReadStretch(ahead.begin, ahead.bytes)) ahead.bytes.clear();
+  ahead.first = first;
+  std::swap(ahead.versions, versions);
+  std::swap(ahead.bytes, bytes);
   return OkStatus();
 }
 
@@ -57,7 +63,7 @@ Snapshot::Snapshot(internal::StoreImpl* store, std::shared_ptr<const internal::O
                    std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit)
     : store_(store), object_(std::move(object)), timeline_(std::move(timeline)), commit_(commit) {}
 
-Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
+Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const try {
   if (!page_no.valid() || page_no.value > page_count()) {
     return Status(StatusCode::kOutOfRange,
                   "page " + std::to_string(page_no.value) + " of " + std::to_string(page_count()));
@@ -70,6 +76,8 @@ Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   Status status = Read(page_no, out);
   return status.ok() ? status : status.WithContext("object " + object_->DisplayName());
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
@@ -105,7 +113,7 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
   return reader.Read(page_no, *version, out);
 }
 
-Status Snapshot::Verify() const {
+Status Snapshot::Verify() const try {
   std::vector<std::byte> page(page_size());
   uint64_t hash = 0;
   for (uint64_t number = 1; number <= page_count(); ++number) {
@@ -120,6 +128,8 @@ Status Snapshot::Verify() const {
                       " are not those that were committed: the state hash differs");
   }
   return OkStatus();
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
 }
 
 }  // namespace tidemark

@@ -1,5 +1,8 @@
 #include "engine/status.h"
 
+#include <cstddef>
+#include <new>
+
 #include "engine/check.h"
 
 namespace tidemark {
@@ -25,6 +28,7 @@ std::string_view StatusCodeName(StatusCode code) {
     case StatusCode::kCorruption: return "corruption";
     case StatusCode::kIoError: return "io_error";
     case StatusCode::kBroken: return "broken";
+    case StatusCode::kOutOfMemory: return "out_of_memory";
   }
   return "unknown";
 }
@@ -47,6 +51,15 @@ std::string Status::ToString() const {
 Status Status::WithContext(std::string_view context) const {
   if (ok()) return *this;
   return Status(rep_->code, std::string(context) + ": " + rep_->message);
+}
+
+Status Status::OutOfMemory() noexcept {
+  // So short a text stands inside the string. Never destroyed, since threads may outlive main().
+  alignas(Rep) static std::byte memory[sizeof(Rep)];
+  static const Rep* const rep = new (memory) Rep{StatusCode::kOutOfMemory, "memory ran out"};
+  Status status;
+  status.rep_ = std::shared_ptr<const Rep>(std::shared_ptr<const Rep>(), rep);
+  return status;
 }
 
 }  // namespace tidemark

@@ -2,6 +2,12 @@
 //
 // The code tells a program what to do next; the message names the thing (object, LSN, segment,
 // offset) for a person. An OK status carries no allocation.
+//
+// Memory that runs out: every call of the library that gives a Status or a Result gives
+// kOutOfMemory then, having changed nothing; or kBroken, if a commit was under way to which that
+// cannot be said any more (it is whole or absent when the store is opened again). Calls that give
+// anything else (texts, Store::Stats, the constructors) throw std::bad_alloc, having changed
+// nothing.
 
 #ifndef TIDEMARK_ENGINE_STATUS_H_
 #define TIDEMARK_ENGINE_STATUS_H_
@@ -35,6 +41,7 @@ enum class StatusCode {
   kCorruption,          // damaged bytes were found; nothing of them was returned
   kIoError,             // the operating system refused
   kBroken,              // an earlier failure left the store unusable: reopen it
+  kOutOfMemory,         // memory ran out, and nothing was changed: free some, then retry
 };
 
 // The stable lower-case name of a code ("not_found"), as printed by the tools and their JSON.
@@ -44,6 +51,8 @@ class [[nodiscard]] TIDEMARK_API Status {
  public:
   Status() = default;  // OK
   Status(StatusCode code, std::string message);
+  // kOutOfMemory, for whoever has caught std::bad_alloc: it allocates nothing.
+  static Status OutOfMemory() noexcept;
 
   bool ok() const { return rep_ == nullptr; }
   StatusCode code() const { return rep_ ? rep_->code : StatusCode::kOk; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <new>
 
 #include "engine/internal/store_impl.h"
 #include "engine/internal/verifier.h"
@@ -10,22 +11,31 @@ namespace tidemark {
 
 using internal::StoreImpl;
 
-Status Store::Create(const std::string& directory, const StoreOptions& options) {
+Status Store::Create(const std::string& directory, const StoreOptions& options) try {
   return StoreImpl::Create(directory, options);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
-                                           const StoreOptions& options) {
+                                           const StoreOptions& options) try {
   TIDEMARK_ASSIGN_OR_RETURN(auto impl, StoreImpl::Open(directory, options));
   return std::unique_ptr<Store>(new Store(std::move(impl)));
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
 Store::Store(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 Status Store::Close() {
   if (impl_->released()) return OkStatus();
-  const Status status = impl_->Finish();
-  stats_at_close_ = Stats();
+  Status status;
+  try {
+    status = impl_->Finish();
+    stats_at_close_ = Stats();
+  } catch (const std::bad_alloc&) {
+    if (status.ok()) status = impl_->OutOfMemory();
+  }
   impl_->Release();
   return status;
 }
@@ -33,17 +43,19 @@ const std::string& Store::directory() const { return impl_->directory(); }
 const StoreOptions& Store::options() const { return impl_->options(); }
 
 Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
-                                                  std::string_view name, IfMissing if_missing) {
+                                                  std::string_view name, IfMissing if_missing) try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(ValidateName("object name", name));
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(auto state,
                             impl_->FindObject(ns, ns->factory.FromName(name), name, if_missing));
   return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
 Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
-                                                  const ObjectId& id, IfMissing if_missing) {
+                                                  const ObjectId& id, IfMissing if_missing) try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, IfMissing::kFail));
   if (!ns->factory.Owns(id)) {
@@ -52,19 +64,23 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
   }
   TIDEMARK_ASSIGN_OR_RETURN(auto state, impl_->FindObject(ns, id, std::string_view(), if_missing));
   return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
-Result<std::vector<std::string>> Store::ListNamespaces() const {
+Result<std::vector<std::string>> Store::ListNamespaces() const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::string> names;
   for (const auto& ns : impl_->Namespaces()) {
     if (ns->id != 0) names.push_back(ns->name);
   }
   return names;
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
 Status Store::ListObjects(std::string_view namespace_name,
-                          const std::function<bool(const ObjectSummary&)>& visit) const {
+                          const std::function<bool(const ObjectSummary&)>& visit) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
   if (namespace_name.empty()) {
@@ -135,9 +151,11 @@ Status Store::ListObjects(std::string_view namespace_name,
     }
   }
   return OkStatus();
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
-Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) const {
+Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const auto rows, impl_->RestoresOf(object.id()));
   std::vector<RestoreEntry> entries;
@@ -150,21 +168,33 @@ Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) cons
     entries.push_back(entry);
   }
   return entries;
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
-Status Store::WaitDurable(Lsn lsn) { return impl_->queue().WaitDurable(lsn); }
-Status Store::Sync() {
+Status Store::WaitDurable(Lsn lsn) try {
+  return impl_->queue().WaitDurable(lsn);
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
+}
+Status Store::Sync() try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   return impl_->queue().WaitDurable(impl_->queue().last_lsn());
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 Lsn Store::durable_lsn() const { return impl_->queue().durable_lsn(); }
-Status Store::Checkpoint() {
+Status Store::Checkpoint() try {
   TIDEMARK_RETURN_IF_ERROR(Sync());
   return impl_->checkpointer().Run();
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
-Status Store::PrepareSegment() {
+Status Store::PrepareSegment() try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   return impl_->segments().PrepareSpare(internal::SpareBlocks::kWritten);
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
 StoreStats Store::Stats() const {
@@ -187,7 +217,7 @@ StoreStats Store::Stats() const {
   const auto headers = impl_->segments().Headers();
   stats.spare_segment_count = impl_->segments().SpareCount();
   stats.segment_count = headers.size() + stats.spare_segment_count;
-  const auto end = impl_->queue().CutForCheckpoint().position;
+  const auto end = impl_->queue().durable_position();
   for (const auto& [number, header] : headers) {
     // A segment that the log has entered, but with nothing durable yet, does not count.
     if (number <= end.segment) stats.log_bytes += header.previous_end;
@@ -206,8 +236,10 @@ StoreStats Store::Stats() const {
   return stats;
 }
 
-Result<VerifyReport> Store::Verify(const Progress& progress) {
+Result<VerifyReport> Store::Verify(const Progress& progress) try {
   return internal::Verifier(impl_.get()).Run(progress);
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
 }  // namespace tidemark

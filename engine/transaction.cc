@@ -1,6 +1,7 @@
 #include "engine/transaction.h"
 
 #include <bit>
+#include <new>
 #include <optional>
 
 #include "engine/check.h"
@@ -166,7 +167,6 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
       if (versions[i]) hash ^= versions[i]->hash;
     }
   }
-  if (batched_ != nullptr) batched_->CutAbove(count);
   const std::vector<PageNo> pages = staged_.Sorted();
   if (!pages.empty() && pages.back().value > count) {
     StagedPages kept;
@@ -176,6 +176,8 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
     }
     std::swap(staged_, kept);
   }
+  // From here on nothing fails, so all of it counts.
+  if (batched_ != nullptr) batched_->CutAbove(count);
   state_hash_ = hash;
   kept_ = std::min(kept_, count);
   return OkStatus();
@@ -186,23 +188,43 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
 Transaction::Transaction(std::shared_ptr<Object> object)
     : impl_(std::make_unique<Impl>(std::move(object))) {}
 Transaction::~Transaction() { impl_->End(); }
-Status Transaction::Begin() { return impl_->Begin(); }
+// Calls `call`; memory that runs out in it becomes its error.
+template <typename Call>
+static auto Guarded(const internal::StoreImpl& store, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return store.OutOfMemory();
+  }
+}
+
+Status Transaction::Begin() {
+  return Guarded(impl_->store(), [&] { return impl_->Begin(); });
+}
 void Transaction::End() { impl_->End(); }
 bool Transaction::active() const { return impl_->active(); }
 const CommitInfo& Transaction::base() const { return impl_->base(); }
 uint32_t Transaction::page_size() const { return impl_->page_size(); }
 uint32_t Transaction::page_count() const { return impl_->page_count(); }
 bool Transaction::has_changes() const { return impl_->has_changes(); }
-Status Transaction::ResetPageSize(uint32_t size) { return impl_->ResetPageSize(size); }
+Status Transaction::ResetPageSize(uint32_t size) {
+  return Guarded(impl_->store(), [&] { return impl_->ResetPageSize(size); });
+}
 Status Transaction::WritePage(PageNo page_no, std::span<const std::byte> page) {
-  return impl_->WritePage(page_no, page);
+  return Guarded(impl_->store(), [&] { return impl_->WritePage(page_no, page); });
 }
 Status Transaction::ReadPage(PageNo page_no, std::span<std::byte> out) {
-  return impl_->ReadPage(page_no, out);
+  return Guarded(impl_->store(), [&] { return impl_->ReadPage(page_no, out); });
 }
-Status Transaction::SetPageCount(uint32_t count) { return impl_->SetPageCount(count); }
-Status Transaction::Prepare(PreImageSource* pre_images) { return impl_->Prepare(pre_images); }
-Result<CommitInfo> Transaction::Publish(AfterPublish after) { return impl_->Publish(after); }
+Status Transaction::SetPageCount(uint32_t count) {
+  return Guarded(impl_->store(), [&] { return impl_->SetPageCount(count); });
+}
+Status Transaction::Prepare(PreImageSource* pre_images) {
+  return Guarded(impl_->store(), [&] { return impl_->Prepare(pre_images); });
+}
+Result<CommitInfo> Transaction::Publish(AfterPublish after) {
+  return Guarded(impl_->store(), [&] { return impl_->Publish(after); });
+}
 Result<CommitInfo> Transaction::Commit() {
   TIDEMARK_RETURN_IF_ERROR(Prepare());
   return Publish();

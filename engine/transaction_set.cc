@@ -1,6 +1,7 @@
 #include "engine/transaction_set.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -57,8 +58,10 @@ Status TransactionSet::Impl::Prepare(Transaction::Impl* transaction, PreImageSou
 Result<Lsn> TransactionSet::Impl::Publish(Transaction::AfterPublish after) {
   std::vector<Transaction::Impl*> members = std::exchange(members_, {});
   CommitQueue::Reservation reservation = std::move(reservation_);
+  if (members.empty()) return Lsn();
+  const internal::StoreImpl& store = members.front()->store();
+  TIDEMARK_RETURN_IF_ERROR(members.front()->store().queue().broken());
   for (const Transaction::Impl* member : members) CHECK(member->encoded());
-  if (!members.empty()) TIDEMARK_RETURN_IF_ERROR(members.front()->store().queue().broken());
   std::erase_if(members, [](Transaction::Impl* member) {
     const bool nothing = member->ChangesNothing();
     if (nothing) member->Rollback();
@@ -66,14 +69,20 @@ Result<Lsn> TransactionSet::Impl::Publish(Transaction::AfterPublish after) {
   });
   if (members.empty()) return Lsn();
   CHECK(reservation.held());
-  TIDEMARK_RETURN_IF_ERROR(Transaction::Impl::PublishAll(members, std::move(reservation), after));
+  try {
+    TIDEMARK_RETURN_IF_ERROR(Transaction::Impl::PublishAll(members, std::move(reservation), after));
+  } catch (const std::bad_alloc&) {
+    return store.OutOfMemory();
+  }
   return members.back()->base().lsn;
 }
 
 TransactionSet::TransactionSet() : impl_(std::make_unique<Impl>()) {}
 TransactionSet::~TransactionSet() = default;
-Status TransactionSet::Prepare(Transaction* transaction, PreImageSource* pre_images) {
+Status TransactionSet::Prepare(Transaction* transaction, PreImageSource* pre_images) try {
   return impl_->Prepare(transaction->impl_.get(), pre_images);
+} catch (const std::bad_alloc&) {
+  return transaction->impl_->store().OutOfMemory();
 }
 Result<Lsn> TransactionSet::Publish(Transaction::AfterPublish after) {
   return impl_->Publish(after);

@@ -85,6 +85,7 @@ std::string HintFor(StatusCode code, const Subject& subject) {
       return "see everything that is damaged with: " + Command({"verify", subject.store}) +
              "; objects it does not name are whole";
     case StatusCode::kIoError: return "see what the system says about the disk, then try again";
+    case StatusCode::kOutOfMemory: return "nothing was changed; free some memory, then try again";
     case StatusCode::kBroken: return "run the command again: opening the store recovers it";
     case StatusCode::kOutOfRange:
     case StatusCode::kLimitExceeded: break;

@@ -35,7 +35,7 @@ enum tidemark_code {
   TIDEMARK_OK = 0,
   TIDEMARK_INVALID_ARGUMENT = 1,    /* fix the call */
   TIDEMARK_OUT_OF_RANGE = 2,        /* fix the call: something that is not there */
-  TIDEMARK_LIMIT_EXCEEDED = 3,      /* fix the call, or give it memory */
+  TIDEMARK_LIMIT_EXCEEDED = 3,      /* fix the call */
   TIDEMARK_NOT_FOUND = 4,           /* the store, object or time does not exist */
   TIDEMARK_EXISTS = 5,              /* it exists already */
   TIDEMARK_BUSY = 6,                /* someone else uses it: try again */
@@ -50,7 +50,8 @@ enum tidemark_code {
   TIDEMARK_LOST = 15,               /* of a commit that a crash took before it was confirmed */
   TIDEMARK_CORRUPTION = 16,         /* damage was found; none of it was returned */
   TIDEMARK_IO_ERROR = 17,           /* the operating system refused */
-  TIDEMARK_BROKEN = 18              /* an earlier failure: close the store and open it again */
+  TIDEMARK_BROKEN = 18,             /* an earlier failure: close the store and open it again */
+  TIDEMARK_OUT_OF_MEMORY = 19       /* nothing was changed: free some memory, then try again */
 };
 
 /* Flags. */

@@ -88,8 +88,13 @@ Result<std::shared_ptr<const BatchedPages>> BatchedPages::Load(const PageReader&
   return std::shared_ptr<const BatchedPages>(std::move(pages));
 }
 
+void BatchedPages::MakeRoom(const BatchTable& table) {
+  if (batches_.size() == batches_.capacity()) batches_.reserve(batches_.size() * 2 + 4);
+  for (const PageChange& change : table) LeafOf(change.page);
+}
+
 void BatchedPages::Add(const BatchReference& reference, uint32_t header_length, uint32_t length,
-                       const BatchTable& table) {
+                       const BatchTable& table) noexcept {
   batches_.push_back({reference.location, header_length});
   last_ = reference;
   version_count_ += table.size();
@@ -113,11 +118,15 @@ uint32_t BatchedPages::BatchOf(PageNo page) const {
   return (*leaves_[leaf])[page.value % kLeafPages];
 }
 
-void BatchedPages::Set(PageNo page, uint32_t batch) {
+BatchedPages::Leaf& BatchedPages::LeafOf(PageNo page) {
   const size_t leaf = page.value / kLeafPages;
   if (leaf >= leaves_.size()) leaves_.resize(leaf + 1);
   if (leaves_[leaf] == nullptr) leaves_[leaf] = std::make_unique<Leaf>();
-  (*leaves_[leaf])[page.value % kLeafPages] = batch;
+  return *leaves_[leaf];
+}
+
+void BatchedPages::Set(PageNo page, uint32_t batch) {
+  LeafOf(page)[page.value % kLeafPages] = batch;
 }
 
 Result<BatchedPages::SharedTable> BatchedPages::TableOf(const PageReader& reader,

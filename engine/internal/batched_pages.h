@@ -51,9 +51,10 @@ class BatchedPages {
   static Result<std::shared_ptr<const BatchedPages>> Load(const PageReader& reader,
                                                           const FrameFields& frame);
 
-  // Adds the next batch.
+  // Adds the next batch, for which room was made before it was written: this cannot fail.
+  void MakeRoom(const BatchTable& table);
   void Add(const BatchReference& reference, uint32_t header_length, uint32_t length,
-           const BatchTable& table);
+           const BatchTable& table) noexcept;
   // Forgets the pages above `page_count`.
   void CutAbove(uint32_t page_count);
 
@@ -83,6 +84,7 @@ class BatchedPages {
     uint32_t header_length = 0;
   };
 
+  Leaf& LeafOf(PageNo page);  // made if need be
   void Set(PageNo page, uint32_t batch);
   Result<SharedTable> TableOf(const PageReader& reader, uint32_t batch) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "engine/check.h"
@@ -83,10 +84,14 @@ void Checkpointer::Loop() {
     const bool spare = std::exchange(wants_spare_, false);
     const bool checkpoint = wants_checkpoint_;
     lock.unlock();
-    // A failure costs nothing here: a commit that needs the segment makes it itself, and reports.
-    if (spare) (void)store_->segments().PrepareSpare(SpareBlocks::kWritten);
     Status status;
-    if (checkpoint) status = Run();
+    try {
+      // A failure costs nothing here: a commit that needs the segment makes it itself, and reports.
+      if (spare) (void)store_->segments().PrepareSpare(SpareBlocks::kWritten);
+      if (checkpoint) status = Run();
+    } catch (const std::bad_alloc&) {
+      status = Status::OutOfMemory();  // the index is as it was, and a later checkpoint does it all
+    }
     lock.lock();
     if (checkpoint) {
       // A large commit that came meanwhile may be the last one for long.
@@ -115,7 +120,8 @@ Status Checkpointer::Run() {
   std::lock_guard lock(run_mutex_);
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   const uint64_t appended = store_->queue().appended_bytes();
-  TIDEMARK_RETURN_IF_ERROR(RunLocked(store_->queue().CutForCheckpoint()));
+  TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
+  TIDEMARK_RETURN_IF_ERROR(RunLocked(cut));
   appended_at_checkpoint_.store(appended, std::memory_order_relaxed);
   return OkStatus();
 }

@@ -51,7 +51,8 @@ class Checkpointer {
   void AfterGroup(bool wants_spare);
 
   // A large commit has `lsn`: a checkpoint is due once it is durable. Until then its pages are
-  // found through the tables of its batches, at twice the price. Comes before its FinishPublish.
+  // found through the tables of its batches, at twice the price. Comes before the commit is
+  // finished.
   void NoteLargeCommit(Lsn lsn);
 
   // Waits while so much is in memory that commits have to wait for the index. Errors: the last

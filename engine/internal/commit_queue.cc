@@ -1,6 +1,7 @@
 #include "engine/internal/commit_queue.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "engine/check.h"
@@ -30,7 +31,13 @@ bool CommitQueue::FitsGroup(size_t bytes, size_t records, uint32_t segment_size_
 CommitQueue::CommitQueue(Segments* segments, const StoreOptions& options)
     : segments_(segments),
       options_(options),
-      max_group_bytes_(MaxGroupBytes(options.segment_size_bytes)) {}
+      max_group_bytes_(MaxGroupBytes(options.segment_size_bytes)),
+      broken_by_memory_(StatusCode::kBroken,
+                        "the store is broken and must be reopened: memory ran out") {
+  // Once for all, so that what was reserved for never asks for memory.
+  filling_.builder.Reserve(max_group_bytes_);
+  writing_.builder.Reserve(max_group_bytes_);
+}
 
 CommitQueue::~CommitQueue() { Stop(); }
 
@@ -84,6 +91,7 @@ void CommitQueue::Reservation::Release() {
   {
     std::lock_guard lock(queue_->mutex_);
     queue_->reserved_ -= bytes_;
+    --queue_->reservation_count_;
   }
   queue_->progress_.notify_all();
   queue_ = nullptr;
@@ -136,7 +144,11 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
       break;
     }
   }
+  if (in_flight_.size() + reservation_count_ >= in_flight_.capacity()) {
+    in_flight_.reserve(2 * (in_flight_.size() + reservation_count_) + 8);
+  }
   reserved_ += needed;
+  ++reservation_count_;
   Reservation reservation;
   reservation.queue_ = this;
   reservation.bytes_ = needed;
@@ -154,11 +166,28 @@ CommitQueue::Scope::Scope(CommitQueue& queue, Reservation reservation)
     : queue_(queue), lock_(queue.mutex_), reservation_(std::move(reservation)) {
   CHECK(reservation_.held());
   status_ = queue_.broken_;
+  if (!status_.ok() || !queue_.filling_.empty()) return;
+  try {
+    queue_.OpenGroup(queue_.Reserved());
+  } catch (const std::bad_alloc&) {  // nothing has happened yet
+    status_ = Status::OutOfMemory();
+  }
 }
 
 CommitQueue::Scope::~Scope() {
-  queue_.reserved_ -= reservation_.bytes_;
-  reservation_.queue_ = nullptr;  // released here, under the lock that is held anyway
+  if (first_lsn_.valid()) {
+    if (!lock_.owns_lock()) lock_.lock();
+    queue_.BreakLocked(Status::OutOfMemory());
+  }
+  if (lock_.owns_lock()) Leave();
+}
+
+void CommitQueue::Scope::Leave() noexcept {
+  if (reservation_.held()) {
+    queue_.reserved_ -= reservation_.bytes_;
+    --queue_.reservation_count_;
+    reservation_.queue_ = nullptr;  // released here, under the lock that is held anyway
+  }
   bool wake_flusher = queue_.flusher_delays_ && queue_.IsHalfFull();
   // Here and not by the flusher when it runs: until then every commit would wake it again.
   if (first_lsn_.valid() && wakes_flusher_ && std::exchange(queue_.flusher_idle_, false)) {
@@ -167,6 +196,19 @@ CommitQueue::Scope::~Scope() {
   lock_.unlock();
   if (wake_flusher) queue_.flusher_wake_.notify_one();
   queue_.progress_.notify_all();
+}
+
+void CommitQueue::Scope::Finish() noexcept {
+  {
+    std::lock_guard lock(queue_.mutex_);
+    std::vector<Lsn>& in_flight = queue_.in_flight_;
+    const auto it = std::find(in_flight.begin(), in_flight.end(), first_lsn_);
+    CHECK(it != in_flight.end());
+    *it = in_flight.back();
+    in_flight.pop_back();
+  }
+  first_lsn_ = Lsn();
+  queue_.published_.notify_all();
 }
 
 Lsn CommitQueue::Scope::next_lsn() const { return queue_.next_lsn_; }
@@ -179,17 +221,16 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
   const Lsn lsn = q.next_lsn_;
   const Timestamp time = std::max(q.options_.clock->Now(), q.end_.last_time);
   q.end_.last_time = time;
-  if (q.filling_.empty()) q.OpenGroup(q.Reserved());
+  if (!first_lsn_.valid()) {
+    first_lsn_ = lsn;
+    q.in_flight_.push_back(lsn);
+  }
   const GroupBuilder::Added added =
       q.filling_.builder.Add(kind, lsn, time, timeline, tag, fields, payload);
   CHECK(q.filling_.builder.SealedLength() <= q.filling_.limit);
   q.next_lsn_ = Lsn(lsn.value + 1);
   q.filling_.last_lsn = lsn;
   q.filling_.last_time = time;
-  if (!first_lsn_.valid()) {
-    first_lsn_ = lsn;
-    q.in_flight_.push_back(lsn);
-  }
   q.appended_bytes_.fetch_add(added.length, std::memory_order_relaxed);
   const uint32_t segment = q.filling_.segment->number;
   return {.lsn = lsn,
@@ -204,7 +245,6 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
 void CommitQueue::OpenGroup(size_t needed) {
   const bool fits = active_ != nullptr &&
                     end_.position.offset + needed + GroupBuilder::kOverhead <= active_->size_bytes;
-  filling_.new_header.reset();
   if (!fits) {
     const Location previous_end = active_ != nullptr ? end_.position : end_.previous_end;
     format::SegmentHeader header;
@@ -217,17 +257,6 @@ void CommitQueue::OpenGroup(size_t needed) {
   filling_.start = end_.position.offset;
   filling_.limit = std::min(max_group_bytes_, active_->size_bytes - filling_.start);
   filling_.builder.Open(active_->incarnation, end_.epoch, next_lsn_, end_.last_time);
-}
-
-void CommitQueue::FinishPublish(Lsn first_lsn) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto it = std::find(in_flight_.begin(), in_flight_.end(), first_lsn);
-    CHECK(it != in_flight_.end());
-    *it = in_flight_.back();
-    in_flight_.pop_back();
-  }
-  published_.notify_all();
 }
 
 // ---- writing -----------------------------------------------------------------------------------
@@ -244,7 +273,12 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
 
   writing_.builder.Seal(durable);
-  const Status status = WriteGroup(writing_);
+  Status status;
+  try {
+    status = WriteGroup(writing_);
+  } catch (const std::bad_alloc&) {
+    status = Status::OutOfMemory();
+  }
 
   lock.lock();
   if (status.ok()) {
@@ -255,6 +289,7 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
     groups_written_.fetch_add(1, std::memory_order_relaxed);
     ++groups_in_segment_;
     writing_.builder.Clear();
+    writing_.new_header.reset();
   } else {
     BreakLocked(status);
   }
@@ -277,7 +312,7 @@ bool CommitQueue::WantsSpare() const {
          !segments_->HasSpare();
 }
 
-Status CommitQueue::WriteGroup(Pending& group) {
+Status CommitQueue::WriteGroup(const Pending& group) {
   File& file = *group.segment->file;
   if (group.new_header) {
     TIDEMARK_RETURN_IF_ERROR(file.WriteAt(0, MakeHeaderBlocks(*group.new_header)));
@@ -286,11 +321,17 @@ Status CommitQueue::WriteGroup(Pending& group) {
   return file.Sync();
 }
 
-void CommitQueue::BreakLocked(const Status& cause) {
+void CommitQueue::BreakLocked(const Status& cause) noexcept {
   if (!broken_.ok()) return;
-  broken_ =
-      Status(StatusCode::kBroken, "the store is broken and must be reopened: " + cause.ToString());
+  try {
+    broken_ = Status(StatusCode::kBroken,
+                     "the store is broken and must be reopened: " + cause.ToString());
+  } catch (const std::bad_alloc&) {
+    broken_ = broken_by_memory_;
+  }
   is_broken_.store(true, std::memory_order_release);
+  progress_.notify_all();
+  published_.notify_all();
 }
 
 void CommitQueue::Close(Status why) {
@@ -356,16 +397,22 @@ Lsn CommitQueue::last_lsn() const {
   return Lsn(next_lsn_.value - 1);
 }
 
-CheckpointRow CommitQueue::CutForCheckpoint() {
+Location CommitQueue::durable_position() const {
+  std::lock_guard lock(mutex_);
+  return durable_position_;
+}
+
+Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
   std::unique_lock lock(mutex_);
   CheckpointRow row;
   row.lsn = durable_lsn();
   row.position = durable_position_;
   row.time = durable_time_;
   published_.wait(lock, [&] {
-    return std::none_of(in_flight_.begin(), in_flight_.end(),
-                        [&](Lsn lsn) { return lsn <= row.lsn; });
+    return !broken_.ok() || std::none_of(in_flight_.begin(), in_flight_.end(),
+                                         [&](Lsn lsn) { return lsn <= row.lsn; });
   });
+  if (!broken_.ok()) return broken_;  // what is in flight then may be visible in part
   return row;
 }
 

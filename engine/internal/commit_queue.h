@@ -14,6 +14,10 @@
 //   * An Append that was reserved for never waits and never fails: buffer and disk have room.
 //   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
 //     later call fails with the same status until the store is reopened and recovered.
+//   * So it is when whoever appended cannot make it visible (memory ran out): readers would miss
+//   it.
+//     No checkpoint covers such records, and opening the store again finds them whole or not at
+//     all.
 //
 // Threads: any. `mutex_` guards everything; no I/O happens under it.
 // The read path is in engine/snapshot.h, recovery in recovery.h.
@@ -98,8 +102,13 @@ class CommitQueue {
     uint32_t length = 0;  // of the whole record
   };
 
-  // Holds the queue while several records are appended next to each other: they share a group, so
-  // all or none of them survive. Ends the reservation.
+  // The way of records into the log, all that are appended next to each other: they share a group,
+  // so all or none of them survive. Ends the reservation.
+  //
+  //   Append... (holds the queue) -> Leave -> make them visible (recent versions, heads) -> Finish
+  //
+  // A checkpoint waits for those below its cut to be finished. Whoever appends and does not get as
+  // far as Finish breaks the store: there is no way back out of the log.
   class Scope {
    public:
     Scope(CommitQueue& queue, Reservation reservation);
@@ -107,7 +116,8 @@ class CommitQueue {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
-    // Not OK if the store is broken: then nothing may be appended.
+    // Not OK if nothing may be appended: the store is broken, or there is no memory for a new
+    // group.
     const Status& status() const { return status_; }
     Lsn next_lsn() const;
     // The caller calls WaitDurable next, which writes what is appended here.
@@ -115,19 +125,19 @@ class CommitQueue {
     // `timeline` and `tag` are what the group's directory says of the record.
     Appended Append(RecordKind kind, TimelineId timeline, ConstBytes fields, ConstBytes payload,
                     uint64_t tag = 0);
+    // Lets go of the queue, with the records in flight.
+    void Leave() noexcept;
+    // The records are visible.
+    void Finish() noexcept;
 
    private:
     CommitQueue& queue_;
     std::unique_lock<std::mutex> lock_;
     Reservation reservation_;
     Status status_;
-    Lsn first_lsn_;
+    Lsn first_lsn_;  // in flight until Finish
     bool wakes_flusher_ = true;
   };
-
-  // Every Scope that appended leaves its first LSN in flight, until whoever appended has made the
-  // records visible (recent versions, heads). A checkpoint waits for those below its cut.
-  void FinishPublish(Lsn first_lsn);
 
   Status WaitDurable(Lsn lsn);
   Lsn durable_lsn() const { return Lsn(durable_lsn_.load(std::memory_order_acquire)); }
@@ -137,8 +147,10 @@ class CommitQueue {
   // From here on the store is broken by `why`, if nothing broke it before.
   void Close(Status why);
 
-  // Everything up to here is durable and visible; the log goes on at `position`.
-  CheckpointRow CutForCheckpoint();
+  // Everything up to here is durable and visible; the log goes on at `position`. Errors: kBroken.
+  Result<CheckpointRow> CutForCheckpoint();
+  // Behind the last durable group.
+  Location durable_position() const;
 
   // Copies bytes of a record (not of a group's header) that may not have been written yet; false if
   // they have been, so read the file.
@@ -176,8 +188,8 @@ class CommitQueue {
   bool WantsSpare() const;
   // Leads one group to the disk. `lock` is held before and after, not during.
   void LeadLocked(std::unique_lock<std::mutex>& lock);
-  Status WriteGroup(Pending& group);
-  void BreakLocked(const Status& cause);
+  Status WriteGroup(const Pending& group);
+  void BreakLocked(const Status& cause) noexcept;
   void FlusherLoop();
 
   Segments* const segments_;
@@ -196,15 +208,17 @@ class CommitQueue {
   bool flusher_delays_ = false;  // waits for the group to grow
   bool stop_ = false;
   uint32_t groups_in_segment_ = 0;
-  size_t reserved_ = 0;
+  size_t reserved_ = 0;   // bytes
   size_t abandoned_ = 0;  // of those, what counts no more
-  LogEnd end_;            // position: behind filling_'s begin once it is open
+  size_t reservation_count_ = 0;
+  LogEnd end_;  // position: behind filling_'s begin once it is open
   std::shared_ptr<Segment> active_;
   Lsn next_lsn_;
   Location durable_position_;  // behind the last durable group
   Timestamp durable_time_;
-  std::vector<Lsn> in_flight_;
+  std::vector<Lsn> in_flight_;  // has room for each reservation
   Status broken_;
+  const Status broken_by_memory_;  // for broken_, when there is none left for a better message
 
   std::atomic<uint64_t> durable_lsn_{0};
   std::atomic<bool> is_broken_{false};

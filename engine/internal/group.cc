@@ -14,6 +14,11 @@ size_t Align(size_t length) {
 
 }  // namespace
 
+void GroupBuilder::Reserve(size_t bytes) {
+  buffer_.reserve(bytes);
+  directory_.reserve(bytes);
+}
+
 void GroupBuilder::Open(uint64_t incarnation, uint32_t epoch, Lsn first_lsn, Timestamp time) {
   CHECK(empty());
   incarnation_ = incarnation;

@@ -26,6 +26,8 @@ struct DirectoryEntry {
 // Collects the records of one group. Used again and again: its buffers stay.
 class GroupBuilder {
  public:
+  // Up to so many bytes, nothing below asks for memory.
+  void Reserve(size_t bytes);
   void Open(uint64_t incarnation, uint32_t epoch, Lsn first_lsn, Timestamp time);
   bool empty() const { return record_count_ == 0; }
 

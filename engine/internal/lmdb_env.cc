@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -188,8 +189,8 @@ Status LmdbReadTransaction::status() const {
 
 // --- Write transactions ---------------------------------------------------------------------
 
-LmdbWriteTransaction::LmdbWriteTransaction(LmdbEnv& env, MDB_txn* txn)
-    : env_(env), txn_(txn), cursors_(env.handles_.size()) {}
+LmdbWriteTransaction::LmdbWriteTransaction(LmdbEnv& env)
+    : env_(env), cursors_(env.handles_.size()) {}
 
 LmdbWriteTransaction::~LmdbWriteTransaction() {
   if (txn_ != nullptr) mdb_txn_abort(txn_);  // and its cursors
@@ -331,13 +332,13 @@ Status LmdbEnv::OpenTables() {
 Status LmdbEnv::Write(const std::function<Status(LmdbWriteTransaction&)>& change) {
   std::lock_guard lock(write_mutex_);
   for (;;) {
-    MDB_txn* txn = nullptr;
-    int rc = unmapped_ ? MDB_PANIC : mdb_txn_begin(env_, nullptr, 0, &txn);
-    if (rc == MDB_MAP_RESIZED && (rc = Remap(0)) == 0) continue;
-    if (rc != 0) return ErrorStatus(rc, "cannot begin to write");
-
+    int rc = 0;
     {
-      LmdbWriteTransaction transaction(*this, txn);
+      // Comes first: it asks for memory, and a transaction of LMDB's that is begun must be ended.
+      LmdbWriteTransaction transaction(*this);
+      rc = unmapped_ ? MDB_PANIC : mdb_txn_begin(env_, nullptr, 0, &transaction.txn_);
+      if (rc == MDB_MAP_RESIZED && (rc = Remap(0)) == 0) continue;
+      if (rc != 0) return ErrorStatus(rc, "cannot begin to write");
       const Status status = change(transaction);
       rc = transaction.error_;
       if (rc != MDB_MAP_FULL) {
@@ -411,6 +412,7 @@ uint64_t LmdbEnv::FileBytes() const {
 uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
 
 Status LmdbEnv::ErrorStatus(int rc, const char* doing) const {
+  if (rc == ENOMEM) throw std::bad_alloc();  // as if it were ours
   const std::string subject = "index " + directory_;
   const std::string message = subject + ": " + doing + ": " + mdb_strerror(rc);
   switch (rc) {

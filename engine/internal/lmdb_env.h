@@ -13,6 +13,7 @@
 //     refuses everything (kBroken).
 //
 // Threads: reads from any thread at any time; Write() callers take turns.
+// Memory that runs out, in LMDB too, is std::bad_alloc, and then nothing is written.
 // Known limit: LMDB trusts its pages. Damage inside them may end the process with a signal; what
 // can be seen at opening (no LMDB file, a short file) is kCorruption. The index can be rebuilt.
 //
@@ -135,14 +136,14 @@ class LmdbWriteTransaction {
 
  private:
   friend class LmdbEnv;
-  LmdbWriteTransaction(LmdbEnv& env, MDB_txn* txn);
+  explicit LmdbWriteTransaction(LmdbEnv& env);
   ~LmdbWriteTransaction();  // aborts what Commit() did not take
   LmdbCursor& cursor(size_t table);
   int Commit();
   Status Check(int rc);
 
   LmdbEnv& env_;
-  MDB_txn* txn_;
+  MDB_txn* txn_ = nullptr;
   int error_ = 0;
   std::vector<LmdbCursor> cursors_;
 };

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <cstdio>
+#include <new>
 #include <random>
 
 #include "engine/check.h"
@@ -265,13 +266,21 @@ Status Segments::PrepareSpare(SpareBlocks blocks) {
     TIDEMARK_RETURN_IF_ERROR(file.Sync());
     return file_system_->SyncDirectory(directory_);
   };
-  if (const Status status = make(); !status.ok()) {
+  Status status;
+  std::map<uint32_t, Entry> made;
+  try {
+    status = make();
+    if (status.ok()) made.emplace(number, std::move(entry));
+  } catch (const std::bad_alloc&) {
+    status = Status::OutOfMemory();
+  }
+  if (!status.ok()) {
     // Best effort: what is left is a spare of the wrong size, and the error is what counts.
     (void)file_system_->Remove(path);
     return status.WithContext("preparing segment " + std::to_string(number));
   }
   std::lock_guard lock(mutex_);
-  entries_[number] = std::move(entry);
+  entries_.merge(made);
   return OkStatus();
 }
 
@@ -299,11 +308,11 @@ std::shared_ptr<Segment> Segments::Activate(uint64_t store_id, Location previous
   segment->number = it->first;
   segment->size_bytes = it->second.size_bytes;
   segment->incarnation = RandomNumber();
+  CacheLocked(segment);  // before the spare is touched: memory may run out
   segment->file = std::move(it->second.file);
   *header = MakeSegmentHeader(it->first, store_id, segment->incarnation, previous_end, first_lsn);
   it->second.spare = false;
   it->second.header = *header;
-  CacheLocked(segment);
   return segment;
 }
 
@@ -318,8 +327,9 @@ Result<std::shared_ptr<Segment>> Segments::OpenLocked(uint32_t number, OpenMode 
 }
 
 void Segments::CacheLocked(const std::shared_ptr<Segment>& segment) {
-  open_.push_front(segment);
-  open_by_number_[segment->number] = open_.begin();
+  std::list<std::shared_ptr<Segment>> front{segment};
+  open_by_number_[segment->number] = front.begin();  // there is no memory: nothing has changed
+  open_.splice(open_.begin(), front);
   if (open_.size() > kMaxOpenSegments) {
     open_by_number_.erase(open_.back()->number);
     open_.pop_back();  // whoever still uses it holds a reference

@@ -101,7 +101,7 @@ class Segments {
 
   // Takes the lowest spare and gives it a new incarnation. Writing the returned header, to both its
   // places and before the next sync, is the caller's. CHECKs that there is a spare; cannot fail,
-  // because spares are open.
+  // because spares are open, but for want of memory, and then nothing has changed.
   std::shared_ptr<Segment> Activate(uint64_t store_id, Location previous_end, Lsn first_lsn,
                                     format::SegmentHeader* header);
 

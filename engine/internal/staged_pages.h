@@ -34,10 +34,12 @@ class StagedPages {
     if (pages_.size() * 2 >= table_.size()) Grow();
     uint32_t& slot = SlotOf(page);
     if (slot == 0) {
-      pages_.push_back(page);
-      slot = static_cast<uint32_t>(pages_.size());
+      // Room in both first: either all of the page is staged, or memory ran out and nothing is.
+      if (pages_.size() == pages_.capacity()) pages_.reserve(table_.size() / 2);
       // Not resize(): it would write zeros first, a byte at a time.
       bytes_.insert(bytes_.end(), image.begin(), image.begin() + page_size_);
+      pages_.push_back(page);
+      slot = static_cast<uint32_t>(pages_.size());
       return;
     }
     std::memcpy(bytes_.data() + size_t{slot - 1} * page_size_, image.data(), page_size_);

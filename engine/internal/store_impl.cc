@@ -63,7 +63,9 @@ Status NotAStore(const std::string& directory) {
 }  // namespace
 
 StoreImpl::StoreImpl(std::string directory, const StoreOptions& options)
-    : directory_(std::move(directory)), options_(options) {}
+    : directory_(std::move(directory)),
+      options_(options),
+      closed_(StatusCode::kBroken, "the store " + directory_ + " is closed: reopen it") {}
 
 Status StoreImpl::Create(const std::string& directory, const StoreOptions& options) {
   TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
@@ -186,14 +188,12 @@ Status StoreImpl::LogOpen(Lsn previous_end) {
   EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = TIDEMARK_VERSION},
              fields);
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
-  Lsn lsn;
-  {
-    CommitQueue::Scope scope(*queue_, std::move(reservation));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    lsn = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
-  }
+  CommitQueue::Scope scope(*queue_, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  const Lsn lsn = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
+  scope.Leave();
   AddEpoch({.epoch = epoch_, .first_lsn = lsn, .previous_end = previous_end});
-  queue_->FinishPublish(lsn);
+  scope.Finish();
   return queue_->WaitDurable(lsn);
 }
 
@@ -217,19 +217,22 @@ Status StoreImpl::Finish() {
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
   queue_->AbandonReservations();
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
-  Lsn lsn;
-  {
-    CommitQueue::Scope scope(*queue_, std::move(reservation));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
-  }
-  queue_->FinishPublish(lsn);
+  CommitQueue::Scope scope(*queue_, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  const Lsn lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
+  scope.Leave();
+  scope.Finish();
   return queue_->WaitDurable(lsn);
+}
+
+Status StoreImpl::OutOfMemory() const noexcept {
+  const Status broken = queue_->broken();
+  return broken.ok() ? Status::OutOfMemory() : broken;
 }
 
 void StoreImpl::Release() {
   // Handles may be in use still: none of them reaches the index or writes any more.
-  queue_->Close(Status(StatusCode::kBroken, "the store " + directory_ + " is closed: reopen it"));
+  queue_->Close(closed_);
   index_.reset();
   lock_.reset();
 }

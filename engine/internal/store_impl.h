@@ -53,6 +53,9 @@ class StoreImpl {
   void Release();
   bool released() const { return lock_ == nullptr; }
 
+  // The error of a call in which memory ran out. For its catch block: allocates nothing.
+  Status OutOfMemory() const noexcept;
+
   const std::string& directory() const { return directory_; }
   const StoreOptions& options() const { return options_; }
   uint64_t store_id() const { return store_id_; }
@@ -155,6 +158,7 @@ class StoreImpl {
 
   const std::string directory_;
   const StoreOptions options_;
+  const Status closed_;  // for whoever comes after Release
   std::unique_ptr<FileLock> lock_;
   uint64_t store_id_ = 0;
   uint32_t epoch_ = 0;

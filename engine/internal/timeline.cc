@@ -35,7 +35,8 @@ RecentPage Timeline::FindRecent(PageNo page, Lsn lsn) const {
   RecentPage found;
   if (const auto it = pages_.find(page.value); it != pages_.end()) {
     const std::vector<PageVersion>& versions = it->second;
-    if (versions.back().lsn <= lsn) {
+    // Empty if memory ran out for the first one. The store is broken then, but may still be read.
+    if (!versions.empty() && versions.back().lsn <= lsn) {
       found.version = versions.back();
     } else if (const auto behind = Behind(versions, lsn); behind != versions.begin()) {
       found.version = *std::prev(behind);

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kCompressUpToPages = 16;
 // Patches may add up to this before a full image is due, whatever their number.
 constexpr uint32_t kMaxChainBytes = 32u << 10;
+// More than the fields of any frame.
+constexpr size_t kFrameFieldBytes = 256;
 
 }  // namespace
 
@@ -138,16 +140,16 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
   }
   fields_.clear();
   internal::EncodeBatch(batch, fields_);
+  if (batched_ == nullptr) batched_ = std::make_shared<internal::BatchedPages>();
+  batched_->MakeRoom(changes_);
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation,
                             store_.queue().Reserve(fields_.size() + payload_.size(), 1));
-  CommitQueue::Appended appended;
-  {
-    CommitQueue::Scope scope(store_.queue(), std::move(reservation));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    appended = scope.Append(internal::RecordKind::kBatch, TimelineId(), fields_, payload_);
-  }
-  store_.queue().FinishPublish(appended.lsn);
-  if (batched_ == nullptr) batched_ = std::make_shared<internal::BatchedPages>();
+  CommitQueue::Scope scope(store_.queue(), std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  const CommitQueue::Appended appended =
+      scope.Append(internal::RecordKind::kBatch, TimelineId(), fields_, payload_);
+  scope.Leave();
+  scope.Finish();
   batched_->Add({appended.location, appended.hash},
                 appended.payload.offset - appended.location.offset, appended.length, changes_);
   state_hash_ = state_hash;
@@ -160,6 +162,9 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
 
 Status Transaction::Impl::Encode(PreImageSource* pre_images, size_t beside_bytes) {
   CHECK(active_);
+  encoded_ = false;
+  // So that Append need not ask for memory, unless it brings an object into being.
+  fields_.reserve(kFrameFieldBytes);
   // More than a record holds goes out as batches, and the frame has only what is left.
   const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes);
   const size_t staged = staged_.size() * (page_size_ + internal::kPageVersionOverhead);
@@ -231,16 +236,13 @@ Result<CommitInfo> Transaction::Impl::Publish(AfterPublish after) {
 Status Transaction::Impl::PublishAll(std::span<Impl* const> transactions,
                                      CommitQueue::Reservation reservation, AfterPublish after) {
   CommitQueue& queue = transactions.front()->store_.queue();
-  Lsn first;
-  {
-    CommitQueue::Scope scope(queue, std::move(reservation));
-    TIDEMARK_RETURN_IF_ERROR(scope.status());
-    first = scope.next_lsn();
-    if (after == AfterPublish::kWait) scope.LeaveFlusherAsleep();
-    for (Impl* transaction : transactions) transaction->Append(scope);
-  }
+  CommitQueue::Scope scope(queue, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  if (after == AfterPublish::kWait) scope.LeaveFlusherAsleep();
+  for (Impl* transaction : transactions) transaction->Append(scope);
+  scope.Leave();
   for (Impl* transaction : transactions) transaction->Install();
-  queue.FinishPublish(first);
+  scope.Finish();
   for (Impl* transaction : transactions) transaction->Installed();
   return OkStatus();
 }

@@ -19,7 +19,7 @@ uint64_t KeyOf(Location location) { return (uint64_t{location.segment} << 32) | 
 Result<VerifyReport> Verifier::Run(const Progress& progress) {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(store_->queue().last_lsn()));
-  end_ = store_->queue().CutForCheckpoint();
+  TIDEMARK_ASSIGN_OR_RETURN(end_, store_->queue().CutForCheckpoint());
   TIDEMARK_RETURN_IF_ERROR(CheckHeaders());
   TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
   TIDEMARK_RETURN_IF_ERROR(CheckObjects());

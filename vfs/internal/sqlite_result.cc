@@ -3,6 +3,7 @@
 #include "vfs/internal/sqlite_result.h"
 
 #include <string>
+#include <string_view>
 
 namespace tidemark::internal {
 namespace {
@@ -26,7 +27,9 @@ int IoErrorCode(FileOperation operation) {
 }
 
 StatusCode CodeFromSqlite(int code) {
+  if (code == SQLITE_IOERR_NOMEM) return StatusCode::kOutOfMemory;
   switch (PrimaryCode(code)) {
+    case SQLITE_NOMEM: return StatusCode::kOutOfMemory;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_INTERRUPT: return StatusCode::kBusy;
@@ -37,8 +40,7 @@ StatusCode CodeFromSqlite(int code) {
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL: return StatusCode::kIoError;
-    case SQLITE_TOOBIG:
-    case SQLITE_NOMEM: return StatusCode::kLimitExceeded;
+    case SQLITE_TOOBIG: return StatusCode::kLimitExceeded;
     default: return StatusCode::kInvalidArgument;
   }
 }
@@ -48,6 +50,10 @@ StatusCode CodeFromSqlite(int code) {
 int SqliteCode(const Status& status, FileOperation operation) noexcept {
   if (status.ok()) return SQLITE_OK;
   if (status.code() == StatusCode::kFull) return SQLITE_FULL;
+  if (status.code() == StatusCode::kOutOfMemory) {
+    const bool of_file = operation != FileOperation::kOpen && operation != FileOperation::kPragma;
+    return of_file ? SQLITE_IOERR_NOMEM : SQLITE_NOMEM;
+  }
   if (operation == FileOperation::kPrepare || operation == FileOperation::kPublish) {
     return IoErrorCode(operation);
   }
@@ -84,6 +90,13 @@ Status StatusFromSqlite(int code) {
 Status LastError() { return last_error; }
 
 void NoteError(const Status& status) noexcept { last_error = status; }
+
+void LogError(int code, const Status& status) noexcept {
+  // Without ToString(): it would ask for memory.
+  const std::string_view name = StatusCodeName(status.code());
+  sqlite3_log(code, "tidemark: %.*s: %s", static_cast<int>(name.size()), name.data(),
+              status.message().c_str());
+}
 
 int ErrorRecord::Record(const Status& status, FileOperation operation, bool in_rollback) noexcept {
   const int code = SqliteCode(status, operation);
