@@ -2,6 +2,7 @@
 
 #include "vfs/database.h"
 
+#include <new>
 #include <utility>
 
 #include "vfs/internal/database_name.h"
@@ -34,7 +35,7 @@ std::string SetUp(const DatabaseOptions& options) {
 }  // namespace
 
 Result<Database> Database::Open(Store& store, std::string_view namespace_name,
-                                std::string_view name, const DatabaseOptions& options) {
+                                std::string_view name, const DatabaseOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
   const bool writable = !options.read_only && !options.at;
   const bool create = writable && options.if_missing == IfMissing::kCreate;
@@ -48,14 +49,14 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   }
   TIDEMARK_ASSIGN_OR_RETURN(database_name.store_directory,
                             internal::StoreRegistry::Get().AddUser(&store));
+  Database database(nullptr, std::move(object), &store);  // from here on the user it was added for
 
   // NOMUTEX: a Database is used by one thread at a time.
   const int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
                     (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
                     (create ? SQLITE_OPEN_CREATE : 0);
-  sqlite3* handle = nullptr;
+  sqlite3*& handle = database.handle_;
   const int code = sqlite3_open_v2(database_name.Uri().c_str(), &handle, flags, nullptr);
-  Database database(handle, std::move(object), &store);
   if (code != SQLITE_OK) {
     // SQLite keeps no reason for a failed open: ask for it again.
     const Status reason = database.object_->OpenSnapshot().status();
@@ -69,6 +70,8 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
     TIDEMARK_RETURN_IF_ERROR(MainFileOf(handle)->LockForWriting());
   }
   return database;
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
 Database::Database(sqlite3* handle, std::shared_ptr<Object> object, Store* store)
@@ -97,13 +100,15 @@ Status Database::Exec(const char* sql) {
   return code == SQLITE_OK ? OkStatus() : ErrorStatus();
 }
 
-Status Database::ErrorStatus() const {
+Status Database::ErrorStatus() const try {
   if (internal::MainFile* file = handle_ == nullptr ? nullptr : MainFileOf(handle_)) {
     // FCNTL_FILE_POINTER leaves SQLite's error code as it is.
     Status cause = file->errors().For(sqlite3_errcode(handle_));
     if (!cause.ok()) return cause;
   }
   return internal::StatusFromSqlite(handle_);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
 }  // namespace tidemark

@@ -20,6 +20,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -34,13 +35,15 @@ SQLITE_EXTENSION_INIT1
 namespace tidemark::internal {
 namespace {
 
-void ErrorFunction(sqlite3_context* context, int, sqlite3_value**) noexcept {
+void ErrorFunction(sqlite3_context* context, int, sqlite3_value**) noexcept try {
   const Status status = LastError();
   if (status.ok()) {
     sqlite3_result_null(context);
   } else {
     sqlite3_result_text(context, status.ToString().c_str(), -1, SQLITE_TRANSIENT);
   }
+} catch (const std::bad_alloc&) {
+  sqlite3_result_error_nomem(context);
 }
 
 // An automatic extension, for every connection.

@@ -28,6 +28,7 @@ static_assert(static_cast<int>(StatusCode::kBusy) == TIDEMARK_BUSY);
 static_assert(static_cast<int>(StatusCode::kFull) == TIDEMARK_FULL);
 static_assert(static_cast<int>(StatusCode::kLost) == TIDEMARK_LOST);
 static_assert(static_cast<int>(StatusCode::kBroken) == TIDEMARK_BROKEN);
+static_assert(static_cast<int>(StatusCode::kOutOfMemory) == TIDEMARK_OUT_OF_MEMORY);
 
 std::string& LastError() {
   static thread_local std::string text;
@@ -43,8 +44,8 @@ int Guarded(Call call) noexcept {
     if (!status.ok()) LastError() = status.ToString();
     return static_cast<int>(status.code());
   } catch (const std::bad_alloc&) {
-    LastError().clear();
-    return TIDEMARK_LIMIT_EXCEEDED;
+    LastError() = "memory ran out";  // short enough to need none
+    return TIDEMARK_OUT_OF_MEMORY;
   }
 }
 
@@ -108,19 +109,18 @@ Status OpenDatabase(tidemark_store* store, const char* namespace_name, const cha
       (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (create ? SQLITE_OPEN_CREATE : 0);
   sqlite3* handle = nullptr;
   int code = sqlite3_open_v2(uri.Uri().c_str(), &handle, SQLITE_OPEN_URI | access, nullptr);
+  std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closer(handle, sqlite3_close);
   if (code == SQLITE_OK) {
     // As Database::Open does, and why.
     code = sqlite3_exec(handle, "PRAGMA secure_delete=OFF; PRAGMA journal_mode=PERSIST", nullptr,
                         nullptr, nullptr);
   }
   if (code != SQLITE_OK) {
-    const Status status =
-        handle == nullptr ? internal::StatusFromSqlite(code) : internal::StatusFromSqlite(handle);
-    sqlite3_close(handle);
-    return status;
+    return handle == nullptr ? internal::StatusFromSqlite(code)
+                             : internal::StatusFromSqlite(handle);
   }
   sqlite3_extended_result_codes(handle, 1);
-  *out = handle;
+  *out = closer.release();
   return OkStatus();
 }
 

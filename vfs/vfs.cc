@@ -117,7 +117,7 @@ int Delete(sqlite3_vfs*, const char* path, int sync_directory) noexcept try {
     if (status.ok()) return SQLITE_OK;
     NoteError(status);
     const int code = SqliteCode(status, FileOperation::kPublish);
-    sqlite3_log(code, "tidemark: %s", status.ToString().c_str());
+    LogError(code, status);
     return code;
   }
   if (IsJournalName(path)) return SQLITE_OK;
@@ -126,8 +126,10 @@ int Delete(sqlite3_vfs*, const char* path, int sync_directory) noexcept try {
   if (status.ok()) return SQLITE_OK;
   if (status.code() == StatusCode::kNotFound) return SQLITE_IOERR_DELETE_NOENT;
   NoteError(status);
-  sqlite3_log(SQLITE_IOERR_DELETE, "tidemark: %s", status.ToString().c_str());
-  return SQLITE_IOERR_DELETE;
+  const int code =
+      status.code() == StatusCode::kOutOfMemory ? SQLITE_IOERR_NOMEM : SQLITE_IOERR_DELETE;
+  LogError(code, status);
+  return code;
 } catch (const std::bad_alloc&) {
   return SQLITE_IOERR_NOMEM;
 }
@@ -139,8 +141,10 @@ int Access(sqlite3_vfs*, const char* path, int, int* out) noexcept try {
   const Result<bool> exists = FileExists(path);
   if (!exists.ok()) {
     NoteError(exists.status());
-    sqlite3_log(SQLITE_IOERR_ACCESS, "tidemark: %s", exists.status().ToString().c_str());
-    return SQLITE_IOERR_ACCESS;
+    const int code = exists.status().code() == StatusCode::kOutOfMemory ? SQLITE_IOERR_NOMEM
+                                                                        : SQLITE_IOERR_ACCESS;
+    LogError(code, exists.status());
+    return code;
   }
   *out = *exists ? 1 : 0;
   return SQLITE_OK;
@@ -151,6 +155,7 @@ int Access(sqlite3_vfs*, const char* path, int, int* out) noexcept try {
 int FullPathname(sqlite3_vfs*, const char* path, int size, char* out) noexcept try {
   const Result<DatabaseName> name = DatabaseName::Parse(path, ContextOf(path));
   // A name that is none is left as it is: xOpen refuses it again, and can say why.
+  if (name.status().code() == StatusCode::kOutOfMemory) return SQLITE_NOMEM;
   const std::string full = name.ok() ? name->FullPathname() : path;
   if (full.size() >= static_cast<size_t>(size)) return SQLITE_CANTOPEN;
   std::copy_n(full.c_str(), full.size() + 1, out);
@@ -232,17 +237,22 @@ Status Register() {
 }  // namespace
 }  // namespace internal
 
-Status RegisterVfs() {
+Status RegisterVfs() try {
   static std::mutex mutex;
   static std::optional<Status> result;  // guarded by mutex
   std::lock_guard lock(mutex);
-  if (!result) result = internal::Register();
+  // There may be memory the next time; the others are for good.
+  if (!result || result->code() == StatusCode::kOutOfMemory) result = internal::Register();
   return *result;
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
-Status AttachStore(Store* store) {
+Status AttachStore(Store* store) try {
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
   return internal::StoreRegistry::Get().Attach(store);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
 }
 
 Status DetachStore(Store* store) { return internal::StoreRegistry::Get().Detach(store); }

@@ -28,8 +28,11 @@ SetTable& Sets() {
 std::shared_ptr<CommitSet> CommitSet::Of(std::string_view super_journal) {
   SetTable& table = Sets();
   std::lock_guard lock(table.mutex);
-  auto& set = table.sets[std::string(super_journal)];
-  if (set == nullptr) set = std::make_shared<CommitSet>(super_journal);
+  if (const auto known = table.sets.find(super_journal); known != table.sets.end()) {
+    return known->second;
+  }
+  auto set = std::make_shared<CommitSet>(super_journal);
+  table.sets.emplace(super_journal, set);
   return set;
 }
 

@@ -82,8 +82,9 @@ Status RegisterOpenReport() {
 int FailOpen(const Status& reason, sqlite3_file* handle) noexcept {
   const int code = SqliteCode(reason, FileOperation::kOpen);
   NoteError(reason);
-  sqlite3_log(code, "tidemark: %s", reason.ToString().c_str());
+  LogError(code, reason);
   handle->pMethods = nullptr;
+  if (code == SQLITE_NOMEM) return code;  // which says it all, and SQLite would keep no message
   if (!reports.load(std::memory_order_relaxed)) return code;
   Handle(handle)->reason = new (std::nothrow) Status(reason);
   if (Handle(handle)->reason == nullptr) return SQLITE_NOMEM;

@@ -49,6 +49,13 @@ int MainFile::Fail(const Status& status, FileOperation operation) {
   return code;
 }
 
+int MainFile::RanOutOfMemory(FileOperation operation) noexcept {
+  const Status status = Status::OutOfMemory();
+  // A pragma is no part of a transaction.
+  return operation == FileOperation::kPragma ? errors_.Record(status, operation, false)
+                                             : Fail(status, operation);
+}
+
 void MainFile::DropStaged() {
   if (staged_) {
     lock_.transaction().Rollback();

@@ -106,6 +106,8 @@ class MainFile final : private PreImageSource {
   // True in a child that fork() made since this was opened: only RefuseInherited may be called.
   bool inherited() const { return store_.inherited(); }
   int RefuseInherited();
+  // One of SQLite's calls met std::bad_alloc.
+  int RanOutOfMemory(FileOperation operation) noexcept;
 
   JournalFile& journal() { return journal_; }
   bool waits_for_durability() const { return waits_for_durability_; }

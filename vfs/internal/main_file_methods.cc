@@ -21,12 +21,13 @@ MainHandle* Handle(sqlite3_file* file) { return static_cast<MainHandle*>(file); 
 
 // No exception may cross into SQLite. The only ones our code can meet are the allocator's.
 template <typename Call>
-int Guarded(sqlite3_file* file, Call call) noexcept {
+int Guarded(sqlite3_file* file, FileOperation operation, Call call) noexcept {
   MainFile& main = *Handle(file)->file;
+  const bool inherited = main.inherited();
   try {
-    return main.inherited() ? main.RefuseInherited() : call(main);
+    return inherited ? main.RefuseInherited() : call(main);
   } catch (const std::bad_alloc&) {
-    return SQLITE_IOERR_NOMEM;
+    return inherited ? SQLITE_NOMEM : main.RanOutOfMemory(operation);
   }
 }
 
@@ -39,41 +40,42 @@ int Close(sqlite3_file* file) noexcept {
 }
 
 int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
-  return Guarded(file, [&](MainFile& main) {
+  return Guarded(file, FileOperation::kRead, [&](MainFile& main) {
     return main.Read(static_cast<std::byte*>(out), amount, offset);
   });
 }
 
 int Write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset) noexcept {
-  return Guarded(file, [&](MainFile& main) {
+  return Guarded(file, FileOperation::kWrite, [&](MainFile& main) {
     return main.Write(static_cast<const std::byte*>(data), amount, offset);
   });
 }
 
 int Truncate(sqlite3_file* file, sqlite3_int64 size) noexcept {
-  return Guarded(file, [&](MainFile& main) { return main.Truncate(size); });
+  return Guarded(file, FileOperation::kTruncate,
+                 [&](MainFile& main) { return main.Truncate(size); });
 }
 
 int SyncNothing(sqlite3_file*, int) noexcept { return SQLITE_OK; }
 
 int FileSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
-  return Guarded(file, [&](MainFile& main) {
+  return Guarded(file, FileOperation::kRead, [&](MainFile& main) {
     *size = main.Size();
     return SQLITE_OK;
   });
 }
 
 int Lock(sqlite3_file* file, int level) noexcept {
-  return Guarded(file, [&](MainFile& main) { return main.Lock(level); });
+  return Guarded(file, FileOperation::kLock, [&](MainFile& main) { return main.Lock(level); });
 }
 
 int Unlock(sqlite3_file* file, int level) noexcept {
-  return Guarded(file, [&](MainFile& main) { return main.Unlock(level); });
+  return Guarded(file, FileOperation::kLock, [&](MainFile& main) { return main.Unlock(level); });
 }
 
 // Asked before a journal is taken for one that a crash left behind: ours never is.
 int CheckReservedLock(sqlite3_file* file, int* out) noexcept {
-  return Guarded(file, [&](MainFile& main) {
+  return Guarded(file, FileOperation::kLock, [&](MainFile& main) {
     *out = main.writing() ? 1 : 0;
     return SQLITE_OK;
   });
@@ -123,13 +125,15 @@ int FileControl(sqlite3_file* file, int operation, void* argument) noexcept {
   switch (operation) {
     case SQLITE_FCNTL_SYNC:
       // `argument` names the super-journal of a transaction over several databases, or is null.
-      return Guarded(file,
+      return Guarded(file, FileOperation::kPrepare,
                      [&](MainFile& main) { return main.Sync(static_cast<const char*>(argument)); });
     case SQLITE_FCNTL_COMMIT_PHASETWO:
-      return Guarded(file, [](MainFile& main) { return main.CommitPhaseTwo(); });
+      return Guarded(file, FileOperation::kPublish,
+                     [](MainFile& main) { return main.CommitPhaseTwo(); });
     case SQLITE_FCNTL_PRAGMA:
-      return Guarded(
-          file, [&](MainFile&) { return Pragma(Handle(file), static_cast<char**>(argument)); });
+      return Guarded(file, FileOperation::kPragma, [&](MainFile&) {
+        return Pragma(Handle(file), static_cast<char**>(argument));
+      });
     case SQLITE_FCNTL_PDB:
       Handle(file)->connection = static_cast<sqlite3**>(argument);
       return SQLITE_OK;

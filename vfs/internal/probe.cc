@@ -3,6 +3,7 @@
 #include "vfs/internal/probe.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "engine/result.h"
@@ -30,6 +31,12 @@ struct ProbeFile : sqlite3_file {
 
 ProbeVfs* Vfs(sqlite3_file* file) { return static_cast<ProbeFile*>(file)->vfs; }
 
+// More than fit without asking for memory are too many anyway.
+void Note(sqlite3_file* file, char call) noexcept {
+  std::string& calls = Vfs(file)->calls;
+  if (calls.size() < calls.capacity()) calls += call;
+}
+
 int Close(sqlite3_file*) noexcept { return SQLITE_OK; }
 
 int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
@@ -37,8 +44,7 @@ int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexce
 }
 
 int Write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset) noexcept {
-  std::string& calls = Vfs(file)->calls;
-  if (!calls.ends_with('w')) calls += 'w';
+  if (!Vfs(file)->calls.ends_with('w')) Note(file, 'w');
   return Vfs(file)->database->Write(data, amount, offset);
 }
 
@@ -52,8 +58,8 @@ int FileSize(sqlite3_file* file, sqlite3_int64* size) noexcept {
 }
 
 int FileControl(sqlite3_file* file, int operation, void*) noexcept {
-  if (operation == SQLITE_FCNTL_SYNC) Vfs(file)->calls += 's';
-  if (operation == SQLITE_FCNTL_COMMIT_PHASETWO) Vfs(file)->calls += 'c';
+  if (operation == SQLITE_FCNTL_SYNC) Note(file, 's');
+  if (operation == SQLITE_FCNTL_COMMIT_PHASETWO) Note(file, 'c');
   return SQLITE_NOTFOUND;
 }
 
@@ -157,13 +163,16 @@ Status ProbeSqlite() {
     return Status(StatusCode::kInvalidArgument, "SQLite did not register a VFS");
   }
   sqlite3* connection = nullptr;
+  // However this ends: memory may run out.
+  const auto end = [&connection](ProbeVfs* registered) {
+    sqlite3_close(connection);
+    sqlite3_vfs_unregister(registered);
+  };
+  const std::unique_ptr<ProbeVfs, decltype(end)> registered(&vfs, end);
   const int code = sqlite3_open_v2("probe", &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                                    kProbeVfsName);
-  const Status status = code == SQLITE_OK ? RunProbe(connection, vfs)
-                                          : StatusFromSqlite(connection).WithContext("probing");
-  sqlite3_close(connection);
-  sqlite3_vfs_unregister(&vfs);
-  return status;
+  return code == SQLITE_OK ? RunProbe(connection, vfs)
+                           : StatusFromSqlite(connection).WithContext("probing");
 }
 
 }  // namespace tidemark::internal

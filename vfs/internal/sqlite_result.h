@@ -29,6 +29,9 @@ Status StatusFromSqlite(int code);
 Status LastError();
 void NoteError(const Status& status) noexcept;
 
+// Into SQLite's error log.
+void LogError(int code, const Status& status) noexcept;
+
 // The Status behind the latest failure of a connection.
 class ErrorRecord {
  public:

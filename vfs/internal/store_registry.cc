@@ -8,11 +8,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 #include <system_error>
 #include <utility>
 
 #include "engine/check.h"
 #include "vfs/internal/sqlite.h"
+#include "vfs/internal/sqlite_result.h"
 
 namespace tidemark::internal {
 namespace {
@@ -100,8 +102,9 @@ Status StoreRegistry::Detach(Store* store) {
 Result<std::string> StoreRegistry::AddUser(Store* store) {
   std::lock_guard lock(mutex_);
   TIDEMARK_ASSIGN_OR_RETURN(const Entries::iterator entry, EntryOf(store));
+  std::string directory = entry->first;
   ++entry->second.users;
-  return entry->first;
+  return directory;
 }
 
 void StoreRegistry::RemoveUser(Store* store) {
@@ -170,8 +173,7 @@ void StoreRegistry::Release(Store* store) noexcept {
   }
   if (last == nullptr) return;
   if (const Status status = last->Close(); !status.ok()) {
-    sqlite3_log(SQLITE_IOERR_CLOSE, "tidemark: closing store %s: %s", last->directory().c_str(),
-                status.ToString().c_str());
+    LogError(SQLITE_IOERR_CLOSE, status);
   }
 }
 
@@ -180,8 +182,7 @@ void StoreRegistry::SyncOwned() noexcept {
   for (auto& [directory, entry] : entries_) {
     if (entry.owned == nullptr) continue;
     if (const Status status = entry.owned->Sync(); !status.ok()) {
-      sqlite3_log(SQLITE_IOERR_FSYNC, "tidemark: store %s: %s", directory.c_str(),
-                  status.ToString().c_str());
+      LogError(SQLITE_IOERR_FSYNC, status);
     }
   }
 }
@@ -193,7 +194,12 @@ Result<StoreRegistry::Entries::iterator> StoreRegistry::EntryOf(Store* store) {
     return Status(StatusCode::kExists, "another store of " + entry->first + " is attached");
   }
   entry->second.store = store;
-  by_store_.emplace(store, entry);
+  try {
+    by_store_.emplace(store, entry);
+  } catch (const std::bad_alloc&) {
+    entries_.erase(entry);
+    throw;
+  }
   return entry;
 }
 

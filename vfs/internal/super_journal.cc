@@ -42,7 +42,7 @@ int Write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset
                             " together while the object is the main database: change one after "
                             "the other, or open the file as main and attach the object");
     NoteError(status);
-    sqlite3_log(SQLITE_PERM, "tidemark: %s", status.ToString().c_str());
+    LogError(SQLITE_PERM, status);
     return SQLITE_PERM;
   }
   Handle(file)->size = std::max(Handle(file)->size, offset + amount);
