@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+
 #include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {
@@ -11,31 +13,50 @@ namespace {
 
 constexpr char kRows[] = "40";
 
+// What SQLite would say.
+int CodeOf(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk: return SQLITE_OK;
+    case StatusCode::kOutOfMemory: return SQLITE_NOMEM;
+    case StatusCode::kFull: return SQLITE_FULL;
+    case StatusCode::kIoError:
+    case StatusCode::kBroken: return SQLITE_IOERR;
+    default: return SQLITE_INTERNAL;  // never right
+  }
+}
+
 }  // namespace
 
-FaultWork::FaultWork() : file_system_(TestSeed()) {
-  OpenStore();
+FaultWork::FaultWork(Files files) : file_system_(TestSeed()) {
+  options_.create_if_missing = true;
+  options_.transaction_memory_bytes = 16 << 10;
+  options_.background_work = BackgroundWork::kManual;
+  options_.segment_size_bytes = 1 << 20;
+  options_.index_directory = index_ / "index";
+  directory_ = index_ / "store";
+  if (files == Files::kSimulated) {
+    options_.file_system = &file_system_;
+    directory_ = "store";
+  }
+  EXPECT_OK(Open());
   Exec(*db_,
        "PRAGMA auto_vacuum=INCREMENTAL; CREATE TABLE t(id INTEGER PRIMARY KEY, x, y, z);"
        "CREATE INDEX i ON t(y); CREATE TABLE large(z);"
        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<40) "
        "INSERT INTO t SELECT i, 0, 'row ' || i || hex(zeroblob(300)), zeroblob(600) FROM n");
   past_ = db_->object().CurrentBookmark().value();
+  time_ = db_->object().head().time;
+  const Database other = Database::Open(*store_, "ns", "other").value();
+  Exec(other, "CREATE TABLE u(x); INSERT INTO u VALUES(0)");
 }
 
 FaultWork::~FaultWork() { Close(); }
 
-void FaultWork::OpenStore() {
-  StoreOptions options{.create_if_missing = true,
-                       .transaction_memory_bytes = 16 << 10,
-                       .background_work = BackgroundWork::kManual,
-                       .file_system = &file_system_};
-  options.segment_size_bytes = 1 << 20;
-  options.index_directory = index_.path();
-  store_ = Store::Open("store", options).value();
-  EXPECT_OK(AttachStore(store_.get()));
-  db_ = Database::Open(*store_, "ns", "o").value();
-  Exec(*db_, "PRAGMA cache_size=4");
+Status FaultWork::Open() {
+  TIDEMARK_ASSIGN_OR_RETURN(store_, Store::Open(directory_, options_));
+  TIDEMARK_RETURN_IF_ERROR(AttachStore(store_.get()));
+  TIDEMARK_ASSIGN_OR_RETURN(db_, Database::Open(*store_, "ns", "o"));
+  return db_->Exec("PRAGMA cache_size=4");
 }
 
 void FaultWork::Close() {
@@ -46,15 +67,18 @@ void FaultWork::Close() {
 }
 
 // The store is broken: what was done in the piece of work that met this is all there or not at all.
-void FaultWork::Reopen(int adds) {
+void FaultWork::Reopen(const Piece& piece, bool confirmed) {
   ++broken_;
   db_.reset();
   EXPECT_OK(DetachStore(store_.get()));
   EXPECT_FALSE(store_->Close().ok());
-  OpenStore();
+  ASSERT_OK(Open());
   const int x = std::stoi(Query(*db_, "SELECT max(x) FROM t"));
-  EXPECT_TRUE(x == x_ || x == x_ + adds) << x << " after " << x_;
-  x_ = x;
+  if (confirmed || x != x_) {
+    x_ += piece.adds;
+    y_ += piece.adds_elsewhere;
+  }
+  EXPECT_EQ(x, x_);
 }
 
 std::string FaultWork::Uri(const std::string& name) const {
@@ -76,19 +100,18 @@ int FaultWork::Run(sqlite3* connection, const std::string& sql) {
   return SQLITE_OK;
 }
 
-int FaultWork::RunElsewhere(const std::string& name, const std::string& more,
-                            const std::string& sql) {
+int FaultWork::RunElsewhere(const std::string& uri, const std::string& sql) {
   sqlite3* connection = nullptr;
-  int code = sqlite3_open_v2((Uri(name) + more).c_str(), &connection,
+  int code = sqlite3_open_v2(uri.c_str(), &connection,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, nullptr);
   if (code == SQLITE_OK) code = Run(connection, sql);
   sqlite3_close(connection);
   return code;
 }
 
-int FaultWork::CopyOut() {
+int FaultWork::CopyOut(const std::string& uri) {
   sqlite3* copy = nullptr;
-  int code = sqlite3_open_v2(Uri("copy").c_str(), &copy,
+  int code = sqlite3_open_v2(uri.c_str(), &copy,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, nullptr);
   if (code == SQLITE_OK) {
     sqlite3_backup* backup = sqlite3_backup_init(copy, "main", db_->handle(), "main");
@@ -124,42 +147,110 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
   const auto sql = [this](const std::string& text) {
     return [this, text] { return Run(db_->handle(), text); };
   };
+  const auto commit = [this] {
+    Exec(*db_, "UPDATE t SET x = x + 1");
+    ++x_;
+  };
   return {
-      {"update", 1,
+      {"update", 1, 0,
        sql("BEGIN; UPDATE t SET x = x + 1; INSERT INTO large VALUES(zeroblob(60000));"
            "DELETE FROM large; COMMIT")},
-      {"savepoints", 1,
+      {"savepoints", 1, 0,
        sql("SAVEPOINT a; UPDATE t SET x = x + 5; SAVEPOINT b; UPDATE t SET x = x + 7, y = y || '+';"
            "ROLLBACK TO b; UPDATE t SET x = x - 4; RELEASE a")},
-      {"rollback", 0,
+      {"rollback", 0, 0,
        sql("BEGIN; UPDATE t SET x = -1; INSERT INTO large VALUES(zeroblob(60000)); ROLLBACK")},
-      {"rollback to the beginning", 1,
+      {"rollback to the beginning", 1, 0,
        sql("SAVEPOINT a; UPDATE t SET x = -1, y = x; ROLLBACK TO a; UPDATE t SET x = x + 1;"
            "RELEASE a")},
-      {"schema", 1,
+      {"schema", 1, 0,
        sql("BEGIN; CREATE TABLE extra(p UNIQUE); INSERT INTO extra SELECT y FROM t; ALTER TABLE "
            "extra RENAME TO spare; DROP TABLE spare; UPDATE t SET x = x + 1; COMMIT")},
-      {"vacuum", 0, sql("VACUUM")},
-      {"another page size", 0, sql("PRAGMA page_size=1024; VACUUM; PRAGMA page_size=4096; VACUUM")},
-      {"incremental vacuum", 0,
+      {"vacuum", 0, 0, sql("VACUUM")},
+      {"another page size", 0, 0,
+       sql("PRAGMA page_size=1024; VACUUM; PRAGMA page_size=4096; VACUUM")},
+      {"incremental vacuum", 0, 0,
        sql("INSERT INTO large VALUES(zeroblob(20000)); DELETE FROM large;"
            "PRAGMA incremental_vacuum")},
-      {"sort", 0, sql("SELECT a.y, count(*) FROM t a JOIN t b ON a.x = b.x GROUP BY a.y")},
-      {"temporary table", 0,
+      {"sort", 0, 0, sql("SELECT a.y, count(*) FROM t a JOIN t b ON a.x = b.x GROUP BY a.y")},
+      {"temporary table", 0, 0,
        sql("CREATE TEMP TABLE w AS SELECT * FROM t; UPDATE w SET y = y || y; DROP TABLE w")},
-      {"another connection", 1,
-       [this] { return RunElsewhere("o", "", "PRAGMA cache_size=4; UPDATE t SET x = x + 1"); }},
-      {"a new object", 0,
-       [this] {
-         return RunElsewhere("new" + std::to_string(objects_made_++), "",
-                             "CREATE TABLE n(x); INSERT INTO n VALUES(1)");
+      {"another connection", 1, 0,
+       [this, uri = Uri("o"), sql = std::string("PRAGMA cache_size=4; UPDATE t SET x = x + 1")] {
+         return RunElsewhere(uri, sql);
        }},
-      {"the past", 0,
-       [this] { return RunElsewhere("o", "&at=" + past_.ToString(), "SELECT sum(x) FROM t"); }},
-      {"backup", 0, [this] { return CopyOut(); }},
-      {"blob", 0, [this] { return WriteBlob(); }},
-      {"serialize", 0, [this] { return Serialize(); }},
+      {"two objects", 1, 1,
+       sql("ATTACH '" + Uri("other") +
+           "' AS b; BEGIN; UPDATE t SET x = x + 1; UPDATE b.u SET x = x + 1; COMMIT")},
+      {"two large objects", 1, 1,
+       sql("ATTACH '" + Uri("other") +
+           "' AS b; PRAGMA b.cache_size=4; BEGIN; UPDATE b.u SET x = x + 1;"
+           "CREATE TABLE b.large(z); INSERT INTO b.large VALUES(zeroblob(60000));"
+           "UPDATE t SET x = x + 1; INSERT INTO large VALUES(zeroblob(60000)); DELETE FROM large;"
+           "DROP TABLE b.large; COMMIT")},
+      {"two objects rolled back", 0, 0,
+       sql("ATTACH '" + Uri("other") +
+           "' AS b; BEGIN; UPDATE t SET x = -1; UPDATE b.u SET x = -1; ROLLBACK")},
+      {"a new object", 0, 0,
+       [this, sql = std::string("CREATE TABLE n(x); INSERT INTO n VALUES(1)")] {
+         return RunElsewhere(new_uri_, sql);
+       },
+       [this] { new_uri_ = Uri("new object " + std::to_string(objects_made_++)); }},
+      {"the past", 0, 0,
+       [this, uri = Uri("o") + "&at=" + past_.ToString(),
+        sql = std::string("SELECT sum(x) FROM t")] { return RunElsewhere(uri, sql); }},
+      {"the past beside the present", 0, 0,
+       sql("ATTACH '" + Uri("o") + "&at=" + past_.ToString() +
+           "' AS b; SELECT count(*) FROM t JOIN b.t AS old USING(id) WHERE old.x <= t.x")},
+      {"backup", 0, 0, [this, uri = Uri("copy")] { return CopyOut(uri); }},
+      {"blob", 0, 0, [this] { return WriteBlob(); }},
+      {"serialize", 0, 0, [this] { return Serialize(); }},
+      {"pragmas", 0, 0, sql("PRAGMA tidemark_stat; PRAGMA tidemark_durable")},
+      {"restore", 1, 0, [this] { return CodeOf(db_->object().Restore(point_).status()); },
+       [this] {
+         const Bookmark before = db_->object().CurrentBookmark().value();
+         Exec(*db_, "UPDATE t SET x = x + 1");
+         point_ = db_->object().CurrentBookmark().value();
+         EXPECT_OK(db_->object().Restore(before));
+       }},
+      {"look back", 0, 0, [this] { return CodeOf(LookBack()); }},
+      {"list", 0, 0, [this] { return CodeOf(ListAll()); }},
+      {"checkpoint", 0, 0, [this] { return CodeOf(store_->Checkpoint()); }, commit},
+      {"close and open", 0, 0, [this] { return CodeOf(OpenAgain(true)); }, commit},
+      {"open and recover", 0, 0, [this] { return CodeOf(OpenAgain(false)); }, commit},
   };
+}
+
+// The store as a program leaves it that closes it, or that dies.
+Status FaultWork::OpenAgain(bool close) {
+  db_.reset();
+  DetachStore(store_.get());
+  const Status closed = close ? store_->Close() : OkStatus();
+  store_.reset();
+  TIDEMARK_RETURN_IF_ERROR(closed);
+  return Open();
+}
+
+Status FaultWork::LookBack() {
+  Object& object = db_->object();
+  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo plan, object.PlanRestore(past_));
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo found, object.Resolve(time_));
+  TIDEMARK_ASSIGN_OR_RETURN(const Snapshot past, object.OpenSnapshot(past_));
+  TIDEMARK_RETURN_IF_ERROR(past.Verify());
+  int commits = 0;
+  TIDEMARK_RETURN_IF_ERROR(object.History([&](const CommitInfo&) { return ++commits < 10; }));
+  const bool complete = plan.to.lsn == past_.lsn && found.lsn == past_.lsn && commits == 10;
+  return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
+}
+
+Status FaultWork::ListAll() {
+  uint64_t objects = 0;
+  const auto count = [&](const ObjectSummary&) { return ++objects > 0; };
+  TIDEMARK_RETURN_IF_ERROR(store_->ListObjects("", count));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, store_->ListNamespaces());
+  TIDEMARK_ASSIGN_OR_RETURN(const auto restores, store_->ListRestores(db_->object()));
+  const bool complete = objects == store_->Stats().object_count && namespaces.size() == 1;
+  return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
 }
 
 void FaultWork::ExpectWhole() {
@@ -167,33 +258,53 @@ void FaultWork::ExpectWhole() {
   const std::string expected = kRows + ("|" + std::to_string(x_)) + "|" + std::to_string(x_);
   EXPECT_EQ(Query(*db_, all), expected);
   EXPECT_EQ(Query(*db_, "PRAGMA integrity_check"), "ok");
-  const Database other = Database::Open(*store_, "ns", "o", {.read_only = true}).value();
-  EXPECT_EQ(Query(other, all), expected);
+  const Database same = Database::Open(*store_, "ns", "o", {.read_only = true}).value();
+  EXPECT_EQ(Query(same, all), expected);
+  const Database other = Database::Open(*store_, "ns", "other", {.read_only = true}).value();
+  EXPECT_EQ(Query(other, "SELECT x FROM u; PRAGMA integrity_check"), std::to_string(y_) + "\nok");
   const Result<Snapshot> snapshot = db_->object().OpenSnapshot();
   ASSERT_OK(snapshot);
   EXPECT_OK(snapshot->Verify());
 }
 
-bool FaultWork::RunWithFault(FaultSource* faults, const Piece& piece, uint64_t nth, bool all) {
-  faults->FailAt(nth, all);
-  const int code = piece.run();
-  const bool fired = faults->Stop();
-  if (store_->Sync().code() == StatusCode::kBroken) {
-    EXPECT_TRUE(fired);
-    Reopen(piece.adds);
-    ExpectWhole();
-    return fired;
+void FaultWork::TidyUp() {
+  if (!db_) {
+    DetachStore(store_.get());
+    store_.reset();
+    ASSERT_OK(Open());
   }
   if (sqlite3_get_autocommit(db_->handle()) == 0) {
-    EXPECT_NE(code, SQLITE_OK);
     EXPECT_EQ(Try(*db_, "ROLLBACK"), SQLITE_OK);  // a failure that SQLite left to us
   }
   Exec(*db_, "DROP TABLE IF EXISTS temp.w");
+  if (sqlite3_db_filename(db_->handle(), "b") != nullptr) Exec(*db_, "DETACH b");
+}
+
+bool FaultWork::RunWithFault(FaultSource* faults, const Piece& piece, uint64_t nth, bool all) {
+  if (piece.ready) piece.ready();
+  faults->FailAt(nth, all);
+  int code;
+  try {
+    code = piece.run();
+  } catch (const std::bad_alloc&) {  // from what gives no Status
+    code = SQLITE_NOMEM;
+  }
+  const bool fired = faults->Stop();
+  EXPECT_TRUE(code == SQLITE_OK || fired) << code;
+  if (db_ && store_->Sync().code() == StatusCode::kBroken) {
+    EXPECT_TRUE(fired);
+    Reopen(piece, code == SQLITE_OK);
+    ExpectWhole();
+    return fired;
+  }
+  // A store that broke while it was opened or closed says so.
+  EXPECT_TRUE(code == SQLITE_OK || faults->Explains(code) || (!db_ && code == SQLITE_IOERR))
+      << code << " " << (db_ ? db_->ErrorStatus().ToString() : "");
+  EXPECT_TRUE(!db_ || code != SQLITE_OK || sqlite3_get_autocommit(db_->handle()) != 0);
+  TidyUp();
   if (code == SQLITE_OK) {
     x_ += piece.adds;
-  } else {
-    EXPECT_TRUE(fired) << code << " " << db_->ErrorStatus().ToString();
-    EXPECT_TRUE(faults->Explains(code)) << code << " " << db_->ErrorStatus().ToString();
+    y_ += piece.adds_elsewhere;
   }
   ExpectWhole();
   return fired;
@@ -208,6 +319,10 @@ void FaultWork::Sweep(FaultSource* faults, uint64_t stride) {
                      (all ? " and all after it" : ""));
         if (!RunWithFault(faults, piece, nth, all)) break;
         ++failures_;
+        // As a checkpointer would: until then large commits are found one by one.
+        if (failures_ % 16 == 0) {
+          EXPECT_OK(store_->Checkpoint());
+        }
         if (::testing::Test::HasFailure()) return;
       }
     }

@@ -3,7 +3,8 @@
 // Whatever fails below (an allocation, a read of the disk), each piece of work either says so with
 // one of SQLite's codes and has changed nothing, or says OK and has done all. The connection is
 // usable afterwards, and what another connection sees is whole. The one other way out is a store
-// that says it is broken: after it is opened again, all or nothing was done.
+// that says it is broken: after it is opened again, all or nothing was done, and all if that was
+// confirmed. Beside SQL there are calls of the engine, and opening the store, recovery included.
 
 #ifndef TIDEMARK_TESTS_VFS_FAULT_WORK_H_
 #define TIDEMARK_TESTS_VFS_FAULT_WORK_H_
@@ -38,8 +39,13 @@ class FaultSource {
 
 class FaultWork {
  public:
+  enum class Files {
+    kSimulated,  // whose faults can be set
+    kReal,       // which ask for memory as a program's do
+  };
+
   // Makes the databases, in a store of its own that has no threads.
-  FaultWork();
+  explicit FaultWork(Files files);
   ~FaultWork();
 
   SimFileSystem& file_system() { return file_system_; }
@@ -56,32 +62,45 @@ class FaultWork {
  private:
   struct Piece {
     const char* name;
-    int adds;  // to each t.x
-    std::function<int()> run;
+    int adds;                       // to each t.x
+    int adds_elsewhere;             // to u.x of another object
+    std::function<int()> run;       // with failures; asks for no memory by itself
+    std::function<void()> ready{};  // before, without; may be empty
   };
 
   std::vector<Piece> Pieces();
   // Runs it with a failure. False if it got through before there was one.
   bool RunWithFault(FaultSource* faults, const Piece& piece, uint64_t nth, bool all);
-  void OpenStore();
+  // Sees to what a failure left open, as a program does.
+  void TidyUp();
+  Status Open();
   void Close();
-  void Reopen(int adds);
+  void Reopen(const Piece& piece, bool confirmed);
   void ExpectWhole();
   int Run(sqlite3* connection, const std::string& sql);
   // A connection of its own, by URI.
-  int RunElsewhere(const std::string& name, const std::string& more, const std::string& sql);
-  int CopyOut();
+  int RunElsewhere(const std::string& uri, const std::string& sql);
+  int CopyOut(const std::string& uri);
   int WriteBlob();
   int Serialize();
+  Status OpenAgain(bool close);
+  Status LookBack();
+  Status ListAll();
   std::string Uri(const std::string& name) const;
 
   TempDirectory index_;
   SimFileSystem file_system_;
+  StoreOptions options_;
+  std::string directory_;
   std::unique_ptr<Store> store_;
   std::optional<Database> db_;
   Bookmark past_;
-  int x_ = 0;  // of every row of t
+  Bookmark point_;  // to restore to
+  Timestamp time_;  // of past_
+  int x_ = 0;       // of every row of t
+  int y_ = 0;       // of u's row, in another object
   uint64_t objects_made_ = 0;
+  std::string new_uri_;
   uint64_t failures_ = 0;
   uint64_t broken_ = 0;
 };

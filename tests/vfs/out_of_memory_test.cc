@@ -64,7 +64,7 @@ class OutOfMemoryTest : public ::testing::Test {
 // more, else some, as the seed decides.
 TEST_F(OutOfMemoryTest, EachAllocationFails) {
   AllocationFaults faults;
-  FaultWork work;
+  FaultWork work(FaultWork::Files::kSimulated);
   work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
   EXPECT_GT(work.failures(), 300u);
   EXPECT_EQ(work.broken(), 0u);

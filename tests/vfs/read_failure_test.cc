@@ -29,7 +29,7 @@ class ReadFaults final : public FaultSource {
 // Method: fault_work.h, over the reads of the file system under the store: every one where
 // TIDEMARK_TEST_SCALE is 60 or more, else some, as the seed decides.
 TEST(ReadFailureTest, EachReadFails) {
-  FaultWork work;
+  FaultWork work(FaultWork::Files::kSimulated);
   ReadFaults faults(&work.file_system());
   work.Sweep(&faults, std::max<uint64_t>(1, 60 / Scaled(1)));
   EXPECT_GT(work.failures(), 100u);
