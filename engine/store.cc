@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "engine/internal/store_impl.h"
 #include "engine/internal/verifier.h"
@@ -23,6 +24,9 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 } catch (const std::bad_alloc&) {
   return Status::OutOfMemory();
+} catch (const std::system_error& error) {
+  return Status(StatusCode::kIoError,
+                "cannot start the threads of store " + directory + ": " + error.what());
 }
 
 Store::Store(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}

@@ -96,6 +96,9 @@ struct VerifyReport {
 // then.
 using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
+// Memory that runs out in a call: engine/status.h. In the store's own threads it costs nothing but
+// time: the checkpoint or the segment is made later.
+//
 // Any thread may call any method, except that no other call may be under way, on the store or on
 // what was made from it, when Close() or the destructor is called.
 class TIDEMARK_API Store {
@@ -116,7 +119,8 @@ class TIDEMARK_API Store {
   ~Store();
 
   // Writes and indexes everything, marks the log as cleanly closed and releases the directory.
-  // Idempotent. Errors: kBroken and those of writing; the directory is released all the same.
+  // Idempotent. Errors: kBroken, kOutOfMemory and those of writing; the directory is released all
+  // the same.
   //
   // Objects, snapshots and transactions may be there still. Whatever they are asked that needs the
   // directory, and so every method of the store that can fail, is kBroken from here on; what a

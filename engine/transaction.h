@@ -75,13 +75,15 @@ class TIDEMARK_API Transaction {
   bool has_changes() const;
 
   // Encodes what is staged and reserves its place in the log. May wait for the disk when buffers
-  // are full. After success Publish cannot fail, except that the store broke. Staging more undoes
-  // it. Errors: kFull, kIoError, kCorruption (a base page cannot be read), kBroken.
+  // are full. After success Publish cannot fail, except that the store broke, or that memory ran
+  // out. Staging more undoes it. Errors: kFull, kIoError, kCorruption (a base page cannot be read),
+  // kBroken.
   Status Prepare(PreImageSource* pre_images = nullptr);
 
   // Makes the prepared pages the object's latest commit: visible to new snapshots at once, durable
   // when Store::WaitDurable of its LSN says so. With kWait the caller calls that next, and writes
-  // the commit by it: nobody else is woken for it. Without changes returns base(). Errors: kBroken.
+  // the commit by it: nobody else is woken for it. Without changes returns base(). Errors: kBroken;
+  // kOutOfMemory, and then the pages stay staged: prepare them again, or roll back.
   enum class AfterPublish { kGoOn, kWait };
   Result<CommitInfo> Publish(AfterPublish after = AfterPublish::kGoOn);
 
