@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -35,6 +37,18 @@ struct Countdown {
 // Of the thread that does the work.
 thread_local Countdown countdown;
 
+// Of the store's threads, all of them together: from the one that finds 1 here, so many fail.
+constexpr int64_t kNever = INT64_MAX / 2;
+std::atomic<int64_t> threads_countdown{kNever};
+std::atomic<int64_t> threads_failures{1};
+thread_local bool is_the_tests = false;  // this thread is none of the store's
+
+bool Fails() {
+  if (is_the_tests) return countdown.Fails();
+  const int64_t left = threads_countdown.fetch_sub(1);
+  return left <= 1 && left > 1 - threads_failures;
+}
+
 class AllocationFaults final : public FaultSource {
  public:
   void FailAt(uint64_t nth, bool all) override { countdown = {.left = nth, .all = all}; }
@@ -52,6 +66,7 @@ class AllocationFaults final : public FaultSource {
 // Method: fault_work.h, over operator new: every call where TIDEMARK_TEST_SCALE is 20 or more, else
 // some, as the seed decides.
 TEST(AllocationFailureTest, EachAllocationFails) {
+  is_the_tests = true;
   AllocationFaults faults;
   FaultWork work(FaultWork::Files::kReal);
   work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
@@ -60,7 +75,50 @@ TEST(AllocationFailureTest, EachAllocationFails) {
   RecordProperty("broken", std::to_string(work.broken()));
 }
 
-bool Fails() { return countdown.Fails(); }
+// Goal: the store's threads outlive allocations of theirs that fail; what they did not do they do
+// later, and nothing is lost. Method: a store that checkpoints all the time; each allocation of a
+// checkpoint fails, once alone and once with those behind it, while commits go on until the next
+// checkpoint succeeds; then the store is opened again. Every allocation where TIDEMARK_TEST_SCALE
+// is 10 or more, else one of a few.
+TEST(AllocationFailureTest, InTheStoresThreads) {
+  is_the_tests = true;
+  TempDirectory directory;
+  const StoreOptions options{.create_if_missing = true, .checkpoint_log_bytes = 4 << 10};
+  std::unique_ptr<Store> store = Store::Open(directory / "store", options).value();
+  int x = 0;
+  int failures = 0;
+  {
+    const Database db = Database::Open(*store, "ns", "o").value();
+    Exec(db, "CREATE TABLE t(x, y); INSERT INTO t VALUES(0, randomblob(3000))");
+    const auto commit_until_indexed = [&] {
+      for (const uint64_t before = store->Stats().checkpoints; store->Stats().checkpoints == before;
+           ++x) {
+        Exec(db, "UPDATE t SET x = x + 1, y = randomblob(3000)");
+      }
+    };
+    for (const int64_t in_a_row : {1, 30}) {
+      for (int64_t nth = 1;; nth += 1 + static_cast<int64_t>(9 / Scaled(1))) {
+        SCOPED_TRACE(::testing::Message()
+                     << "allocation " << nth << ", " << in_a_row << " in a row");
+        threads_failures = in_a_row;
+        threads_countdown = nth;
+        commit_until_indexed();
+        const int64_t left = threads_countdown.exchange(kNever);
+        commit_until_indexed();
+        EXPECT_EQ(Query(db, "SELECT x FROM t; PRAGMA integrity_check"), std::to_string(x) + "\nok");
+        if (left > 0) break;  // a whole checkpoint came before it
+        ++failures;
+        if (HasFailure()) break;
+      }
+    }
+  }
+  EXPECT_GT(failures, 4);
+  ASSERT_OK(store->Close());
+  store.reset();
+  store = Store::Open(directory / "store", options).value();
+  const Database db = Database::Open(*store, "ns", "o").value();
+  EXPECT_EQ(Query(db, "SELECT x FROM t; PRAGMA integrity_check"), std::to_string(x) + "\nok");
+}
 
 }  // namespace
 }  // namespace tidemark::testing

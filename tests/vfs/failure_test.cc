@@ -101,13 +101,26 @@ TEST_F(FailureTest, FullDiskInATransactionOverTwoObjects) {
 // transaction that did not happen or (if its sync failed) is not confirmed; the connection then
 // shows a whole state; and after reopening everything confirmed is there.
 // Method: a script of transactions, each adding 1 to every row, some rolled back, some spilling,
-// some shrinking; it is run again and again, failing one operation later each time.
+// some shrinking; it is run again and again, failing one operation later each time; on one object,
+// and on two that each transaction changes.
 class FaultSweepTest : public ::testing::Test {
  protected:
   enum class Fault { kFullWrite, kFailedWrite, kFailedSync };
 
+  enum class Objects { kOne, kTwo };
+
+  // What the transactions have added up to, the same in every row of both objects.
+  static int StateOf(const Database& db, const Database& other, Objects objects) {
+    EXPECT_EQ(Query(db, "SELECT count(DISTINCT x), count(*) FROM t"), "1|40");
+    EXPECT_EQ(Query(db, "PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(Query(other, "PRAGMA integrity_check"), "ok");
+    const std::string x = Query(db, "SELECT max(x) FROM t");
+    EXPECT_EQ(Query(other, "SELECT x FROM u"), objects == Objects::kTwo ? x : "0");
+    return std::stoi(x);
+  }
+
   // Returns false if the fault did not happen any more.
-  static bool RunWithFault(Fault fault, uint64_t nth, Locking locking) {
+  static bool RunWithFault(Fault fault, uint64_t nth, Locking locking, Objects objects) {
     TempDirectory directory;
     SimFileSystem file_system(TestSeed());
     StoreOptions options{.create_if_missing = true,
@@ -127,6 +140,13 @@ class FaultSweepTest : public ::testing::Test {
            "PRAGMA auto_vacuum=FULL; PRAGMA cache_size=4; CREATE TABLE t(x, y);"
            "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<40) "
            "INSERT INTO t SELECT 0, randomblob(900) FROM n; CREATE TABLE large(z)");
+      Exec(Database::Open(**store, "ns", "other").value(),
+           "CREATE TABLE u(x, y); INSERT INTO u VALUES(0, randomblob(9000))");
+      std::string both;
+      if (objects == Objects::kTwo) {
+        Exec(*db, "ATTACH 'file:ns/other?vfs=tidemark&store=store' AS b");
+        both = "UPDATE b.u SET x = x + 1, y = randomblob(9000);";
+      }
       if (fault == Fault::kFullWrite) file_system.FailWrite(nth, StatusCode::kFull);
       if (fault == Fault::kFailedWrite) file_system.FailWrite(nth, StatusCode::kIoError);
       if (fault == Fault::kFailedSync) file_system.FailSync(nth);
@@ -134,14 +154,14 @@ class FaultSweepTest : public ::testing::Test {
         const std::string extra =
             i % 2 == 1 ? "INSERT INTO large VALUES(randomblob(60000));" : "DELETE FROM large;";
         if (i % 3 == 0) Try(*db, "BEGIN; UPDATE t SET x = -1;" + extra + "ROLLBACK");
-        const int code = Try(*db, "BEGIN; UPDATE t SET x = x + 1;" + extra + "COMMIT");
+        const int code = Try(*db, "BEGIN; UPDATE t SET x = x + 1;" + both + extra + "COMMIT");
         if (code == SQLITE_OK) {
           confirmed = i;
           continue;
         }
         failed = true;
         EXPECT_TRUE(code == SQLITE_FULL || (code & 0xff) == SQLITE_IOERR) << code;
-        EXPECT_FALSE((*db).ErrorStatus().ok());
+        EXPECT_FALSE(db->ErrorStatus().ok());
         if (sqlite3_get_autocommit(db->handle()) == 0) Try(*db, "ROLLBACK");
         // A broken store may refuse to read, but never shows a mixture.
         if (Try(*db, "SELECT * FROM t") == SQLITE_OK) {
@@ -162,9 +182,9 @@ class FaultSweepTest : public ::testing::Test {
     {
       Result<Database> db = Database::Open(**again, "ns", "o");
       EXPECT_OK(db);
-      EXPECT_EQ(Query(*db, "SELECT count(DISTINCT x), count(*) FROM t"), "1|40");
-      EXPECT_EQ(Query(*db, "PRAGMA integrity_check"), "ok");
-      const int state = std::stoi(Query(*db, "SELECT max(x) FROM t"));
+      const Result<Database> other = Database::Open(**again, "ns", "other");
+      EXPECT_OK(other);
+      const int state = StateOf(*db, *other, objects);
       EXPECT_GE(state, confirmed);
       EXPECT_LE(state, confirmed + 1);
     }
@@ -174,9 +194,11 @@ class FaultSweepTest : public ::testing::Test {
 
   static void Sweep(Fault fault) {
     for (const Locking locking : {Locking::kNormal, Locking::kExclusive}) {
-      uint64_t nth = 1;
-      while (RunWithFault(fault, nth, locking) && !HasFailure()) ++nth;
-      EXPECT_GT(nth, 8u) << "the script makes at least a write for each commit";
+      for (const Objects objects : {Objects::kOne, Objects::kTwo}) {
+        uint64_t nth = 1;
+        while (RunWithFault(fault, nth, locking, objects) && !HasFailure()) ++nth;
+        EXPECT_GT(nth, 8u) << "the script makes at least a write for each commit";
+      }
     }
   }
 };

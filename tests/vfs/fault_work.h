@@ -51,8 +51,8 @@ class FaultWork {
   SimFileSystem& file_system() { return file_system_; }
 
   // Does each piece of work until it gets through, its first call failing, then a later one, and
-  // so on, by steps of 1 to `stride`; once with a single failure and once with all calls failing
-  // from there on.
+  // so on, by steps of 1 to `stride` and, unless that is 1, growing; once with a single failure and
+  // once with all calls failing from there on.
   void Sweep(FaultSource* faults, uint64_t stride);
 
   uint64_t failures() const { return failures_; }
