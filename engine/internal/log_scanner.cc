@@ -330,7 +330,46 @@ class Scanner {
   ScanEnd end_;
 };
 
+// As EndsWith; errors of reading are its errors.
+Result<bool> ShowsThatItEndsWith(Segments& segments, Location position, Lsn lsn) {
+  TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments.Get(position.segment));
+  const uint64_t incarnation = segment->incarnation;
+  LogWindow window(segments, std::move(segment), nullptr);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto next, window.HeaderAt(position.offset));
+  if (next && next->first_lsn == lsn.value + 1) return true;
+  for (const auto& [number, header] : segments.Headers()) {
+    if (header.previous == position.segment && header.previous_end == position.offset &&
+        header.first_lsn > lsn.value) {
+      return true;
+    }
+  }
+  // Longer than any directory.
+  const uint32_t length = std::min(position.offset - format::kFirstGroupOffset, 1u << 20);
+  TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes before, window.Read(position.offset - length, length));
+  const auto directory = ParseDirectory(before, incarnation);
+  if (before.size() == length && directory && directory->back().lsn == lsn) return true;
+  for (uint32_t at = format::kFirstGroupOffset; at != 0 && at < position.offset;) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto header, window.HeaderAt(at));
+    if (!header) {
+      TIDEMARK_ASSIGN_OR_RETURN(at, window.FindGroup(at + uint32_t{format::kGroupAlignment}));
+      continue;
+    }
+    at += header->length;
+    if (at == position.offset && header->first_lsn + header->record_count == lsn.value + 1) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+Result<bool> EndsWith(Segments& segments, Location position, Lsn lsn) {
+  if (position.offset <= format::kFirstGroupOffset) return true;  // no group ends there
+  auto shows = ShowsThatItEndsWith(segments, position, lsn);
+  if (shows.status().code() == StatusCode::kIoError) return true;  // says nothing
+  return shows;
+}
 
 Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
                         const std::function<Status(const ScannedGroup&)>& visit,

@@ -67,6 +67,7 @@ Result<LogEnd> Recovery::Run() {
                         ", where the index says it goes on: a segment is missing or its header is "
                         "damaged");
     }
+    TIDEMARK_RETURN_IF_ERROR(CheckFits(*checkpoint));
   } else if (const auto& first = headers.begin()->second; first.previous != 0) {
     return Status(StatusCode::kCorruption,
                   "the log is damaged: segment " + std::to_string(headers.begin()->first) +
@@ -115,6 +116,24 @@ Result<LogEnd> Recovery::Run() {
     log_end.previous_end = end.position;
   }
   return log_end;
+}
+
+// An index of another time or history of this store hides commits, gives others that are not there,
+// and would have the log go on where it does not end.
+Status Recovery::CheckFits(const CheckpointRow& checkpoint) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const bool fits,
+                            EndsWith(*store_->segments_, checkpoint.position, checkpoint.lsn));
+  if (fits) return OkStatus();
+  const std::string& elsewhere = store_->options().index_directory;
+  return Status(StatusCode::kCorruption,
+                "the index does not fit the log: in segment " +
+                    std::to_string(checkpoint.position.segment) + ", nothing ends with LSN " +
+                    std::to_string(checkpoint.lsn.value) + " at offset " +
+                    std::to_string(checkpoint.position.offset) +
+                    ". If the log is the right one, and the index was left there or came from "
+                    "another copy, remove " +
+                    (elsewhere.empty() ? store_->directory() + "/index" : elsewhere) +
+                    ": opening the store makes it anew");
 }
 
 // Where groups give no proof that the log went on, files may.

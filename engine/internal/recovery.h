@@ -48,6 +48,7 @@ class Recovery {
   // Reads every page version that a commit made.
   Result<bool> IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
   Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
+  Status CheckFits(const CheckpointRow& checkpoint) const;
   Status CheckEnd(const ScanEnd& end) const;
   Status RewriteTail(const ScanEnd& end);
 
