@@ -199,9 +199,8 @@ std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group
       return std::nullopt;
     }
     const auto entry = EntryOf(record, Lsn(record.place.lsn), static_cast<uint32_t>(at));
-    if (!entry || record.place.group_offset != at || record.place.lsn != header.first_lsn + i) {
-      return std::nullopt;
-    }
+    const uint64_t least = entries.empty() ? header.first_lsn : entries.back().lsn.value + 1;
+    if (!entry || record.place.group_offset != at || record.place.lsn < least) return std::nullopt;
     entries.push_back(*entry);
     at += record.length;
   }
