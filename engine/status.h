@@ -3,11 +3,11 @@
 // The code tells a program what to do next; the message names the thing (object, LSN, segment,
 // offset) for a person. An OK status carries no allocation.
 //
-// Memory that runs out: every call of the library that gives a Status or a Result gives
-// kOutOfMemory then, having changed nothing; or kBroken, if a commit was under way to which that
-// cannot be said any more (it is whole or absent when the store is opened again). Calls that give
-// anything else (texts, Store::Stats, the constructors) throw std::bad_alloc, having changed
-// nothing.
+// Memory that runs out: the calls of stores, objects, snapshots, transactions and databases that
+// give a Status or a Result give kOutOfMemory then, having changed nothing; or kBroken, if a commit
+// was under way of which that cannot be said any more (it is whole or absent when the store is
+// opened again). Everything else (texts and their parsers, Store::Stats, the constructors) throws
+// std::bad_alloc, having changed nothing.
 
 #ifndef TIDEMARK_ENGINE_STATUS_H_
 #define TIDEMARK_ENGINE_STATUS_H_

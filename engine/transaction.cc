@@ -185,12 +185,11 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
 
 // ---- the public face ---------------------------------------------------------------------------
 
-Transaction::Transaction(std::shared_ptr<Object> object)
-    : impl_(std::make_unique<Impl>(std::move(object))) {}
-Transaction::~Transaction() { impl_->End(); }
+namespace {
+
 // Calls `call`; memory that runs out in it becomes its error.
 template <typename Call>
-static auto Guarded(const internal::StoreImpl& store, Call call) -> decltype(call()) {
+auto Guarded(const internal::StoreImpl& store, Call call) -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
@@ -198,6 +197,11 @@ static auto Guarded(const internal::StoreImpl& store, Call call) -> decltype(cal
   }
 }
 
+}  // namespace
+
+Transaction::Transaction(std::shared_ptr<Object> object)
+    : impl_(std::make_unique<Impl>(std::move(object))) {}
+Transaction::~Transaction() { impl_->End(); }
 Status Transaction::Begin() {
   return Guarded(impl_->store(), [&] { return impl_->Begin(); });
 }

@@ -166,7 +166,10 @@ CommitQueue::Scope::Scope(CommitQueue& queue, Reservation reservation)
     : queue_(queue), lock_(queue.mutex_), reservation_(std::move(reservation)) {
   CHECK(reservation_.held());
   status_ = queue_.broken_;
-  if (!status_.ok() || !queue_.filling_.empty()) return;
+  if (!status_.ok()) return;
+  // Before a group is opened, whose header says when its first record was made.
+  queue_.end_.last_time = std::max(queue_.options_.clock->Now(), queue_.end_.last_time);
+  if (!queue_.filling_.empty()) return;
   try {
     queue_.OpenGroup(queue_.Reserved());
   } catch (const std::bad_alloc&) {  // nothing has happened yet
@@ -219,8 +222,7 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
   CHECK(status_.ok());
   CommitQueue& q = queue_;
   const Lsn lsn = q.next_lsn_;
-  const Timestamp time = std::max(q.options_.clock->Now(), q.end_.last_time);
-  q.end_.last_time = time;
+  const Timestamp time = q.end_.last_time;
   if (!first_lsn_.valid()) {
     first_lsn_ = lsn;
     q.in_flight_.push_back(lsn);

@@ -62,10 +62,11 @@ class FaultWork {
  private:
   struct Piece {
     const char* name;
-    int adds;                       // to each t.x
-    int adds_elsewhere;             // to u.x of another object
+    int adds = 0;                   // to each t.x
+    int adds_elsewhere = 0;         // to u.x of another object
     std::function<int()> run;       // with failures; asks for no memory by itself
     std::function<void()> ready{};  // before, without; may be empty
+    bool grows = false;             // a run leaves something for which the next has more to do
   };
 
   std::vector<Piece> Pieces();
