@@ -6,8 +6,8 @@
 
 #ifdef __cplusplus
 #define TIDEMARK_API [[gnu::visibility("default")]]
-#define TIDEMARK_HIDDEN [[gnu::visibility("hidden")]] /* what stands inside a class that is shown \
-                                                       */
+// What stands inside a class that is shown.
+#define TIDEMARK_HIDDEN [[gnu::visibility("hidden")]]
 #else
 #define TIDEMARK_API __attribute__((visibility("default")))
 #endif
