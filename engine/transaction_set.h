@@ -37,8 +37,8 @@ class TIDEMARK_API TransactionSet {
 
   // Makes all of them commits, one after the other; those without changes stay as they are. Gives
   // the LSN of the last commit (0 if nothing changed): when Store::WaitDurable of it says so, all
-  // are durable. The set is empty afterwards. Errors: kBroken: whether they are
-  // committed, all or none, shows when the store is opened again; kOutOfMemory: nothing is.
+  // are durable. The set is empty afterwards. Errors: kOutOfMemory, and then nothing is committed;
+  // kBroken: whether they are committed, all or none, shows when the store is opened again.
   Result<Lsn> Publish(Transaction::AfterPublish after = Transaction::AfterPublish::kGoOn);
 
   // Forgets the transactions, which keep what is staged in them.

@@ -14,9 +14,8 @@
 //   * An Append that was reserved for never waits and never fails: buffer and disk have room.
 //   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
 //     later call fails with the same status until the store is reopened and recovered.
-//   * So it is when whoever appended cannot make it visible (memory ran out): readers would miss
-//   it.
-//     No checkpoint covers such records, and opening the store again finds them whole or not at
+//   * So it is when whoever appended cannot make it visible (memory ran out), as readers would miss
+//     it. No checkpoint covers such records; opening the store again finds them whole or not at
 //     all.
 //
 // Threads: any. `mutex_` guards everything; no I/O happens under it.
