@@ -123,12 +123,16 @@ TEST(AllocationFailureTest, InTheStoresThreads) {
 }  // namespace
 }  // namespace tidemark::testing
 
-// The others call one of these.
+// Those for arrays call these. The ones that do not throw would be a sanitizer's own, which does
+// not let anybody else free what it gave.
 void* operator new(size_t size) {
   if (!tidemark::testing::Fails()) {
     if (void* memory = std::malloc(std::max<size_t>(size, 1))) return memory;
   }
   throw std::bad_alloc();
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return tidemark::testing::Fails() ? nullptr : std::malloc(std::max<size_t>(size, 1));
 }
 void* operator new(size_t size, std::align_val_t alignment) {
   const auto to = static_cast<size_t>(alignment);
