@@ -20,9 +20,10 @@ internal::MainFile* MainFileOf(sqlite3* handle) {
   return internal::MainFileOf(file);
 }
 
-// What a connection that writes is told; every pragma is 4 to 8 us of an open. secure_delete is on
-// in some builds of SQLite, and costs a write for each deleted row; the history of the store keeps
-// what was deleted anyway. A persistent journal is never reopened, nor is any in EXCLUSIVE locking.
+// What a connection that writes is told; every pragma is compiled, a good part of an open.
+// secure_delete is on in some builds of SQLite, and costs a write for each deleted row; the history
+// of the store keeps what was deleted anyway. A persistent journal is never reopened, nor is any in
+// EXCLUSIVE locking.
 std::string SetUp(const DatabaseOptions& options) {
   std::string sql = "PRAGMA secure_delete=OFF;";
   if (options.synchronous == Synchronous::kOff) sql += "PRAGMA synchronous=OFF;";

@@ -11,31 +11,12 @@
 #include <new>
 #include <string>
 
+#include "tests/vfs/allocation_faults.h"
 #include "tests/vfs/fault_work.h"
 #include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {
 namespace {
-
-// Counts down to the allocation that fails; 0 is none.
-struct Countdown {
-  uint64_t left = 0;
-  bool all = false;
-  bool fired = false;
-
-  bool Fails() {
-    if (left == 0) return false;
-    if (left > 1) {
-      --left;
-      return false;
-    }
-    fired = true;
-    if (!all) left = 0;
-    return true;
-  }
-};
-// Of the thread that does the work.
-thread_local Countdown countdown;
 
 // Of the store's threads, all of them together: from the one that finds 1 here, so many fail.
 constexpr int64_t kNever = INT64_MAX / 2;
@@ -44,23 +25,10 @@ std::atomic<int64_t> threads_failures{1};
 thread_local bool is_the_tests = false;  // this thread is none of the store's
 
 bool Fails() {
-  if (is_the_tests) return countdown.Fails();
+  if (is_the_tests) return allocation_countdown.Fails();
   const int64_t left = threads_countdown.fetch_sub(1);
   return left <= 1 && left > 1 - threads_failures;
 }
-
-class AllocationFaults final : public FaultSource {
- public:
-  void FailAt(uint64_t nth, bool all) override { countdown = {.left = nth, .all = all}; }
-  bool Stop() override {
-    const bool fired = countdown.fired;
-    countdown = {};
-    return fired;
-  }
-  bool Explains(int code) const override {
-    return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
-  }
-};
 
 // Goal: an allocation that fails is SQLITE_NOMEM, kOutOfMemory or goes unnoticed, and does no harm.
 // Method: fault_work.h, over operator new: every call where TIDEMARK_TEST_SCALE is 20 or more, else

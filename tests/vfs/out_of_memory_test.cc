@@ -3,50 +3,21 @@
 
 #include <algorithm>
 
+#include "tests/vfs/allocation_faults.h"
 #include "tests/vfs/fault_work.h"
 #include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {
 namespace {
 
-// Counts down to the allocation that fails; 0 is none. Of one thread: the store has none.
-struct Countdown {
-  uint64_t left = 0;
-  bool all = false;
-  bool fired = false;
-
-  bool Fails() {
-    if (left == 0) return false;
-    if (left > 1) {
-      --left;
-      return false;
-    }
-    fired = true;
-    if (!all) left = 0;
-    return true;
-  }
-};
-thread_local Countdown countdown;
-
 sqlite3_mem_methods system_memory;
 
-void* Allocate(int size) { return countdown.Fails() ? nullptr : system_memory.xMalloc(size); }
-void* Reallocate(void* memory, int size) {
-  return countdown.Fails() ? nullptr : system_memory.xRealloc(memory, size);
+void* Allocate(int size) {
+  return allocation_countdown.Fails() ? nullptr : system_memory.xMalloc(size);
 }
-
-class AllocationFaults final : public FaultSource {
- public:
-  void FailAt(uint64_t nth, bool all) override { countdown = {.left = nth, .all = all}; }
-  bool Stop() override {
-    const bool fired = countdown.fired;
-    countdown = {};
-    return fired;
-  }
-  bool Explains(int code) const override {
-    return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
-  }
-};
+void* Reallocate(void* memory, int size) {
+  return allocation_countdown.Fails() ? nullptr : system_memory.xRealloc(memory, size);
+}
 
 class OutOfMemoryTest : public ::testing::Test {
  protected:
