@@ -111,6 +111,7 @@ Status Store::ListObjects(std::string_view namespace_name,
       std::lock_guard lock(state->mutex);
       summary.head = state->head;
       summary.commit_count = state->indexed_commit_count;
+      summary.damage = state->CheckCurrent();
       timelines = state->recent_timelines;
     }
     for (const auto& timeline : timelines) summary.commit_count += timeline->RecentCommitCount();
@@ -139,7 +140,8 @@ Status Store::ListObjects(std::string_view namespace_name,
                               .namespace_name = ns->name,
                               .name = row.name,
                               .head = {},
-                              .commit_count = row.commit_count};
+                              .commit_count = row.commit_count,
+                              .damage = state.status()};
         // The record of its latest commit cannot be read: that must not hide the others.
         if (state.status().code() != StatusCode::kIoError) {
           TIDEMARK_RETURN_IF_ERROR(state.status());

@@ -38,8 +38,11 @@ struct ObjectSummary {
   ObjectId id;
   std::string namespace_name;
   std::string name;
-  CommitInfo head;            // without an LSN if the disk cannot read what the log says of it
+  CommitInfo head;
   uint64_t commit_count = 0;  // commits and restores, over all timelines
+  // Not OK if its latest state is damaged (kCorruption) or the disk cannot read what the log says
+  // of it (kIoError): `head` has what else is known of it then, or nothing.
+  Status damage;
 };
 
 // One restore, from the restore journal.

@@ -26,11 +26,33 @@ std::string DisplayName(const ObjectSummary& object) {
 }
 
 Json ObjectJson(const ObjectSummary& object) {
-  return {{"object", DisplayName(object)},        {"id", object.id.ToString()},
-          {"namespace", object.namespace_name},   {"name", object.name},
-          {"bytes", DatabaseBytes(object.head)},  {"page_size", object.head.page_size},
-          {"page_count", object.head.page_count}, {"commits", object.commit_count},
-          {"lsn", object.head.lsn.value},         {"last_change", FormatTime(object.head.time)}};
+  Json json = {
+      {"object", DisplayName(object)},        {"id", object.id.ToString()},
+      {"namespace", object.namespace_name},   {"name", object.name},
+      {"bytes", DatabaseBytes(object.head)},  {"page_size", object.head.page_size},
+      {"page_count", object.head.page_count}, {"commits", object.commit_count},
+      {"lsn", object.head.lsn.value},         {"last_change", FormatTime(object.head.time)}};
+  if (!object.damage.ok()) json["damage"] = object.damage.message();
+  return json;
+}
+
+void PrintTable(const std::vector<ObjectSummary>& objects) {
+  Table table({{"OBJECT"}, {"SIZE", Align::kRight}, {"COMMITS", Align::kRight}, {"LAST CHANGE"}});
+  for (const ObjectSummary& object : objects) {
+    table.AddRow({DisplayName(object),
+                  object.damage.ok() ? FormatBytes(DatabaseBytes(object.head)) : "damaged",
+                  FormatCount(object.commit_count), FormatLocalTime(object.head.time)});
+  }
+  table.Finish();
+}
+
+void PrintJson(const std::vector<ObjectSummary>& objects, const std::string& store) {
+  // Written object by object: a million of them make no tree in memory.
+  std::printf("{\"store\":%s,\"objects\":[", DumpJson(store).c_str());
+  for (size_t i = 0; i < objects.size(); ++i) {
+    std::printf("%s%s", i == 0 ? "" : ",", DumpJson(ObjectJson(objects[i])).c_str());
+  }
+  PrintLine("]}");
 }
 
 void Run(const Arguments& arguments, bool json) {
@@ -56,20 +78,19 @@ void Run(const Arguments& arguments, bool json) {
   });
 
   if (json) {
-    // Written object by object: a million of them make no tree in memory.
-    std::printf("{\"store\":%s,\"objects\":[", DumpJson(session.path()).c_str());
-    for (size_t i = 0; i < objects.size(); ++i) {
-      std::printf("%s%s", i == 0 ? "" : ",", DumpJson(ObjectJson(objects[i])).c_str());
-    }
-    PrintLine("]}");
-    return;
+    PrintJson(objects, session.path());
+  } else {
+    PrintTable(objects);
   }
-  Table table({{"OBJECT"}, {"SIZE", Align::kRight}, {"COMMITS", Align::kRight}, {"LAST CHANGE"}});
-  for (const ObjectSummary& object : objects) {
-    table.AddRow({DisplayName(object), FormatBytes(DatabaseBytes(object.head)),
-                  FormatCount(object.commit_count), FormatLocalTime(object.head.time)});
+  const auto damaged =
+      std::find_if(objects.begin(), objects.end(),
+                   [](const ObjectSummary& object) { return !object.damage.ok(); });
+  if (damaged != objects.end()) {
+    throw Failure(StatusCodeName(damaged->damage.code()), kExitDamage,
+                  "damaged in " + session.path() + ": " + damaged->damage.message(),
+                  "its history is there up to the damage: `tidemark log` shows what it can be "
+                  "restored to; tidemark verify lists all damage");
   }
-  table.Finish();
 }
 
 }  // namespace
@@ -86,7 +107,7 @@ void AddLs(CLI::App& app, Invocation* invocation) {
        .example = "tidemark ls /var/lib/rooms\ntidemark ls /var/lib/rooms rooms --json",
        .json_fields = "{\"store\",\"objects\":[{\"object\",\"id\",\"namespace\",\"name\","
                       "\"bytes\",\n  \"page_size\",\"page_count\",\"commits\",\"lsn\","
-                      "\"last_change\"}]}"},
+                      "\"last_change\"[,\"damage\"]}]}"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->AddOptional("NAMESPACE", "Only the objects of this namespace",

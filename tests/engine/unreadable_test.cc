@@ -112,6 +112,11 @@ TEST_F(UnreadableTest, OldPageCostsItsObject) {
     int listed = 0;
     ASSERT_OK(sim_.store().ListObjects("rooms", [&](const ObjectSummary& object) {
       listed += object.name == "old" || object.name == "well";
+      if (object.name == "well") {
+        EXPECT_OK(object.damage);
+      } else if (!old.ok() && object.name == "old") {
+        EXPECT_ERROR(object.damage, StatusCode::kIoError, "ddrescue");
+      }
       return true;
     }));
     EXPECT_EQ(listed, 2);

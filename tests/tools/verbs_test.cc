@@ -7,7 +7,21 @@
 namespace tidemark::testing {
 namespace {
 
-class VerbsTest : public ToolsTest {};
+class VerbsTest : public ToolsTest {
+ protected:
+  // Damages the frame of a commit, which is found in the first segment by its state hash.
+  void DamageCommit(const std::string& bookmark) {
+    const std::string path = store() + "/log/00000001.seg";
+    std::string bytes = ReadFile(path);
+    uint64_t state_hash = std::stoull(bookmark.substr(bookmark.size() - 16), nullptr, 16);
+    std::string pattern;
+    for (int i = 0; i < 8; ++i, state_hash >>= 8) pattern += static_cast<char>(state_hash & 0xff);
+    const size_t at = bytes.find(pattern);
+    ASSERT_NE(at, std::string::npos);
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    WriteFile(path, bytes);
+  }
+};
 
 // Goal: a stranger finds every verb, and an example for each. Method: --help of all of them.
 TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
@@ -189,7 +203,7 @@ TEST_F(VerbsTest, VerifyAndStatCount) {
 }
 
 // Goal: a damaged commit is listed as one, the others as always, and the exit code says that there
-// is damage. Method: three commits; the second one's frame is found in the log by its state hash.
+// is damage. Method: three commits; the second one's frame is damaged.
 TEST_F(VerbsTest, LogNamesADamagedCommit) {
   MakeStore();
   MakeObject("rooms/lobby");
@@ -197,16 +211,7 @@ TEST_F(VerbsTest, LogNamesADamagedCommit) {
   const std::string bookmark = BookmarkOf("rooms/lobby");
   ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('five')"}));
   const nlohmann::json whole = ToolJson({"log", store(), "rooms/lobby"});
-
-  const std::string path = store() + "/log/00000001.seg";
-  std::string bytes = ReadFile(path);
-  uint64_t state_hash = std::stoull(bookmark.substr(bookmark.size() - 16), nullptr, 16);
-  std::string pattern;
-  for (int i = 0; i < 8; ++i, state_hash >>= 8) pattern += static_cast<char>(state_hash & 0xff);
-  const size_t at = bytes.find(pattern);
-  ASSERT_NE(at, std::string::npos);
-  bytes[at] = static_cast<char>(bytes[at] ^ 1);
-  WriteFile(path, bytes);
+  DamageCommit(bookmark);
 
   const ProcessResult result = Tool({"log", store(), "rooms/lobby", "--json"});
   EXPECT_ENDS(result, 3, "1 damaged commit");
@@ -222,6 +227,28 @@ TEST_F(VerbsTest, LogNamesADamagedCommit) {
   EXPECT_ENDS(text, 3, "restore to one of them");
   EXPECT_NE(text.out.find("is damaged"), std::string::npos);
   EXPECT_ENDS(Tool({"log", store(), "rooms/lobby", "--limit", "1"}), 0, "--limit 0 all");
+}
+
+// Goal: an object whose latest commit is damaged is listed as damaged, not with a size of 0, the
+// others as always, and the exit code says that there is damage.
+TEST_F(VerbsTest, LsNamesADamagedObject) {
+  MakeStore();
+  MakeObject("rooms/attic");
+  MakeObject("rooms/lobby");
+  ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('four')"}));
+  const nlohmann::json whole = ToolJson({"ls", store()});
+  DamageCommit(BookmarkOf("rooms/lobby"));
+
+  const ProcessResult result = Tool({"ls", store(), "--json"});
+  EXPECT_ENDS(result, 3, "rooms/lobby");
+  const nlohmann::json listed = nlohmann::json::parse(result.out, nullptr, false);
+  ASSERT_EQ(listed["objects"].size(), 2u) << result.out;
+  EXPECT_EQ(listed["objects"][0], whole["objects"][0]);
+  EXPECT_NE(listed["objects"][1]["damage"].get<std::string>().find("segment 1, offset"),
+            std::string::npos);
+  const ProcessResult table = Tool({"ls", store()});
+  EXPECT_ENDS(table, 3, "tidemark log");
+  EXPECT_NE(table.out.find("damaged"), std::string::npos);
 }
 
 // Goal: TIDEMARK_STORE stands for STORE exactly when one argument is missing. Method: each verb's
