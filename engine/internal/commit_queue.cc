@@ -47,8 +47,7 @@ void CommitQueue::Start(const LogEnd& end) {
     end_ = end;
     next_lsn_ = Lsn(end.last_lsn.value + 1);
     durable_lsn_ = end.last_lsn.value;
-    durable_position_ = end.position;
-    durable_time_ = end.last_time;
+    durable_ = {.lsn = end.last_lsn, .position = end.position, .time = end.last_time};
     if (end.position.offset != 0) {
       auto segment = segments_->Get(end.position.segment);
       if (segment.ok()) {
@@ -286,8 +285,11 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
   if (status.ok()) {
     written_position_.store(PositionKey(end.segment, end.offset), std::memory_order_release);
     durable_lsn_.store(writing_.last_lsn.value, std::memory_order_release);
-    durable_position_ = end;
-    durable_time_ = writing_.last_time;
+    durable_ = {.lsn = writing_.last_lsn,
+                .position = end,
+                .time = writing_.last_time,
+                .group_length = static_cast<uint32_t>(writing_.builder.bytes().size()),
+                .group_hash = writing_.builder.header_hash()};
     groups_written_.fetch_add(1, std::memory_order_relaxed);
     ++groups_in_segment_;
     writing_.builder.Clear();
@@ -401,15 +403,12 @@ Lsn CommitQueue::last_lsn() const {
 
 Location CommitQueue::durable_position() const {
   std::lock_guard lock(mutex_);
-  return durable_position_;
+  return durable_.position;
 }
 
 Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
   std::unique_lock lock(mutex_);
-  CheckpointRow row;
-  row.lsn = durable_lsn();
-  row.position = durable_position_;
-  row.time = durable_time_;
+  const CheckpointRow row = durable_;
   published_.wait(lock, [&] {
     return !broken_.ok() || std::none_of(in_flight_.begin(), in_flight_.end(),
                                          [&](Lsn lsn) { return lsn <= row.lsn; });

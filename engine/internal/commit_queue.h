@@ -213,8 +213,7 @@ class CommitQueue {
   LogEnd end_;  // position: behind filling_'s begin once it is open
   std::shared_ptr<Segment> active_;
   Lsn next_lsn_;
-  Location durable_position_;  // behind the last durable group
-  Timestamp durable_time_;
+  CheckpointRow durable_;       // behind the last durable group
   std::vector<Lsn> in_flight_;  // has room for each reservation
   Status broken_;
   const Status broken_by_memory_;  // for broken_, when there is none left for a better message

@@ -56,6 +56,7 @@ class GroupBuilder {
   // Fills in the header: hashes and the durable LSN. After Close; not under a lock, it reads it
   // all.
   void Seal(Lsn durable_lsn);
+  uint64_t header_hash() const { return header_.hash; }  // once it is sealed
   ConstBytes bytes() const { return buffer_; }
   void Clear();
 

@@ -177,7 +177,8 @@ class Index::Impl {
     if (version.has_value()) {
       return Status(StatusCode::kUnsupportedVersion,
                     "index " + directory_ + " has format version " + std::to_string(*version) +
-                        "; this library reads version " + std::to_string(kIndexVersion));
+                        ", this library reads version " + std::to_string(kIndexVersion) +
+                        ": remove " + directory_ + ", and opening the store makes it anew");
     }
     return env_->Write([](LmdbWriteTransaction& transaction) {
       std::vector<std::byte> value;

@@ -69,6 +69,10 @@ struct CheckpointRow {
   Lsn lsn{};            // every record up to here is in the index
   Location position{};  // where the group after it begins: recovery scans from here
   Timestamp time{};     // of the last record indexed
+  // The group that ends at `position`, by which the log is known that this is an index of. 0: its
+  // header was damaged when it was replayed.
+  uint32_t group_length = 0;
+  uint64_t group_hash = 0;  // of its header
   bool operator==(const CheckpointRow&) const = default;
 };
 

@@ -188,6 +188,8 @@ std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row) {
   AppendFixed(out, row.lsn.value);
   AppendLocation(out, row.position);
   AppendTime(out, row.time);
+  AppendFixed(out, row.group_length);
+  AppendFixed(out, row.group_hash);
   return out;
 }
 
@@ -197,6 +199,8 @@ std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value) {
   row.lsn = Lsn(reader.Fixed<uint64_t>());
   row.position = ReadLocation(reader);
   row.time = ReadTime(reader);
+  row.group_length = reader.Fixed<uint32_t>();
+  row.group_hash = reader.Fixed<uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
   return row;
 }

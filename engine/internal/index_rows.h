@@ -45,7 +45,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 1;
+inline constexpr uint32_t kIndexVersion = 2;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {

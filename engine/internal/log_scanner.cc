@@ -330,11 +330,20 @@ class Scanner {
   ScanEnd end_;
 };
 
-// As EndsWith; errors of reading are its errors.
-Result<bool> ShowsThatItEndsWith(Segments& segments, Location position, Lsn lsn) {
+// As HasCheckpoint; errors of reading are its errors.
+Result<bool> ShowsCheckpoint(Segments& segments, const CheckpointRow& checkpoint) {
+  const Location position = checkpoint.position;
+  const Lsn lsn = checkpoint.lsn;
   TIDEMARK_ASSIGN_OR_RETURN(auto segment, segments.Get(position.segment));
   const uint64_t incarnation = segment->incarnation;
   LogWindow window(segments, std::move(segment), nullptr);
+  if (checkpoint.group_hash != 0 &&
+      position.offset >= format::kFirstGroupOffset + checkpoint.group_length) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto last,
+                              window.HeaderAt(position.offset - checkpoint.group_length));
+    if (last) return last->hash == checkpoint.group_hash;
+  }
+  // Its header is damaged, or what should be there is not.
   TIDEMARK_ASSIGN_OR_RETURN(const auto next, window.HeaderAt(position.offset));
   if (next && next->first_lsn == lsn.value + 1) return true;
   for (const auto& [number, header] : segments.Headers()) {
@@ -364,9 +373,9 @@ Result<bool> ShowsThatItEndsWith(Segments& segments, Location position, Lsn lsn)
 
 }  // namespace
 
-Result<bool> EndsWith(Segments& segments, Location position, Lsn lsn) {
-  if (position.offset <= format::kFirstGroupOffset) return true;  // no group ends there
-  auto shows = ShowsThatItEndsWith(segments, position, lsn);
+Result<bool> HasCheckpoint(Segments& segments, const CheckpointRow& checkpoint) {
+  if (checkpoint.position.offset <= format::kFirstGroupOffset) return true;  // no group ends there
+  auto shows = ShowsCheckpoint(segments, checkpoint);
   if (shows.status().code() == StatusCode::kIoError) return true;  // says nothing
   return shows;
 }

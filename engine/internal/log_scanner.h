@@ -60,9 +60,10 @@ Result<ScanEnd> ScanLog(Segments& segments, const ScanStart& start,
                         const std::function<Status(const ScannedGroup&)>& visit,
                         const std::function<void(Location, const Status&)>& on_lost = nullptr);
 
-// Do the records up to `lsn` end at `position`, in a group of the log? False if nothing there says
-// so, though all of it could be read: not the end of the group, nor its header, nor what follows.
-Result<bool> EndsWith(Segments& segments, Location position, Lsn lsn);
+// Do the records up to this checkpoint end at its position, in the group that it names? False if
+// another group is there, or if nothing there says so, though all of it could be read: not the end
+// of the group, nor its header, nor what follows.
+Result<bool> HasCheckpoint(Segments& segments, const CheckpointRow& checkpoint);
 
 }  // namespace tidemark::internal
 

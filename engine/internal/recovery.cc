@@ -84,7 +84,9 @@ Result<LogEnd> Recovery::Run() {
   // Rows of a large commit may be in the index ahead of the checkpoint: it must not be lost.
   TIDEMARK_ASSIGN_OR_RETURN(const auto durable, store_->index_->Durable());
   start.proven_lsn = std::max(start.proven_lsn, durable.value_or(Lsn()));
-  behind_ = {.lsn = start.last_lsn, .position = start.position, .time = start.last_time};
+  behind_.lsn = start.last_lsn;
+  behind_.position = start.position;
+  behind_.time = start.last_time;
   store_->checkpointer_->Start(behind_);
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(start.last_lsn));
   if (epoch) epoch_ = epoch->epoch;
@@ -121,19 +123,18 @@ Result<LogEnd> Recovery::Run() {
 // An index of another time or history of this store hides commits, gives others that are not there,
 // and would have the log go on where it does not end.
 Status Recovery::CheckFits(const CheckpointRow& checkpoint) const {
-  TIDEMARK_ASSIGN_OR_RETURN(const bool fits,
-                            EndsWith(*store_->segments_, checkpoint.position, checkpoint.lsn));
+  TIDEMARK_ASSIGN_OR_RETURN(const bool fits, HasCheckpoint(*store_->segments_, checkpoint));
   if (fits) return OkStatus();
   const std::string& elsewhere = store_->options().index_directory;
-  return Status(StatusCode::kCorruption,
-                "the index does not fit the log: in segment " +
-                    std::to_string(checkpoint.position.segment) + ", nothing ends with LSN " +
-                    std::to_string(checkpoint.lsn.value) + " at offset " +
-                    std::to_string(checkpoint.position.offset) +
-                    ". If the log is the right one, and the index was left there or came from "
-                    "another copy, remove " +
-                    (elsewhere.empty() ? store_->directory() + "/index" : elsewhere) +
-                    ": opening the store makes it anew");
+  return Status(
+      StatusCode::kCorruption,
+      "the index does not fit the log: in segment " + std::to_string(checkpoint.position.segment) +
+          ", the group it was made from, with LSN " + std::to_string(checkpoint.lsn.value) +
+          ", does not end at offset " + std::to_string(checkpoint.position.offset) +
+          ". If the log is the right one, and the index was left there or came from "
+          "another copy, remove " +
+          (elsewhere.empty() ? store_->directory() + "/index" : elsewhere) +
+          ": opening the store makes it anew");
 }
 
 // Where groups give no proof that the log went on, files may.
@@ -209,6 +210,8 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
   behind_.lsn = group.directory.back().lsn;
   behind_.position = {group.location.segment,
                       group.location.offset + static_cast<uint32_t>(group.bytes.size())};
+  behind_.group_length = static_cast<uint32_t>(group.bytes.size());
+  behind_.group_hash = group.header_ok ? group.header.hash : 0;
   if (group.header_ok) behind_.time = std::max(behind_.time, RecordTime(group.header, {}));
   return OkStatus();
 }

@@ -15,22 +15,24 @@ PageBytes PartlyRandomPage(uint64_t seed) {
 // Goal: such an index neither hides what the log holds nor has it written on where it does not end:
 // the store does not open, says what to do, and does not change; without the index everything is
 // there. Method: two lives that go on from one store, stopped cleanly or not, each with commits of
-// its own; the log of one, or of before, with the index of the other. (Two lives that come to the
-// same LSN at the same offset cannot be told apart: theirs are of other lengths.)
+// its own, of other lengths or so that both come to the same LSN at the same place; the log of one,
+// or of before, with the index of the other.
 TEST(ForeignIndexTest, IsRefused) {
-  const auto put = [](SimStore& sim, const char* name, uint64_t seed) {
+  constexpr uint64_t kSame = 7;
+  const auto put = [](SimStore& sim, const char* name, uint64_t seed, bool same_lengths) {
     ASSERT_OK_AND_ASSIGN(const auto object,
                          sim.store().OpenObject("rooms", name, IfMissing::kCreate));
-    ASSERT_OK(Commit(object, {{1, RandomPage(seed)}, {2, PartlyRandomPage(seed)}}));
+    ASSERT_OK(Commit(object, {{1, RandomPage(seed)},
+                              {2, same_lengths ? RandomPage(~seed) : PartlyRandomPage(seed)}}));
     ASSERT_OK(sim.store().Sync());
   };
   for (const bool clean : {false, true}) {
-    for (const uint64_t commits : {3u, 40u}) {
+    for (const uint64_t commits : {uint64_t{3}, kSame, uint64_t{40}}) {
       SCOPED_TRACE(::testing::Message() << (clean ? "clean, " : "unclean, ") << commits);
       SimStore before(TestSeed());
       ASSERT_OK(before.Open());
-      put(before, "a", 1);
-      put(before, "b", 2);
+      put(before, "a", 1, false);
+      put(before, "b", 2, false);
       if (clean) {
         ASSERT_OK(before.Close());
       } else {
@@ -38,11 +40,13 @@ TEST(ForeignIndexTest, IsRefused) {
       }
       SimStore one(TestSeed(), before.Save());
       ASSERT_OK(one.Open());
-      for (uint64_t i = 1; i <= commits; ++i) put(one, "b", 100 + i);
+      for (uint64_t i = 1; i <= commits; ++i) put(one, "b", 100 + i, commits == kSame);
+      const uint64_t one_bytes = one.store().Stats().log_bytes;
       ASSERT_OK(one.Close());
       SimStore other(TestSeed(), before.Save());
       ASSERT_OK(other.Open());
-      for (uint64_t i = 1; i <= 7; ++i) put(other, "a", 200 + i);
+      for (uint64_t i = 1; i <= kSame; ++i) put(other, "a", 200 + i, commits == kSame);
+      ASSERT_EQ(other.store().Stats().log_bytes == one_bytes, commits == kSame);
       ASSERT_OK(other.Close());
 
       for (const bool older : {false, true}) {

@@ -52,8 +52,11 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
   {
     ASSERT_OK_AND_ASSIGN(auto index, Index::Open(path, {}));
     ASSERT_OK(index->Update([](IndexWriter& writer) -> Status {
-      TIDEMARK_RETURN_IF_ERROR(writer.PutCheckpoint(
-          {.lsn = Lsn(0x0102), .position = {.segment = 3, .offset = 0x1000}, .time = At(5)}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCheckpoint({.lsn = Lsn(0x0102),
+                                                     .position = {.segment = 3, .offset = 0x1000},
+                                                     .time = At(5),
+                                                     .group_length = 0x0128,
+                                                     .group_hash = 0x1122334455667788}));
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace({.id = 0x11, .name = "rooms"}));
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject({.id = TestId(),
                                                  .namespace_id = 0x11,
@@ -108,8 +111,10 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
             (Rows{"636865636b706f696e74=0201000000000000"
                   "03000000"
                   "00100000"
-                  "0500000000000000",
-                  "76657273696f6e=01000000"}));
+                  "0500000000000000"
+                  "28010000"
+                  "8877665544332211",
+                  "76657273696f6e=02000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                              "=2200000000000000"
@@ -202,7 +207,9 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
 
     const CheckpointRow checkpoint{.lsn = commit.lsn,
                                    .position = version.location,
-                                   .time = At(static_cast<int64_t>(random.Next()))};
+                                   .time = At(static_cast<int64_t>(random.Next())),
+                                   .group_length = number32(),
+                                   .group_hash = number()};
     EXPECT_EQ(DecodeCheckpointRow(EncodeCheckpointRow(checkpoint)), checkpoint);
 
     const EpochRow epoch{

@@ -334,8 +334,11 @@ TEST_F(IndexTest, FindEpochOf) {
 // Goal: what was updated is there after reopening, and every list is in its order. Method: put rows
 // out of order, reopen, list.
 TEST_F(IndexTest, EverythingIsThereAfterReopening) {
-  const CheckpointRow checkpoint{
-      .lsn = Lsn(99), .position = {.segment = 2, .offset = 4096}, .time = At(77)};
+  const CheckpointRow checkpoint{.lsn = Lsn(99),
+                                 .position = {.segment = 2, .offset = 4096},
+                                 .time = At(77),
+                                 .group_length = 1000,
+                                 .group_hash = 1u << 31};
   const RestoreRow restore1{.object = IdOf(1), .lsn = Lsn(5), .from_bookmark = "a"};
   const RestoreRow restore2{.object = IdOf(1), .lsn = Lsn(600), .from_bookmark = "b"};
   const DamageRow damage{.timeline = TimelineId(4),
