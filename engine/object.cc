@@ -312,6 +312,11 @@ Result<RestoreInfo> Object::Restore(const Point& to) try {
   fields.to = BookmarkOf(info.to).ToString();
   internal::Buffer bytes;
   internal::EncodeTimeline(fields, bytes);
+  internal::NewTimeline made = store_->MakeTimeline(parent);
+  internal::PendingRow<internal::RestoreRow> made_row(
+      {.object = state_->id, .from_bookmark = fields.from, .to_bookmark = fields.to});
+  internal::CommitRoom room;
+  store_->MakeRoom(state_, *made.timeline, {}, &room);
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, store_->queue().Reserve(bytes.size(), 1));
   CommitQueue::Scope scope(store_->queue(), std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
@@ -330,7 +335,7 @@ Result<RestoreInfo> Object::Restore(const Point& to) try {
   row.parent = parent->id();
   row.parent_lsn = parent_lsn;
   row.location = appended.location;
-  const auto timeline = store_->AddTimeline(row, parent);
+  const auto timeline = store_->AddTimeline(std::move(made), row);
   internal::RecentCommit commit;
   commit.location = appended.location;
   commit.info = {.lsn = appended.lsn,
@@ -344,12 +349,8 @@ Result<RestoreInfo> Object::Restore(const Point& to) try {
                  .pages_changed = 0,
                  .log_bytes = appended.length,
                  .restored_from = info.to.lsn};
-  store_->AddRestore({.object = state_->id,
-                      .lsn = appended.lsn,
-                      .time = appended.time,
-                      .from_bookmark = fields.from,
-                      .to_bookmark = fields.to});
-  store_->PublishCommit(state_, timeline, commit, {}, nullptr);
+  store_->AddRestore(std::move(made_row), appended.lsn, appended.time);
+  store_->PublishCommit(&room, timeline, commit, {}, nullptr);
   scope.Finish();
   info.result = commit.info;
   return info;

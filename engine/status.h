@@ -4,10 +4,8 @@
 // offset) for a person. An OK status carries no allocation.
 //
 // Memory that runs out: the calls of stores, objects, snapshots, transactions and databases that
-// give a Status or a Result give kOutOfMemory then, having changed nothing; or kBroken, if a commit
-// was under way of which that cannot be said any more (it is whole or absent when the store is
-// opened again). Everything else (texts and their parsers, Store::Stats, the constructors) throws
-// std::bad_alloc, having changed nothing.
+// give a Status or a Result give kOutOfMemory then, having changed nothing. Everything else (texts
+// and their parsers, Store::Stats, the constructors) throws std::bad_alloc, likewise.
 
 #ifndef TIDEMARK_ENGINE_STATUS_H_
 #define TIDEMARK_ENGINE_STATUS_H_

@@ -22,8 +22,8 @@
 //     journal_mode=MEMORY: then, as in SQLite itself, each commits by itself. One that changes a
 //     file of another VFS too is refused (SQLITE_PERM) unless that file is the main database.
 //   * When memory runs out, a statement ends in SQLITE_NOMEM, as with a file, nothing is half done
-//     and the connection is usable. Where a commit was under way of which that cannot be said
-//     any more, it is SQLITE_IOERR and the store is broken, as after a failed sync: reopen it.
+//     and the connection is usable. One exception: of PRAGMA tidemark_restore SQLite itself may say
+//     so after the restore; PRAGMA tidemark_bookmark tells.
 //   * A file named in ATTACH or VACUUM INTO is an object too; a plain file is file:PATH?vfs=unix.
 
 #ifndef TIDEMARK_VFS_VFS_H_

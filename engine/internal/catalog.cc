@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/bookmark.h"
+#include "engine/check.h"
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/store_impl.h"
@@ -34,10 +35,19 @@ std::vector<std::shared_ptr<NamespaceState>> StoreImpl::Namespaces() const {
   return all;
 }
 
-void StoreImpl::AddNamespace(const std::shared_ptr<NamespaceState>& ns) {
+void StoreImpl::AddNamespace(PendingRow<NamespaceRow> made, Lsn lsn) noexcept {
   std::lock_guard lock(mutex_);
-  namespaces_[ns->name] = ns;
-  pending_.namespaces.emplace(Lsn(ns->id), NamespaceRow{.id = ns->id, .name = ns->name});
+  made.row().id = lsn.value;
+  made.MoveTo(pending_.namespaces, lsn);
+}
+
+void StoreImpl::AdoptNamespace(const std::shared_ptr<NamespaceState>& ns) {
+  PendingRow<NamespaceRow> row({.id = ns->id, .name = ns->name});
+  {
+    std::lock_guard lock(mutex_);
+    namespaces_[ns->name] = ns;
+  }
+  AddNamespace(std::move(row), Lsn(ns->id));
 }
 
 Result<std::shared_ptr<ObjectState>> StoreImpl::FindObject(
@@ -131,44 +141,71 @@ Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineLocked(TimelineId id) {
   return timeline;
 }
 
-std::shared_ptr<Timeline> StoreImpl::AddTimeline(const TimelineRow& row,
-                                                 std::shared_ptr<Timeline> parent) {
-  auto timeline = std::make_shared<Timeline>(row, std::move(parent));
+NewTimeline StoreImpl::MakeTimeline(std::shared_ptr<Timeline> parent) const {
+  NewTimeline made;
+  made.timeline = std::make_shared<Timeline>(TimelineRow(), std::move(parent));
+  decltype(timelines_) one;
+  one.emplace(TimelineId(), made.timeline);
+  made.entry = one.extract(one.begin());
+  return made;
+}
+
+std::shared_ptr<Timeline> StoreImpl::AddTimeline(NewTimeline made,
+                                                 const TimelineRow& row) noexcept {
+  made.timeline->set_row(row);
+  made.entry.key() = row.id;
   std::lock_guard lock(mutex_);
-  timelines_[row.id] = timeline;
+  const auto added = timelines_.insert(std::move(made.entry));
+  CHECK(added.inserted);  // LSNs are never used twice
   SweepLocked();
-  return timeline;
+  return std::move(made.timeline);
 }
 
 // ---- what the index does not have yet ----------------------------------------------------------
 
-void StoreImpl::PublishCommit(const std::shared_ptr<ObjectState>& object,
-                              const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
-                              std::span<const PageChange> changes,
-                              std::shared_ptr<const BatchedPages> batched) {
-  timeline->AddRecent(commit, changes, std::move(batched));
-  recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
+void StoreImpl::MakeRoom(const std::shared_ptr<ObjectState>& object, Timeline& timeline,
+                         std::span<const PageChange> changes, CommitRoom* room) {
+  room->Release();
+  timeline.MakeRoom(changes, &room->recent_);
   bool was_dirty = false;
   {
     std::lock_guard lock(object->mutex);
-    object->timeline = timeline;
-    object->head = commit.info;
-    ++object->change_counter;
-    auto& recent = object->recent_timelines;
-    if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
+    MakeRoomForOne(object->recent_timelines);
+    object->has_room = true;
+    room->object_ = object.get();
     was_dirty = object->dirty;
   }
   if (was_dirty) return;
   std::lock_guard lock(mutex_);
-  std::lock_guard object_lock(object->mutex);
-  if (object->dirty) return;
-  object->dirty = true;
   dirty_.push_back(object);
+  std::lock_guard object_lock(object->mutex);
+  object->dirty = true;
+}
+
+void StoreImpl::PublishCommit(CommitRoom* room, const std::shared_ptr<Timeline>& timeline,
+                              const RecentCommit& commit, std::span<const PageChange> changes,
+                              std::shared_ptr<const BatchedPages> batched) noexcept {
+  timeline->AddRecent(&room->recent_, commit, changes, std::move(batched));
+  recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
+  ObjectState& object = *std::exchange(room->object_, nullptr);
+  std::lock_guard lock(object.mutex);
+  CHECK(object.dirty);
+  object.has_room = false;
+  object.timeline = timeline;
+  object.head = commit.info;
+  ++object.change_counter;
+  auto& recent = object.recent_timelines;
+  if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
 }
 
 std::vector<std::shared_ptr<ObjectState>> StoreImpl::DirtyObjects() const {
   std::lock_guard lock(mutex_);
-  return dirty_;
+  std::vector<std::shared_ptr<ObjectState>> dirty;
+  for (const auto& object : dirty_) {
+    std::lock_guard object_lock(object->mutex);
+    if (object->timeline != nullptr) dirty.push_back(object);  // else it is about to be created
+  }
+  return dirty;
 }
 
 void StoreImpl::UndirtyObjects() {
@@ -177,19 +214,22 @@ void StoreImpl::UndirtyObjects() {
     std::lock_guard object_lock(object->mutex);
     auto& recent = object->recent_timelines;
     std::erase_if(recent, [](const auto& timeline) { return !timeline->HasRecent(); });
-    object->dirty = !recent.empty();
+    object->dirty = !recent.empty() || object->has_room;
     return !object->dirty;
   });
 }
 
-void StoreImpl::AddRestore(const RestoreRow& row) {
+void StoreImpl::AddRestore(PendingRow<RestoreRow> made, Lsn lsn, Timestamp time) noexcept {
   std::lock_guard lock(mutex_);
-  pending_.restores.emplace(row.lsn, row);
+  made.row().lsn = lsn;
+  made.row().time = time;
+  made.MoveTo(pending_.restores, lsn);
 }
 
-void StoreImpl::AddEpoch(const EpochRow& row) {
+void StoreImpl::AddEpoch(PendingRow<EpochRow> made, Lsn first_lsn) noexcept {
   std::lock_guard lock(mutex_);
-  pending_.epochs.emplace(row.first_lsn, row);
+  made.row().first_lsn = first_lsn;
+  made.MoveTo(pending_.epochs, first_lsn);
 }
 
 void StoreImpl::AddDamage(const DamageRow& row) {

@@ -14,9 +14,8 @@
 //   * An Append that was reserved for never waits and never fails: buffer and disk have room.
 //   * After a failed write or sync the store is broken: what reached the disk is unknown, so every
 //     later call fails with the same status until the store is reopened and recovered.
-//   * So it is when whoever appended cannot make it visible (memory ran out), as readers would miss
-//     it. No checkpoint covers such records; opening the store again finds them whole or not at
-//     all.
+//   * What was appended becomes visible: the memory for that is got before (commit_room.h). No
+//     checkpoint covers a record that is not visible yet.
 //
 // Threads: any. `mutex_` guards everything; no I/O happens under it.
 // The read path is in engine/snapshot.h, recovery in recovery.h.
@@ -107,7 +106,7 @@ class CommitQueue {
   //   Append... (holds the queue) -> Leave -> make them visible (recent versions, heads) -> Finish
   //
   // A checkpoint waits for those below its cut to be finished. Whoever appends and does not get as
-  // far as Finish breaks the store: there is no way back out of the log.
+  // far as Finish has broken the store: there is no way back out of the log.
   class Scope {
    public:
     Scope(CommitQueue& queue, Reservation reservation);

@@ -225,8 +225,8 @@ void Recovery::ReportProgress(const ScannedGroup& group) {
 void Recovery::NoteEpoch(const ScannedGroup& group) {
   if (group.header.epoch <= epoch_) return;
   epoch_ = group.header.epoch;
-  store_->AddEpoch(
-      {.epoch = epoch_, .first_lsn = Lsn(group.header.first_lsn), .previous_end = behind_.lsn});
+  store_->AddEpoch(PendingRow<EpochRow>({.epoch = epoch_, .previous_end = behind_.lsn}),
+                   Lsn(group.header.first_lsn));
 }
 
 Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -241,7 +241,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kNamespace: {
       const auto fields = DecodeNamespace(record.fields);
       if (!fields) return Inconsistent(group, entry, "is not a namespace record");
-      store_->AddNamespace(std::make_shared<NamespaceState>(fields->name, entry.lsn.value));
+      store_->AdoptNamespace(std::make_shared<NamespaceState>(fields->name, entry.lsn.value));
       return OkStatus();
     }
     case RecordKind::kObject: {
@@ -257,7 +257,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
       row.namespace_id = fields->namespace_id;
       row.object = fields->id;
       row.location = PlaceOf(group, entry);
-      auto timeline = store_->AddTimeline(row, nullptr);
+      auto timeline = AddTimeline(row, nullptr);
       {
         std::lock_guard lock(object->mutex);
         object->created = entry.lsn;
@@ -281,6 +281,19 @@ Result<std::shared_ptr<ObjectState>> Recovery::ObjectOf(const Timeline& timeline
                                     std::string_view()));
   }
   return object;
+}
+
+std::shared_ptr<Timeline> Recovery::AddTimeline(const TimelineRow& row,
+                                                std::shared_ptr<Timeline> parent) {
+  return store_->AddTimeline(store_->MakeTimeline(std::move(parent)), row);
+}
+
+void Recovery::Publish(const std::shared_ptr<ObjectState>& object,
+                       const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                       std::span<const PageChange> changes,
+                       std::shared_ptr<const BatchedPages> batched) {
+  store_->MakeRoom(object, *timeline, changes, &room_);
+  store_->PublishCommit(&room_, timeline, commit, changes, std::move(batched));
 }
 
 Result<bool> Recovery::IsReadable(const std::vector<PageChange>& changes,
@@ -339,7 +352,7 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
                  .pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions),
                  .log_bytes = record.length + fields->batch_bytes,
                  .restored_from = Lsn()};
-  store_->PublishCommit(object, timeline, commit, *changes, std::move(batched));
+  Publish(object, timeline, commit, *changes, std::move(batched));
   begun_.erase(fields->timeline);
   return OkStatus();
 }
@@ -362,7 +375,7 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   row.parent = rewrite ? TimelineId() : fields->parent;
   row.parent_lsn = rewrite ? Lsn() : fields->parent_lsn;
   row.location = PlaceOf(group, entry);
-  auto timeline = store_->AddTimeline(row, rewrite ? nullptr : *parent);
+  auto timeline = AddTimeline(row, rewrite ? nullptr : *parent);
   timelines_[row.id] = timeline;
   if (rewrite) {
     begun_[row.id] = {.ended = fields->ended, .tag = 0};
@@ -383,12 +396,11 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
                  .pages_changed = 0,
                  .log_bytes = record.length,
                  .restored_from = to.ok() ? to->lsn : Lsn()};
-  store_->AddRestore({.object = fields->object,
-                      .lsn = entry.lsn,
-                      .time = commit.info.time,
-                      .from_bookmark = fields->from,
-                      .to_bookmark = fields->to});
-  store_->PublishCommit(object, timeline, commit, {}, nullptr);
+  store_->AddRestore(
+      PendingRow<RestoreRow>(
+          {.object = fields->object, .from_bookmark = fields->from, .to_bookmark = fields->to}),
+      entry.lsn, commit.info.time);
+  Publish(object, timeline, commit, {}, nullptr);
   return OkStatus();
 }
 

@@ -48,6 +48,10 @@ class Recovery {
   // Reads every page version that a commit made.
   Result<bool> IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
   Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
+  std::shared_ptr<Timeline> AddTimeline(const TimelineRow& row, std::shared_ptr<Timeline> parent);
+  void Publish(const std::shared_ptr<ObjectState>& object,
+               const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+               std::span<const PageChange> changes, std::shared_ptr<const BatchedPages> batched);
   Status CheckFits(const CheckpointRow& checkpoint) const;
   Status CheckEnd(const ScanEnd& end) const;
   Status RewriteTail(const ScanEnd& end);
@@ -67,6 +71,7 @@ class Recovery {
     uint64_t tag = 0;  // of an object that is created
   };
   std::unordered_map<TimelineId, Begun> begun_;
+  CommitRoom room_;
 };
 
 // The page versions in a frame's payload, which stands at `location`. Empty if they are not exactly

@@ -60,8 +60,9 @@ format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint
   return header;
 }
 
-Buffer MakeHeaderBlocks(const format::SegmentHeader& header) {
-  Buffer blocks(format::kFirstGroupOffset);
+std::array<std::byte, format::kFirstGroupOffset> MakeHeaderBlocks(
+    const format::SegmentHeader& header) {
+  std::array<std::byte, format::kFirstGroupOffset> blocks{};
   std::memcpy(blocks.data(), &header, sizeof(header));
   std::memcpy(blocks.data() + format::kSecondHeaderOffset, &header, sizeof(header));
   return blocks;

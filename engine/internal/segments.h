@@ -16,6 +16,7 @@
 #ifndef TIDEMARK_ENGINE_INTERNAL_SEGMENTS_H_
 #define TIDEMARK_ENGINE_INTERNAL_SEGMENTS_H_
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -42,7 +43,8 @@ format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint
                                         Location previous_end, Lsn first_lsn);
 
 // The begin of a segment up to its first group: the header in both its places.
-Buffer MakeHeaderBlocks(const format::SegmentHeader& header);
+std::array<std::byte, format::kFirstGroupOffset> MakeHeaderBlocks(
+    const format::SegmentHeader& header);
 
 // What a header of the log must be. Errors: kCorruption, kUnsupportedVersion.
 Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number);

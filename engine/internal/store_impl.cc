@@ -187,12 +187,13 @@ Status StoreImpl::LogOpen(Lsn previous_end) {
   Buffer fields;
   EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = TIDEMARK_VERSION},
              fields);
+  PendingRow<EpochRow> made({.epoch = epoch_, .previous_end = previous_end});
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
   CommitQueue::Scope scope(*queue_, std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
   const Lsn lsn = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
   scope.Leave();
-  AddEpoch({.epoch = epoch_, .first_lsn = lsn, .previous_end = previous_end});
+  AddEpoch(std::move(made), lsn);
   scope.Finish();
   return queue_->WaitDurable(lsn);
 }

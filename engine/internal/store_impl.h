@@ -25,6 +25,7 @@
 
 #include "engine/internal/checkpointer.h"
 #include "engine/internal/commit_queue.h"
+#include "engine/internal/commit_room.h"
 #include "engine/internal/index.h"
 #include "engine/internal/object_state.h"
 #include "engine/internal/page_reader.h"
@@ -91,30 +92,34 @@ class StoreImpl {
 
   // ---- called by transactions, restores and recovery ----
 
+  // What is added to the tables takes memory in two steps: Make... and MakeRoom get it, before
+  // anything is appended; Add... and PublishCommit come behind the append and cannot fail.
+  NewTimeline MakeTimeline(std::shared_ptr<Timeline> parent) const;
+  void MakeRoom(const std::shared_ptr<ObjectState>& object, Timeline& timeline,
+                std::span<const PageChange> changes, CommitRoom* room);
   // Adopts a namespace or timeline that was just logged, so that it is found and indexed.
-  void AddNamespace(const std::shared_ptr<NamespaceState>& ns);
-  std::shared_ptr<Timeline> AddTimeline(const TimelineRow& row, std::shared_ptr<Timeline> parent);
-  // Makes a commit visible: recent versions, head, counter, the list of dirty objects.
-  void PublishCommit(const std::shared_ptr<ObjectState>& object,
-                     const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
-                     std::span<const PageChange> changes,
-                     std::shared_ptr<const BatchedPages> batched);
+  void AddNamespace(PendingRow<NamespaceRow> made, Lsn lsn) noexcept;
+  std::shared_ptr<Timeline> AddTimeline(NewTimeline made, const TimelineRow& row) noexcept;
+  // Makes a commit visible: recent versions, head, counter.
+  void PublishCommit(CommitRoom* room, const std::shared_ptr<Timeline>& timeline,
+                     const RecentCommit& commit, std::span<const PageChange> changes,
+                     std::shared_ptr<const BatchedPages> batched) noexcept;
+  void AddRestore(PendingRow<RestoreRow> made, Lsn lsn, Timestamp time) noexcept;
+  void AddEpoch(PendingRow<EpochRow> made, Lsn first_lsn) noexcept;
 
   // Recovery: the namespace and object of a record, made if the index does not have them.
   Result<std::shared_ptr<ObjectState>> AdoptObject(uint64_t namespace_id, const ObjectId& id,
                                                    std::string_view name);
+  // Recovery: a namespace that the log tells of.
+  void AdoptNamespace(const std::shared_ptr<NamespaceState>& ns);
 
-  // What the catalogue holds that the index does not have yet, by LSN. For the checkpointer.
-  template <typename Row>
-  using Pending = std::multimap<Lsn, Row>;
+  // For the checkpointer.
   struct PendingRows {
     Pending<NamespaceRow> namespaces;
     Pending<RestoreRow> restores;
     Pending<EpochRow> epochs;
     Pending<DamageRow> damage;
   };
-  void AddRestore(const RestoreRow& row);
-  void AddEpoch(const EpochRow& row);
   void AddDamage(const DamageRow& row);
   PendingRows CollectPending(Lsn cut) const;
   void DropPending(Lsn cut);
@@ -166,7 +171,7 @@ class StoreImpl {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<NamespaceState>, std::less<>> namespaces_;
   std::unordered_map<ObjectId, std::weak_ptr<ObjectState>> objects_;
-  std::unordered_map<TimelineId, std::weak_ptr<Timeline>> timelines_;
+  std::map<TimelineId, std::weak_ptr<Timeline>> timelines_;
   size_t sweep_objects_at_ = 1024;  // expired entries are removed when the maps reach these sizes
   size_t sweep_timelines_at_ = 1024;
   std::vector<std::shared_ptr<ObjectState>> dirty_;

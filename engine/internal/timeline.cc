@@ -21,13 +21,40 @@ auto Behind(const std::vector<RecentCommit>& commits, Lsn lsn) {
 
 }  // namespace
 
-void Timeline::AddRecent(const RecentCommit& commit, std::span<const PageChange> changes,
-                         std::shared_ptr<const BatchedPages> batched) {
+void RecentRoom::Release() noexcept {
+  if (timeline_ == nullptr) return;
+  std::lock_guard lock(timeline_->mutex_);
+  std::exchange(timeline_, nullptr)->has_room_ = false;
+}
+
+void Timeline::MakeRoom(std::span<const PageChange> changes, RecentRoom* room) {
+  room->Release();
+  room->versions_.clear();
+  room->versions_.reserve(changes.size());
   std::lock_guard lock(mutex_);
+  CHECK(!has_room_);
+  MakeRoomForOne(commits_);
+  MakeRoomForOne(large_);
+  for (const PageChange& change : changes) {
+    std::vector<PageVersion>& versions = pages_[change.page.value];
+    MakeRoomForOne(versions);
+    room->versions_.push_back(&versions);
+  }
+  room->timeline_ = this;
+  has_room_ = true;
+}
+
+void Timeline::AddRecent(RecentRoom* room, const RecentCommit& commit,
+                         std::span<const PageChange> changes,
+                         std::shared_ptr<const BatchedPages> batched) noexcept {
+  std::lock_guard lock(mutex_);
+  CHECK(room->timeline_ == this && room->versions_.size() == changes.size());
   CHECK(commits_.empty() || commits_.back().info.lsn < commit.info.lsn);
   commits_.push_back(commit);
-  for (const PageChange& change : changes) pages_[change.page.value].push_back(change.version);
+  for (size_t i = 0; i < changes.size(); ++i) room->versions_[i]->push_back(changes[i].version);
   if (batched != nullptr) large_.push_back({commit.info.lsn, std::move(batched)});
+  room->timeline_ = nullptr;
+  has_room_ = false;
 }
 
 RecentPage Timeline::FindRecent(PageNo page, Lsn lsn) const {
@@ -35,7 +62,7 @@ RecentPage Timeline::FindRecent(PageNo page, Lsn lsn) const {
   RecentPage found;
   if (const auto it = pages_.find(page.value); it != pages_.end()) {
     const std::vector<PageVersion>& versions = it->second;
-    // Empty if memory ran out for the first one. The store is broken then, but may still be read.
+    // Empty if room was made for the first one.
     if (!versions.empty() && versions.back().lsn <= lsn) {
       found.version = versions.back();
     } else if (const auto behind = Behind(versions, lsn); behind != versions.begin()) {
@@ -101,7 +128,7 @@ size_t Timeline::DropRecent(Lsn cut) {
     std::vector<PageVersion>& versions = it->second;
     const auto behind = Behind(versions, cut);
     dropped += static_cast<size_t>(behind - versions.begin());
-    if (behind == versions.end()) {
+    if (behind == versions.end() && !has_room_) {
       it = pages_.erase(it);
     } else {
       versions.erase(versions.begin(), behind);
@@ -111,7 +138,7 @@ size_t Timeline::DropRecent(Lsn cut) {
   if (pages_.empty()) pages_ = {};  // a bulk load must not leave its buckets behind
   std::erase_if(large_, [cut](const LargeCommit& large) { return large.lsn <= cut; });
   const auto behind = Behind(commits_, cut);
-  if (behind == commits_.end()) {
+  if (behind == commits_.end() && !has_room_) {
     commits_ = {};
   } else {
     commits_.erase(commits_.begin(), behind);

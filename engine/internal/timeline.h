@@ -52,20 +52,49 @@ struct RecentPage {
   std::optional<LargeCommit> large;
 };
 
+// So that the next push_back asks for no memory.
+template <typename T>
+void MakeRoomForOne(std::vector<T>& list) {
+  if (list.size() == list.capacity()) list.reserve(list.empty() ? 1 : 2 * list.size());
+}
+
+class Timeline;
+
+// Memory for what one commit adds to a timeline's tables, so that adding it cannot fail. It keeps
+// its capacity when it is released, for the next one.
+class RecentRoom {
+ public:
+  RecentRoom() = default;
+  ~RecentRoom() { Release(); }
+  RecentRoom(const RecentRoom&) = delete;
+  RecentRoom& operator=(const RecentRoom&) = delete;
+  void Release() noexcept;
+
+ private:
+  friend class Timeline;
+  Timeline* timeline_ = nullptr;
+  std::vector<std::vector<PageVersion>*> versions_;  // of the pages that it changes, one by one
+};
+
 class Timeline {
  public:
   Timeline(TimelineRow row, std::shared_ptr<Timeline> parent)
       : row_(std::move(row)), parent_(std::move(parent)) {}
 
+  // Its number and all else that is only known when its record is in the log. Before anybody else
+  // sees it.
+  void set_row(const TimelineRow& row) { row_ = row; }
   TimelineId id() const { return row_.id; }
   const TimelineRow& row() const { return row_; }
   // Null if it inherits no pages.
   const std::shared_ptr<Timeline>& parent() const { return parent_; }
 
-  // Adds a commit and the page versions it made, `batched` being null or those in its batches. LSNs
-  // must rise.
-  void AddRecent(const RecentCommit& commit, std::span<const PageChange> changes,
-                 std::shared_ptr<const BatchedPages> batched);
+  // Makes room for a commit with these changes. One at a time.
+  void MakeRoom(std::span<const PageChange> changes, RecentRoom* room);
+  // Adds a commit and the page versions it made, `batched` being null or those in its batches, for
+  // which room was made; it is released. LSNs must rise.
+  void AddRecent(RecentRoom* room, const RecentCommit& commit, std::span<const PageChange> changes,
+                 std::shared_ptr<const BatchedPages> batched) noexcept;
 
   // The latest recent version of a page at or before `lsn`, on this timeline itself.
   RecentPage FindRecent(PageNo page, Lsn lsn) const;
@@ -92,13 +121,16 @@ class Timeline {
   Status CheckTrusted(Lsn lsn) const;
 
  private:
-  const TimelineRow row_;
+  friend class RecentRoom;
+
+  TimelineRow row_;
   const std::shared_ptr<Timeline> parent_;
 
   mutable std::mutex mutex_;
   std::unordered_map<uint32_t, std::vector<PageVersion>> pages_;  // by page number, in LSN order
   std::vector<RecentCommit> commits_;                             // in LSN order
   std::vector<LargeCommit> large_;                                // in LSN order
+  bool has_room_ = false;  // room is held: what is empty may have been made for it
   TimelineDamage damage_;
   std::atomic<uint64_t> damaged_from_{0};
 };

@@ -163,8 +163,7 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
 Status Transaction::Impl::Encode(PreImageSource* pre_images, size_t beside_bytes) {
   CHECK(active_);
   encoded_ = false;
-  // So that Append need not ask for memory, unless it brings an object into being.
-  fields_.reserve(kFrameFieldBytes);
+  room_.Release();  // of an earlier Encode, before its timeline goes
   // More than a record holds goes out as batches, and the frame has only what is left.
   const size_t most = CommitQueue::MaxRecordBytes(store_.options().segment_size_bytes);
   const size_t staged = staged_.size() * (page_size_ + internal::kPageVersionOverhead);
@@ -186,8 +185,23 @@ Status Transaction::Impl::Encode(PreImageSource* pre_images, size_t beside_bytes
     EncodeHole(page, &prepared_hash_);
     return OkStatus();
   }));
+  MakeRoom();
   encoded_ = true;
   return OkStatus();
+}
+
+// Nothing that comes behind this asks for memory, but for a new segment.
+void Transaction::Impl::MakeRoom() {
+  fields_.reserve(kFrameFieldBytes + 2 * state_->ns->name.size() + state_->name.size());
+  Timeline* timeline = timeline_.get();
+  if (timeline == nullptr || rewrite_) {
+    new_timeline_ = store_.MakeTimeline(nullptr);
+    timeline = new_timeline_.timeline.get();
+  }
+  if (state_->ns->id == 0) {
+    new_namespace_ = internal::PendingRow<internal::NamespaceRow>({.name = state_->ns->name});
+  }
+  store_.MakeRoom(state_, *timeline, changes_, &room_);
 }
 
 size_t Transaction::Impl::EncodedBytes() const {
@@ -209,6 +223,7 @@ Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
 
 void Transaction::Impl::Unprepare() {
   encoded_ = false;
+  room_.Release();
   reservation_.Release();
 }
 
@@ -328,18 +343,20 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
       .restored_from = Lsn()};
 }
 
-void Transaction::Impl::Install() {
+void Transaction::Impl::Install() noexcept {
   const bool is_new = timeline_ == nullptr;
-  if (appended_.new_namespace) store_.AddNamespace(state_->ns);
+  if (appended_.new_namespace) {
+    store_.AddNamespace(std::move(new_namespace_), Lsn(state_->ns->id));
+  }
   if (appended_.timeline.id.valid()) {
-    timeline_ = store_.AddTimeline(appended_.timeline, nullptr);
+    timeline_ = store_.AddTimeline(std::move(new_timeline_), appended_.timeline);
     if (is_new) {
       std::lock_guard lock(state_->mutex);
       state_->created = Lsn(appended_.timeline.id.value);
     }
   }
   appended_.is_large = batched_ != nullptr;
-  store_.PublishCommit(state_, timeline_, appended_.commit, changes_, std::move(batched_));
+  store_.PublishCommit(&room_, timeline_, appended_.commit, changes_, std::move(batched_));
   if (appended_.is_large) store_.checkpointer().NoteLargeCommit(appended_.commit.info.lsn);
 }
 

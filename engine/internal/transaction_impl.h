@@ -79,9 +79,11 @@ class Transaction::Impl {
   Status DropPagesAbove(uint32_t count);
   void ForgetBatches();
   void Unprepare();
+  // For what Install will add to the store's tables.
+  void MakeRoom();
   // The steps of PublishAll: under the queue's lock, outside it, and when the queue knows of that.
   void Append(internal::CommitQueue::Scope& scope);
-  void Install();
+  void Install() noexcept;
   void Installed();
   void Stand(const CommitInfo& base, std::shared_ptr<internal::Timeline> timeline);
 
@@ -109,6 +111,9 @@ class Transaction::Impl {
   uint64_t prepared_hash_ = 0;
   internal::Buffer payload_;
   std::vector<internal::PageChange> changes_;  // locations relative to the payload until published
+  internal::NewTimeline new_timeline_;         // if the commit begins one
+  internal::PendingRow<internal::NamespaceRow> new_namespace_;
+  internal::CommitRoom room_;
   // Of Append, for Install.
   struct {
     bool new_namespace = false;

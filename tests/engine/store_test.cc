@@ -200,5 +200,45 @@ TEST_F(StoreTest, SnapshotsStandStill) {
   check();
 }
 
+// Goal: an object is there from its first commit on, not from when one was prepared. Method: one
+// whose first transaction is prepared, then rolled back, then committed; listed, counted, verified
+// and checkpointed each time.
+TEST_F(StoreTest, PreparedObjectIsNotThere) {
+  ASSERT_OK(Put("a", 1));
+  ASSERT_OK_AND_ASSIGN(const auto object, Open("b"));
+  const auto expect_objects = [&](uint64_t count) {
+    for (const bool indexed : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << count << (indexed ? ", indexed" : ""));
+      uint64_t listed = 0;
+      ASSERT_OK(sim_.store().ListObjects("rooms", [&](const ObjectSummary& summary) {
+        EXPECT_OK(summary.damage);
+        return ++listed > 0;
+      }));
+      EXPECT_EQ(listed, count);
+      EXPECT_EQ(sim_.store().Stats().object_count, count);
+      ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+      EXPECT_EQ(report.objects, count);
+      ASSERT_OK(Put("a", 2));  // so that there is something to index
+      ASSERT_OK(sim_.Checkpoint());
+    }
+  };
+  Transaction transaction(object);
+  ASSERT_OK(transaction.Begin());
+  ASSERT_OK(transaction.ResetPageSize(kPageSize));
+  ASSERT_OK(transaction.WritePage(PageNo(1), RandomPage(3)));
+  ASSERT_OK(transaction.Prepare());
+  expect_objects(1);
+  transaction.Rollback();
+  expect_objects(1);
+  ASSERT_OK(transaction.ResetPageSize(kPageSize));
+  ASSERT_OK(transaction.WritePage(PageNo(1), RandomPage(4)));
+  ASSERT_OK(transaction.Prepare());
+  ASSERT_OK(sim_.Checkpoint());
+  ASSERT_OK(transaction.Publish());
+  transaction.End();
+  expect_objects(2);
+  EXPECT_TRUE(Holds("b", 4));
+}
+
 }  // namespace
 }  // namespace tidemark::testing

@@ -1,0 +1,78 @@
+// CommitRoom: the memory that a commit takes in the store's tables, got before it is appended.
+//
+// Between the log and the readers nothing may fail: a record that is in the log and not in the
+// tables would be missed by readers and by the next checkpoint. So whatever can ask for memory is
+// done by StoreImpl::MakeRoom, and what comes after the append only fills in what is there.
+//
+// Threads: one at a time, who has the object's write lock.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_COMMIT_ROOM_H_
+#define TIDEMARK_ENGINE_INTERNAL_COMMIT_ROOM_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "engine/internal/object_state.h"
+#include "engine/internal/timeline.h"
+
+namespace tidemark::internal {
+
+// What the catalogue holds that the index does not have yet, by LSN.
+template <typename Row>
+using Pending = std::multimap<Lsn, Row>;
+
+// A row that will get its LSN when it is appended.
+template <typename Row>
+class PendingRow {
+ public:
+  PendingRow() = default;
+  explicit PendingRow(Row row) {
+    Pending<Row> one;
+    one.emplace(Lsn(), std::move(row));
+    node_ = one.extract(one.begin());
+  }
+
+  Row& row() { return node_.mapped(); }
+  // Asks for no memory.
+  void MoveTo(Pending<Row>& rows, Lsn lsn) noexcept {
+    node_.key() = lsn;
+    rows.insert(std::move(node_));
+  }
+
+ private:
+  typename Pending<Row>::node_type node_;
+};
+
+// A timeline that will get its number when it is appended, and its entry among those in memory.
+struct NewTimeline {
+  std::shared_ptr<Timeline> timeline;
+  std::map<TimelineId, std::weak_ptr<Timeline>>::node_type entry;
+};
+
+// In the recent tables, and on the list of dirty objects.
+class CommitRoom {
+ public:
+  CommitRoom() = default;
+  ~CommitRoom() { Release(); }
+  CommitRoom(const CommitRoom&) = delete;
+  CommitRoom& operator=(const CommitRoom&) = delete;
+
+  // Nothing will be published in it. The object stays on the list until the next checkpoint.
+  void Release() noexcept {
+    recent_.Release();
+    if (object_ == nullptr) return;
+    std::lock_guard lock(object_->mutex);
+    std::exchange(object_, nullptr)->has_room = false;
+  }
+
+ private:
+  friend class StoreImpl;
+  ObjectState* object_ = nullptr;
+  RecentRoom recent_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_COMMIT_ROOM_H_
