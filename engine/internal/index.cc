@@ -8,6 +8,7 @@
 #include "engine/internal/coding.h"
 #include "engine/internal/index_rows.h"
 #include "engine/internal/lmdb_env.h"
+#include "engine/internal/written_mark.h"
 
 namespace tidemark::internal {
 namespace {
@@ -100,9 +101,15 @@ std::optional<Lsn> DecodeLsn(ConstBytes value) {
 class Index::Impl {
  public:
   Impl(std::string directory, std::unique_ptr<LmdbEnv> env)
-      : directory_(std::move(directory)), env_(std::move(env)) {}
+      : directory_(std::move(directory)), env_(std::move(env)), mark_(directory_) {}
 
   LmdbEnv& env() const { return *env_; }
+
+  Status Update(const std::function<Status(LmdbWriteTransaction&)>& change) {
+    TIDEMARK_RETURN_IF_ERROR(mark_.Set());
+    return env_->Write(change);
+  }
+  Status EndUpdates() { return mark_.Clear(); }
 
   // The row that `seek` puts the table's cursor on; empty if it finds none. `decode` makes it from
   // key and value, or nothing if they are damaged.
@@ -180,7 +187,7 @@ class Index::Impl {
                         ", this library reads version " + std::to_string(kIndexVersion) +
                         ": remove " + directory_ + ", and opening the store makes it anew");
     }
-    return env_->Write([](LmdbWriteTransaction& transaction) {
+    return Update([](LmdbWriteTransaction& transaction) {
       std::vector<std::byte> value;
       AppendFixed(value, kIndexVersion);
       return transaction.Put(kMetaTable, TextKey(kVersionKey), value);
@@ -190,6 +197,7 @@ class Index::Impl {
  private:
   const std::string directory_;
   const std::unique_ptr<LmdbEnv> env_;
+  WrittenMark mark_;
 };
 
 Index::Index(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -197,6 +205,7 @@ Index::~Index() = default;
 
 Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
                                            const IndexOptions& options) {
+  TIDEMARK_RETURN_IF_ERROR(WrittenMark(directory).Check());
   TIDEMARK_ASSIGN_OR_RETURN(auto env, LmdbEnv::Open(directory, kIndexTables,
                                                     {.initial_map_bytes = options.initial_map_bytes,
                                                      .max_map_bytes = options.max_map_bytes}));
@@ -206,11 +215,13 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
 }
 
 Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
-  return impl_->env().Write([&change](LmdbWriteTransaction& transaction) {
+  return impl_->Update([&change](LmdbWriteTransaction& transaction) {
     Writer writer(transaction);
     return change(writer);
   });
 }
+
+Status Index::EndUpdates() { return impl_->EndUpdates(); }
 
 Result<std::optional<CheckpointRow>> Index::Checkpoint() const {
   return impl_->Find(

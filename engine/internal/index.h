@@ -4,7 +4,7 @@
 // in large batches, each one LMDB transaction with its own fsync. Nothing else writes it.
 //
 //   table            key                          value
-//   meta             name                         CheckpointRow, StoreRow
+//   meta             name                         CheckpointRow, and single numbers
 //   namespaces       name                         NamespaceRow
 //   objects          namespace id, object id      ObjectRow
 //   timelines        timeline id                  TimelineRow
@@ -167,7 +167,8 @@ struct IndexOptions {
 class Index {
  public:
   // Opens (or creates, with its directory) the LMDB environment in `directory`.
-  // Errors: kCorruption if LMDB finds it damaged, kFull, kReadOnly, kIoError.
+  // Errors: kCorruption if LMDB finds it damaged, or if it is a copy that was made while it was
+  // written; kFull, kReadOnly, kIoError.
   static Result<std::unique_ptr<Index>> Open(const std::string& directory,
                                              const IndexOptions& options);
   ~Index();
@@ -177,6 +178,8 @@ class Index {
   // a failed Update stays. Errors: change's own; kFull at max_map_bytes or on a full disk;
   // kIoError.
   Status Update(const std::function<Status(IndexWriter&)>& change);
+  // Nothing is written until the next Update: what is copied meanwhile is whole. Errors: kIoError.
+  Status EndUpdates();
 
   // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).
   Result<std::optional<CheckpointRow>> Checkpoint() const;

@@ -215,6 +215,7 @@ Status StoreImpl::Finish() {
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
   TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
+  TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
   queue_->AbandonReservations();
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));

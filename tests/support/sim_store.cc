@@ -66,6 +66,7 @@ SimStore::IndexState SimStore::ReadIndex() const {
 
 void SimStore::SetIndex(const IndexState& state) {
   std::filesystem::remove(index_ / "lock.mdb");
+  std::filesystem::remove(index_ / "WRITTEN");
   std::filesystem::remove(index_ / "data.mdb");
   if (state == nullptr) return;
   std::ofstream out(index_ / "data.mdb", std::ios::binary);

@@ -1,0 +1,99 @@
+// A store's directory that is copied with the means of the system while the store is open.
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "tests/engine/store_fixture.h"
+#include "tests/support/temp_directory.h"
+
+namespace tidemark::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The number of the commit first, so that it can be told from the page.
+PageBytes NumberedPage(uint64_t number) {
+  PageBytes page = RandomPage(number);
+  std::memcpy(page.data(), &number, sizeof(number));
+  return page;
+}
+
+uint64_t NumberOf(const PageBytes& page) {
+  uint64_t number = 0;
+  std::memcpy(&number, page.data(), sizeof(number));
+  return number;
+}
+
+// Goal: such a copy is never taken for whole: its index, in which LMDB shows nothing, is refused.
+// Without the index it holds all that was durable when the copy began, or damage is found in it. A
+// copy of the closed store opens as it is. Method: the directory is copied while a thread commits
+// as fast as it can, with checkpoints and new segments all the time; and again after the end.
+TEST(LiveCopyTest, IsNotTakenForWhole) {
+  TempDirectory directory;
+  const std::string original = directory / "store";
+  const StoreOptions options{
+      .create_if_missing = true, .segment_size_bytes = 1 << 20, .checkpoint_log_bytes = 32 << 10};
+  ASSERT_OK_AND_ASSIGN(auto store, Store::Open(original, options));
+  std::atomic<uint64_t> durable = 0;
+  const auto commit_some = [&] {
+    constexpr uint64_t kCommits = 400;
+    const auto object = store->OpenObject("rooms", "a", IfMissing::kCreate).value();
+    const uint64_t begin = durable;
+    for (uint64_t number = begin + 1; number <= begin + kCommits; ++number) {
+      const CommitInfo commit =
+          Commit(object, {{1, NumberedPage(number)}, {2, NumberedPage(number)}}).value();
+      if (number % 16 != 0) continue;
+      if (!store->WaitDurable(commit.lsn).ok()) break;
+      durable = number;
+      durable.notify_all();
+    }
+  };
+  commit_some();  // some checkpoints
+  if (!fs::exists(original + "/index/WRITTEN")) GTEST_SKIP() << "files have no time of birth here";
+  int damaged = 0;
+  for (uint64_t round = 0; round < Scaled(10); ++round) {
+    SCOPED_TRACE(round);
+    const std::string copy = directory / "copy";
+    uint64_t least = durable;
+    std::thread writer(commit_some);
+    durable.wait(least);
+    least = durable;
+    fs::copy(original, copy, fs::copy_options::recursive);
+    writer.join();
+    EXPECT_ERROR(Store::Open(copy, options), StatusCode::kCorruption, "was copied while");
+    fs::remove_all(copy + "/index");
+    const auto opened = Store::Open(copy, options);
+    if (!opened.ok()) {
+      EXPECT_ERROR(opened, StatusCode::kCorruption, "damaged");
+      ++damaged;
+    } else {
+      ASSERT_OK_AND_ASSIGN(const auto object,
+                           (*opened)->OpenObject("rooms", "a", IfMissing::kFail));
+      const auto page = ReadPage(object, 1);
+      if (page.ok()) {
+        EXPECT_GE(NumberOf(*page), least);
+        EXPECT_TRUE(Reads(object, 1, NumberedPage(NumberOf(*page))));
+        EXPECT_TRUE(Reads(object, 2, NumberedPage(NumberOf(*page))));
+      } else {
+        EXPECT_ERROR(page, StatusCode::kCorruption, "damaged");
+        ++damaged;
+      }
+    }
+    fs::remove_all(copy);
+  }
+  RecordProperty("damaged", std::to_string(damaged));
+
+  ASSERT_OK_AND_ASSIGN(const auto object, store->OpenObject("rooms", "a", IfMissing::kFail));
+  ASSERT_OK_AND_ASSIGN(const PageBytes last, ReadPage(object, 1));
+  ASSERT_OK(store->Close());
+  const std::string copy = directory / "closed";
+  fs::copy(original, copy, fs::copy_options::recursive);
+  ASSERT_OK_AND_ASSIGN(const auto opened, Store::Open(copy, options));
+  ASSERT_OK_AND_ASSIGN(const auto copied, opened->OpenObject("rooms", "a", IfMissing::kFail));
+  EXPECT_TRUE(Reads(copied, 1, last));
+}
+
+}  // namespace
+}  // namespace tidemark::testing
