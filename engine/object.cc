@@ -233,15 +233,16 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
 }
 
 Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
-                       const std::function<bool(const DamagedCommit&)>& on_damage) const try {
+                       const std::function<bool(const DamagedCommit&)>& on_damage, Lsn newest) const
+    try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  Status newest;
+  Status newest_damage;
   const auto report = [&](const DamagedCommit& damaged) {
     if (on_damage) return on_damage(damaged);
-    if (newest.ok()) newest = damaged.why;
+    if (newest_damage.ok()) newest_damage = damaged.why;
     return true;
   };
-  for (Lsn lsn(UINT64_MAX); lsn.valid();) {
+  for (Lsn lsn = newest; lsn.valid();) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimelineAt(*state_, lsn));
     if (timeline == nullptr) break;
     TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit found, store_->LocateCommitAt(*state_, lsn));
@@ -263,7 +264,7 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
       lsn = Lsn(commit.lsn.value - 1);
     }
   }
-  return newest;
+  return newest_damage;
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }

@@ -74,15 +74,16 @@ class TIDEMARK_API Object {
   // object existed, kExpired before the horizon. A time after now means now.
   Result<CommitInfo> Resolve(const Point& point) const;
 
-  // Calls `visit` for each commit, newest first, restores included, back to the object's creation
-  // (the commits that restores left behind too), until it returns false.
+  // Calls `visit` for each commit at or before `newest`, newest first, restores included, back to
+  // the object's creation (the commits that restores left behind too), until it returns false.
   //
   // `on_damage` is called, in the same order, where commits are damaged; false ends it too. Commits
   // behind such a place are visited, but no bookmark of theirs resolves if they build on it.
   // Without `on_damage` the newest damage is the error that is returned, after all that is whole
   // has been visited. Errors: kCorruption as just said; kIoError; kBroken.
   Status History(const std::function<bool(const CommitInfo&)>& visit,
-                 const std::function<bool(const DamagedCommit&)>& on_damage = nullptr) const;
+                 const std::function<bool(const DamagedCommit&)>& on_damage = nullptr,
+                 Lsn newest = Lsn(UINT64_MAX)) const;
 
   // What Restore would do.
   Result<RestoreInfo> PlanRestore(const Point& to) const;

@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <variant>
 #include <vector>
 
 #include "tools/progress.h"
@@ -20,6 +22,19 @@ struct Arguments {
   std::string store;
   std::string object;
   uint64_t limit = kDefaultLimit;
+  std::optional<std::string> since;
+  std::optional<std::string> until;
+};
+
+// From which commit to which; `since` is a time unless it is the LSN of a bookmark's commit.
+struct Range {
+  Lsn newest = Lsn(UINT64_MAX);
+  Lsn oldest;
+  Timestamp since = Timestamp::min();
+
+  bool BeginsBehind(const CommitInfo& commit) const {
+    return commit.lsn < oldest || commit.time < since;
+  }
 };
 
 // Restores by their LSN: a restore's line says what it brought back.
@@ -101,9 +116,20 @@ class Printer {
 
 void Run(const Arguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  std::optional<Point> since;
+  if (arguments.since) since = ParsePointArgument(*arguments.since, arguments.store, name);
+  std::optional<Point> until;
+  if (arguments.until) until = ParsePointArgument(*arguments.until, arguments.store, name);
   Session session(arguments.store);
   {
     const std::shared_ptr<Object> object = session.OpenObject(name);
+    Range range;
+    if (until) range.newest = session.ResolveCommit(*object, until).lsn;
+    if (since && std::holds_alternative<Timestamp>(*since)) {
+      range.since = std::get<Timestamp>(*since);  // may be before the object's first commit
+    } else if (since) {
+      range.oldest = session.ResolveCommit(*object, since).lsn;
+    }
     Restores restores;
     for (const RestoreEntry& entry :
          OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text))) {
@@ -119,16 +145,17 @@ void Run(const Arguments& arguments, bool json) {
     };
     const Status status = object->History(
         [&](const CommitInfo& commit) {
-          if (!has_room()) return false;
+          if (range.BeginsBehind(commit) || !has_room()) return false;
           printer.Commit(commit);
           if (!json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
           return true;
         },
         [&](const DamagedCommit& commit) {
-          if (!has_room()) return false;
+          if (commit.lsn < range.oldest || !has_room()) return false;
           printer.Damaged(commit);
           return true;
-        });
+        },
+        range.newest);
     progress.Hide();
     printer.End(more);
     OrThrow(status, session.AboutObject(name.text));
@@ -151,12 +178,14 @@ void AddLog(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "log",
        .summary = "List the commits of an object, newest first",
-       .usage = "STORE OBJECT [--limit N]",
+       .usage = "STORE OBJECT [--since POINT] [--until POINT] [--limit N]",
        .details =
            "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
            "restore left\nbehind are listed too: their bookmarks still work. A damaged one is "
-           "listed as such; the exit\ncode is then 3.",
-       .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10",
+           "listed as such; the exit\ncode is then 3.\n" +
+           std::string(kPointHelp),
+       .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10\n"
+                  "tidemark log /var/lib/rooms rooms/lobby --since \"1 hour ago\"",
        .json_fields =
            "{\"store\",\"object\",\"commits\":[…],\"more\"}; more: older commits exist. "
            "A commit has\n" +
@@ -166,6 +195,8 @@ void AddLog(CLI::App& app, Invocation* invocation) {
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  verb->add_option("--since", arguments->since, "Only commits at or after this POINT");
+  verb->add_option("--until", arguments->until, "Only commits at or before this POINT");
   verb->add_option("--limit", arguments->limit, "At most this many commits; 0 for all")
       ->capture_default_str();
   verb->callback([=] {

@@ -56,6 +56,7 @@ int Main(int argc, char** argv) {
   AddLog(app, &invocation);
   AddBookmark(app, &invocation);
   AddRestore(app, &invocation);
+  AddRestores(app, &invocation);
   AddVerify(app, &invocation);
   AddStat(app, &invocation);
 

@@ -24,6 +24,7 @@ void AddLs(CLI::App& app, Invocation* invocation);
 void AddLog(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
 void AddRestore(CLI::App& app, Invocation* invocation);
+void AddRestores(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 

@@ -27,8 +27,8 @@ class VerbsTest : public ToolsTest {
 TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
   const ProcessResult all = Tool({"--help"});
   ASSERT_DONE(all);
-  for (const char* verb :
-       {"init", "import", "export", "sql", "ls", "log", "bookmark", "restore", "verify", "stat"}) {
+  for (const char* verb : {"init", "import", "export", "sql", "ls", "log", "bookmark", "restore",
+                           "restores", "verify", "stat"}) {
     SCOPED_TRACE(verb);
     EXPECT_NE(all.out.find("\n  " + std::string(verb) + " "), std::string::npos);
     const ProcessResult help = Tool({verb, "--help"});
@@ -179,6 +179,71 @@ TEST_F(VerbsTest, RestoreDryRunAndTwice) {
   ASSERT_EQ(log["commits"].size(), 3u);
   EXPECT_EQ(log["commits"][0]["kind"], "restore");
   EXPECT_EQ(log["commits"][0]["restored"], bookmark);
+}
+
+// Goal: restores lists each restore, newest first, with a command that undoes it; of an object that
+// was never restored it lists none.
+TEST_F(VerbsTest, RestoresListsTheJournal) {
+  MakeStore();
+  const std::string first = MakeObject("rooms/lobby");
+  EXPECT_EQ(ToolJson({"restores", store(), "rooms/lobby"})["restores"], nlohmann::json::array());
+  ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "delete from t"}));
+  const std::string deleted = BookmarkOf("rooms/lobby");
+  ASSERT_DONE(Tool({"restore", store(), "rooms/lobby", "--to", first}));
+  const std::string restored = BookmarkOf("rooms/lobby");
+  ASSERT_DONE(Tool({"restore", store(), "rooms/lobby", "--to", deleted}));
+
+  const nlohmann::json restores = ToolJson({"restores", store(), "rooms/lobby"})["restores"];
+  ASSERT_EQ(restores.size(), 2u);
+  EXPECT_EQ(restores[0]["from"], restored);
+  EXPECT_EQ(restores[0]["to"], deleted);
+  EXPECT_EQ(restores[1]["from"], deleted);
+  EXPECT_EQ(restores[1]["to"], first);
+  EXPECT_GT(restores[0]["lsn"], restores[1]["lsn"]);
+  const ProcessResult table = Tool({"restores", store(), "rooms/lobby"});
+  ASSERT_DONE(table);
+  EXPECT_LT(table.out.find(restored), table.out.find(first));
+  const size_t undo = table.err.find("latest: ");
+  ASSERT_NE(undo, std::string::npos) << table.err;
+  ASSERT_DONE(Paste(table.err.substr(undo + 8)));
+  EXPECT_EQ(Value("rooms/lobby", "select count(*) from t"), "3");
+  EXPECT_ENDS(Tool({"restores", store(), "rooms/attic"}), 1, "does not exist");
+}
+
+// Goal: log shows the commits between two points, both included, whether they are bookmarks or
+// times, and goes on behind damage. Method: five commits; every pair of bounds.
+TEST_F(VerbsTest, LogSinceAndUntil) {
+  MakeStore();
+  MakeObject("rooms/lobby");
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('more')"}));
+  }
+  const nlohmann::json all = ToolJson({"log", store(), "rooms/lobby"})["commits"];
+  ASSERT_EQ(all.size(), 5u);
+  for (const char* field : {"bookmark", "time"}) {
+    for (size_t newest = 0; newest < all.size(); ++newest) {
+      for (size_t oldest = newest; oldest < all.size(); ++oldest) {
+        SCOPED_TRACE(::testing::Message() << field << " " << newest << " to " << oldest);
+        const nlohmann::json some =
+            ToolJson({"log", store(), "rooms/lobby", "--since", all[oldest][field], "--until",
+                      all[newest][field]})["commits"];
+        ASSERT_EQ(some.size(), oldest - newest + 1);
+        EXPECT_EQ(some.front(), all[newest]);
+        EXPECT_EQ(some.back(), all[oldest]);
+      }
+    }
+  }
+  const auto count = [&](const std::vector<std::string>& bounds) {
+    std::vector<std::string> command = {"log", store(), "rooms/lobby"};
+    command.insert(command.end(), bounds.begin(), bounds.end());
+    return ToolJson(command)["commits"].size();
+  };
+  EXPECT_EQ(count({"--since", "2 days ago"}), 5u);
+  EXPECT_EQ(count({"--since", "2100-01-01T00:00:00Z"}), 0u);
+  EXPECT_EQ(count({"--until", "2100-01-01T00:00:00Z", "--limit", "2"}), 2u);
+  EXPECT_EQ(count({"--since", all[1]["bookmark"], "--until", all[3]["bookmark"]}), 0u);
+  EXPECT_ENDS(Tool({"log", store(), "rooms/lobby", "--until", "2 days ago"}), 1, "did not exist");
+  EXPECT_ENDS(Tool({"log", store(), "rooms/lobby", "--since", "soon"}), 2, "soon");
 }
 
 // Goal: verify reads everything and says so; stat counts what is there.
