@@ -1,0 +1,289 @@
+// Recovery, see recovery.h: what each group and record of the log brings back.
+
+#include <algorithm>
+#include <string>
+
+#include "engine/bookmark.h"
+#include "engine/internal/batched_pages.h"
+#include "engine/internal/recovery.h"
+
+namespace tidemark::internal {
+namespace {
+
+// Replaying a log without an index must not need memory for all of it.
+constexpr uint64_t kMaxRecentWhileReplaying = 1u << 20;
+
+Status Inconsistent(const ScannedGroup& group, const DirectoryEntry& entry, const char* what) {
+  return Status(StatusCode::kCorruption,
+                "the record with LSN " + std::to_string(entry.lsn.value) + " (segment " +
+                    std::to_string(group.location.segment) + ", offset " +
+                    std::to_string(group.location.offset + entry.offset) + ") " + what);
+}
+
+Location PlaceOf(const ScannedGroup& group, const DirectoryEntry& entry) {
+  return {group.location.segment, group.location.offset + entry.offset};
+}
+
+}  // namespace
+
+Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place) {
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(header.time + place.time_delta)));
+}
+
+std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Location location,
+                                                         uint32_t count, Lsn lsn) {
+  std::vector<PageChange> changes;
+  size_t at = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto view = ParsePageVersion(payload.subspan(at));
+    if (!view) return std::nullopt;
+    PageChange& change = changes.emplace_back();
+    change.page = view->page;
+    change.version.lsn = lsn;
+    change.version.location = {location.segment, location.offset + static_cast<uint32_t>(at)};
+    change.version.length = static_cast<uint32_t>(view->length);
+    change.version.depth = view->depth;
+    change.version.chain_units = view->chain_units;
+    change.version.hash = view->hash;
+    at += view->length;
+  }
+  if (at != payload.size()) return std::nullopt;
+  return changes;
+}
+
+Status Recovery::ReplayGroup(const ScannedGroup& group) {
+  if (store_->recent_versions > kMaxRecentWhileReplaying) {
+    // This group is there, so the one before it was synced: the index may have it.
+    TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
+  }
+  if (group.header_ok) NoteEpoch(group);
+  for (const DirectoryEntry& entry : group.directory) {
+    RecordView record;
+    const bool readable = group.header_ok && entry.offset < group.bytes.size() &&
+                          ParseRecord(group.bytes.subspan(entry.offset), group.incarnation,
+                                      record) == ParseOutcome::kOk &&
+                          entry.offset + record.length <= group.bytes.size() &&
+                          record.place.group_offset == entry.offset &&
+                          record.place.lsn == entry.lsn.value;
+    if (readable) {
+      TIDEMARK_RETURN_IF_ERROR(ReplayRecord(group, entry, record));
+    } else if (group.intact) {
+      return Inconsistent(group, entry, "is malformed in a group that is intact");
+    } else {
+      TIDEMARK_RETURN_IF_ERROR(Quarantine(group, entry));
+    }
+  }
+  ReportProgress(group);
+  behind_.lsn = group.directory.back().lsn;
+  behind_.position = {group.location.segment,
+                      group.location.offset + static_cast<uint32_t>(group.bytes.size())};
+  behind_.group_length = static_cast<uint32_t>(group.bytes.size());
+  behind_.group_hash = group.header_ok ? group.header.hash : 0;
+  if (group.header_ok) behind_.time = std::max(behind_.time, RecordTime(group.header, {}));
+  return OkStatus();
+}
+
+void Recovery::ReportProgress(const ScannedGroup& group) {
+  replayed_bytes_ += group.bytes.size();
+  const auto& report = store_->options().recovery_progress;
+  if (report) report(std::min(replayed_bytes_, total_bytes_), total_bytes_);
+}
+
+void Recovery::NoteEpoch(const ScannedGroup& group) {
+  if (group.header.epoch <= epoch_) return;
+  epoch_ = group.header.epoch;
+  store_->AddEpoch(PendingRow<EpochRow>({.epoch = epoch_, .previous_end = behind_.lsn}),
+                   Lsn(group.header.first_lsn));
+}
+
+Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
+                              const RecordView& record) {
+  switch (record.kind) {
+    case RecordKind::kFrame: return ReplayFrame(group, entry, record);
+    case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
+    case RecordKind::kOpen: {
+      if (!DecodeOpen(record.fields)) return Inconsistent(group, entry, "is not an open record");
+      return OkStatus();  // what it says is known already: NoteEpoch
+    }
+    case RecordKind::kNamespace: {
+      const auto fields = DecodeNamespace(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not a namespace record");
+      store_->AdoptNamespace(std::make_shared<NamespaceState>(fields->name, entry.lsn.value));
+      return OkStatus();
+    }
+    case RecordKind::kObject: {
+      const auto fields = DecodeObject(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not an object record");
+      auto adopted = store_->AdoptObject(fields->namespace_id, fields->id, fields->name);
+      // Its namespace's record is damaged: that one is what can be named.
+      if (adopted.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+      TIDEMARK_ASSIGN_OR_RETURN(auto object, std::move(adopted));
+      TimelineRow row;
+      row.id = TimelineId(entry.lsn.value);
+      row.kind = TimelineKind::kCreate;
+      row.namespace_id = fields->namespace_id;
+      row.object = fields->id;
+      row.location = PlaceOf(group, entry);
+      auto timeline = AddTimeline(row, nullptr);
+      {
+        std::lock_guard lock(object->mutex);
+        object->created = entry.lsn;
+        object->timeline = timeline;
+      }
+      timelines_[row.id] = std::move(timeline);
+      begun_[row.id] = {.ended = {}, .tag = ObjectTag(fields->id)};
+      objects_[fields->id] = std::move(object);
+      return OkStatus();
+    }
+    default:  // batches count when a frame names them; the others say nothing more
+      return OkStatus();
+  }
+}
+
+Result<std::shared_ptr<ObjectState>> Recovery::ObjectOf(const Timeline& timeline) {
+  std::shared_ptr<ObjectState>& object = objects_[timeline.row().object];
+  if (object == nullptr) {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        object, store_->AdoptObject(timeline.row().namespace_id, timeline.row().object,
+                                    std::string_view()));
+  }
+  return object;
+}
+
+std::shared_ptr<Timeline> Recovery::AddTimeline(const TimelineRow& row,
+                                                std::shared_ptr<Timeline> parent) {
+  return store_->AddTimeline(store_->MakeTimeline(std::move(parent)), row);
+}
+
+void Recovery::Publish(const std::shared_ptr<ObjectState>& object,
+                       const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                       std::span<const PageChange> changes,
+                       std::shared_ptr<const BatchedPages> batched) {
+  store_->MakeRoom(object, *timeline, changes, &room_);
+  store_->PublishCommit(&room_, timeline, commit, changes, std::move(batched));
+}
+
+Result<bool> Recovery::IsReadable(const std::vector<PageChange>& changes,
+                                  uint32_t page_size) const {
+  Buffer page(page_size);
+  for (const PageChange& change : changes) {
+    const Status read = store_->reader().Read(change.page, change.version, page);
+    // It may pass. A quarantine stays.
+    if (read.code() == StatusCode::kIoError) return read;
+    if (!read.ok()) return false;
+  }
+  return true;
+}
+
+Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  const auto fields = DecodeFrame(record.fields);
+  if (!fields) return Inconsistent(group, entry, "is not a frame");
+  // A sector that was written to the wrong place brings whole records of other groups.
+  if (fields->timeline != entry.timeline) return Quarantine(group, entry);
+  std::shared_ptr<Timeline>& timeline = timelines_[fields->timeline];
+  if (timeline == nullptr) {
+    auto found = store_->FindTimeline(fields->timeline);
+    // Its object's creation was damaged.
+    if (found.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+    TIDEMARK_ASSIGN_OR_RETURN(timeline, std::move(found));
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(*timeline));
+  const Location place = PlaceOf(group, entry);
+  const Location payload{place.segment,
+                         place.offset + static_cast<uint32_t>(record.payload_offset)};
+  const auto changes = ParsePageVersions(
+      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length), payload,
+      fields->version_count, entry.lsn);
+  if (!changes) return Quarantine(group, entry);
+  std::shared_ptr<const BatchedPages> batched;
+  if (fields->batch_count > 0) {
+    auto loaded = BatchedPages::Load(store_->reader(), *fields);
+    if (loaded.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+    TIDEMARK_ASSIGN_OR_RETURN(batched, std::move(loaded));
+  }
+  if (!group.intact) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool readable, IsReadable(*changes, fields->page_size));
+    if (!readable) return Quarantine(group, entry);
+  }
+  RecentCommit commit;
+  commit.location = place;
+  commit.info = {.lsn = entry.lsn,
+                 .timeline = fields->timeline,
+                 .epoch = group.header.epoch,
+                 .kind = CommitKind::kCommit,
+                 .time = RecordTime(group.header, record.place),
+                 .page_size = fields->page_size,
+                 .page_count = fields->page_count,
+                 .state_hash = fields->state_hash,
+                 .pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions),
+                 .log_bytes = record.length + fields->batch_bytes,
+                 .restored_from = Lsn()};
+  Publish(object, timeline, commit, *changes, std::move(batched));
+  begun_.erase(fields->timeline);
+  return OkStatus();
+}
+
+Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
+                                const RecordView& record) {
+  const auto fields = DecodeTimeline(record.fields);
+  if (!fields) return Inconsistent(group, entry, "is not a timeline record");
+  if (fields->ended != entry.timeline) return Quarantine(group, entry);
+  auto parent = store_->FindTimeline(fields->parent);
+  if (parent.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+  if (!parent.ok()) return parent.status();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**parent));
+  const bool rewrite = fields->operation == format::TimelineOperation::kRewrite;
+  TimelineRow row;
+  row.id = TimelineId(entry.lsn.value);
+  row.kind = rewrite ? TimelineKind::kRewrite : TimelineKind::kRestore;
+  row.namespace_id = object->ns->id;
+  row.object = fields->object;
+  row.parent = rewrite ? TimelineId() : fields->parent;
+  row.parent_lsn = rewrite ? Lsn() : fields->parent_lsn;
+  row.location = PlaceOf(group, entry);
+  auto timeline = AddTimeline(row, rewrite ? nullptr : *parent);
+  timelines_[row.id] = timeline;
+  if (rewrite) {
+    begun_[row.id] = {.ended = fields->ended, .tag = 0};
+    return OkStatus();  // the frame behind it makes it current
+  }
+
+  const auto to = Bookmark::Parse(fields->to);
+  RecentCommit commit;
+  commit.location = row.location;
+  commit.info = {.lsn = entry.lsn,
+                 .timeline = row.id,
+                 .epoch = group.header.epoch,
+                 .kind = CommitKind::kRestore,
+                 .time = RecordTime(group.header, record.place),
+                 .page_size = fields->page_size,
+                 .page_count = fields->page_count,
+                 .state_hash = fields->state_hash,
+                 .pages_changed = 0,
+                 .log_bytes = record.length,
+                 .restored_from = to.ok() ? to->lsn : Lsn()};
+  store_->AddRestore(
+      PendingRow<RestoreRow>(
+          {.object = fields->object, .from_bookmark = fields->from, .to_bookmark = fields->to}),
+      entry.lsn, commit.info.time);
+  Publish(object, timeline, commit, {}, nullptr);
+  return OkStatus();
+}
+
+Status Recovery::Quarantine(const ScannedGroup& group, const DirectoryEntry& entry) {
+  // Open and close records can be done without, and a batch is missed where a frame names it.
+  if (!entry.timeline.valid()) return OkStatus();
+  Timestamp time = behind_.time;
+  if (group.header_ok) time = std::max(time, RecordTime(group.header, {}));
+  const TimelineDamage damage{.lsn = entry.lsn, .location = PlaceOf(group, entry), .time = time};
+  const auto begun = begun_.find(entry.timeline);
+  const Begun first = begun == begun_.end() ? Begun{.ended = {}, .tag = entry.tag} : begun->second;
+  store_->AddDamage({.timeline = entry.timeline, .damage = damage, .tag = first.tag});
+  if (first.ended.valid()) {
+    store_->AddDamage({.timeline = first.ended, .damage = damage, .tag = 0});
+  }
+  return OkStatus();
+}
+
+}  // namespace tidemark::internal
