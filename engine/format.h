@@ -12,8 +12,8 @@
 //   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice. At
 //                      64 MiB that is 6 PB of log
 //   index/data.mdb     LMDB; see engine/internal/index.h. A function of the log
-//   index/WRITTEN      while the index is open and written: text, "INODE SECONDS.NANOSECONDS", the
-//                      latter the birth of data.mdb; see engine/internal/written_mark.h
+//   index/WRITTEN      text: "open BIRTH BIRTH" or "closed TRANSACTION", by which a copy of an open
+//                      index is known; see engine/internal/written_mark.h
 //
 // Segment: the header at offset 0 and again at 4096 (either will do: the loss of one block must not
 // make a segment unreadable), zeros, and from 8192 on groups back to back, each on a multiple of 8

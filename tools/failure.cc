@@ -111,8 +111,12 @@ Failure Explain(const Status& status, const Subject& subject) {
       message.find(subject.object) == std::string::npos) {
     message = subject.object + ": " + message;
   }
+  // Of an index that must be made anew: the message says what to remove, and no other verb opens
+  // the store before that.
+  const bool only_index = message.find("opening the store makes it anew") != std::string::npos;
   return Failure(StatusCodeName(status.code()), ExitCodeOf(status.code()), std::move(message),
-                 HintFor(status.code(), subject));
+                 only_index ? "nothing is lost by that: the log has everything"
+                            : HintFor(status.code(), subject));
 }
 
 void PrintFailure(const Failure& failure, bool json) {

@@ -105,11 +105,7 @@ class Index::Impl {
 
   LmdbEnv& env() const { return *env_; }
 
-  Status Update(const std::function<Status(LmdbWriteTransaction&)>& change) {
-    TIDEMARK_RETURN_IF_ERROR(mark_.Set());
-    return env_->Write(change);
-  }
-  Status EndUpdates() { return mark_.Clear(); }
+  WrittenMark& mark() { return mark_; }
 
   // The row that `seek` puts the table's cursor on; empty if it finds none. `decode` makes it from
   // key and value, or nothing if they are damaged.
@@ -187,7 +183,7 @@ class Index::Impl {
                         ", this library reads version " + std::to_string(kIndexVersion) +
                         ": remove " + directory_ + ", and opening the store makes it anew");
     }
-    return Update([](LmdbWriteTransaction& transaction) {
+    return env_->Write([](LmdbWriteTransaction& transaction) {
       std::vector<std::byte> value;
       AppendFixed(value, kIndexVersion);
       return transaction.Put(kMetaTable, TextKey(kVersionKey), value);
@@ -205,23 +201,29 @@ Index::~Index() = default;
 
 Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
                                            const IndexOptions& options) {
-  TIDEMARK_RETURN_IF_ERROR(WrittenMark(directory).Check());
+  WrittenMark mark(directory);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto closed_after, mark.Check());
+  const auto check = [&](uint64_t last_transaction) {
+    return closed_after && *closed_after != last_transaction ? mark.Copied() : OkStatus();
+  };
   TIDEMARK_ASSIGN_OR_RETURN(auto env, LmdbEnv::Open(directory, kIndexTables,
                                                     {.initial_map_bytes = options.initial_map_bytes,
-                                                     .max_map_bytes = options.max_map_bytes}));
+                                                     .max_map_bytes = options.max_map_bytes,
+                                                     .check = check}));
+  TIDEMARK_RETURN_IF_ERROR(mark.SetOpen());
   auto impl = std::make_unique<Impl>(directory, std::move(env));
   TIDEMARK_RETURN_IF_ERROR(impl->CheckVersion());
   return std::unique_ptr<Index>(new Index(std::move(impl)));
 }
 
 Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
-  return impl_->Update([&change](LmdbWriteTransaction& transaction) {
+  return impl_->env().Write([&change](LmdbWriteTransaction& transaction) {
     Writer writer(transaction);
     return change(writer);
   });
 }
 
-Status Index::EndUpdates() { return impl_->EndUpdates(); }
+Status Index::EndUpdates() { return impl_->mark().SetClosed(impl_->env().LastTransaction()); }
 
 Result<std::optional<CheckpointRow>> Index::Checkpoint() const {
   return impl_->Find(

@@ -178,7 +178,7 @@ class Index {
   // a failed Update stays. Errors: change's own; kFull at max_map_bytes or on a full disk;
   // kIoError.
   Status Update(const std::function<Status(IndexWriter&)>& change);
-  // Nothing is written until the next Update: what is copied meanwhile is whole. Errors: kIoError.
+  // After the last Update: what is copied from here on is whole. Errors: kReadOnly, kIoError.
   Status EndUpdates();
 
   // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).

@@ -275,6 +275,7 @@ Result<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& directory,
                                                const LmdbOptions& options) {
   std::unique_ptr<LmdbEnv> env(new LmdbEnv(directory, tables, options));
   TIDEMARK_RETURN_IF_ERROR(env->OpenFile());
+  if (options.check) TIDEMARK_RETURN_IF_ERROR(options.check(env->LastTransaction()));
   TIDEMARK_RETURN_IF_ERROR(env->OpenTables());
   return env;
 }
@@ -410,6 +411,11 @@ uint64_t LmdbEnv::FileBytes() const {
 }
 
 uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
+
+uint64_t LmdbEnv::LastTransaction() const {
+  MDB_envinfo info;
+  return mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;
+}
 
 Status LmdbEnv::ErrorStatus(int rc, const char* doing) const {
   if (rc == ENOMEM) throw std::bad_alloc();  // as if it were ours

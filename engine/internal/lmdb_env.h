@@ -55,6 +55,8 @@ struct LmdbTable {
 struct LmdbOptions {
   uint64_t initial_map_bytes = 0;
   uint64_t max_map_bytes = 0;
+  // Called at Open with LastTransaction(), before any other page is read; its error ends Open.
+  std::function<Status(uint64_t last_transaction)> check = nullptr;
 };
 
 // Moves over one table within one transaction. A method returns false when there is nothing there
@@ -164,6 +166,8 @@ class LmdbEnv {
 
   uint64_t FileBytes() const;
   uint64_t map_bytes() const;
+  // The number of the last transaction that was committed.
+  uint64_t LastTransaction() const;
 
  private:
   friend class LmdbReadTransaction;
