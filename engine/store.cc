@@ -111,7 +111,14 @@ Status Store::ListObjects(std::string_view namespace_name,
       std::lock_guard lock(state->mutex);
       summary.head = state->head;
       summary.commit_count = state->indexed_commit_count;
+      // What a restore has inherited, too.
       summary.damage = state->CheckCurrent();
+      for (const internal::Timeline* at = state->timeline.get();
+           summary.damage.ok() && at->parent() != nullptr; at = at->parent().get()) {
+        summary.damage = at->parent()
+                             ->CheckTrusted(at->row().parent_lsn)
+                             .WithContext("object " + state->DisplayName());
+      }
       timelines = state->recent_timelines;
     }
     for (const auto& timeline : timelines) summary.commit_count += timeline->RecentCommitCount();

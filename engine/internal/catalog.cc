@@ -156,7 +156,7 @@ std::shared_ptr<Timeline> StoreImpl::AddTimeline(NewTimeline made,
   made.entry.key() = row.id;
   std::lock_guard lock(mutex_);
   const auto added = timelines_.insert(std::move(made.entry));
-  CHECK(added.inserted);  // LSNs are never used twice
+  if (!added.inserted) added.position->second = made.timeline;  // of an index that is not true
   SweepLocked();
   return std::move(made.timeline);
 }

@@ -116,10 +116,11 @@ class Reader {
     return span;
   }
 
-  std::string String() {
+  // A view of the bytes that are read.
+  std::string_view String() {
     const uint64_t size = Varint();
     const auto span = Span(size > remaining() ? remaining() + 1 : static_cast<size_t>(size));
-    return std::string(reinterpret_cast<const char*>(span.data()), span.size());
+    return {reinterpret_cast<const char*>(span.data()), span.size()};
   }
 
  private:

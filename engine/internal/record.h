@@ -70,15 +70,16 @@ struct OpenFields {
   std::string library_version;
 };
 
+// Views of what was given or, when decoded, of the record's bytes.
 struct NamespaceFields {
-  std::string name;
-  std::string unique_key;
+  std::string_view name;
+  std::string_view unique_key;
 };
 
 struct ObjectFields {
   uint64_t namespace_id = 0;
   ObjectId id;
-  std::string name;
+  std::string_view name;
 };
 
 struct TimelineFields {

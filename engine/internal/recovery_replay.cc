@@ -108,7 +108,8 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kNamespace: {
       const auto fields = DecodeNamespace(record.fields);
       if (!fields) return Inconsistent(group, entry, "is not a namespace record");
-      store_->AdoptNamespace(std::make_shared<NamespaceState>(fields->name, entry.lsn.value));
+      store_->AdoptNamespace(
+          std::make_shared<NamespaceState>(std::string(fields->name), entry.lsn.value));
       return OkStatus();
     }
     case RecordKind::kObject: {

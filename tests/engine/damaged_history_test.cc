@@ -159,5 +159,32 @@ TEST_F(DamagedHistoryTest, ListNamesWhatIsMissingFromTheReplayed) {
   for (size_t commit = 0; commit < kCommits; ++commit) CheckHistoryWithout(commit);
 }
 
+// Goal: an object is listed as damaged if what a restore has inherited is, not only its own
+// commits. Method: restored to its second commit, whose page rots; the index is lost, so that the
+// replay finds it.
+TEST_F(DamagedHistoryTest, InheritedDamageIsListed) {
+  Fill();
+  ASSERT_OK_AND_ASSIGN(const auto hurt, Open("hurt", IfMissing::kFail));
+  ASSERT_OK(hurt->Restore(hurt->BookmarkOf(commits_[1])));
+  ASSERT_OK(Put("well", 201));
+  ASSERT_OK(sim_.Close());
+  const Place page = PlaceOf(1);
+  sim_.fs().FlipBit(PathOf(page.segment), page.offset + 100, 2);
+  SimStore::Machine machine = sim_.Save();
+  machine.index = nullptr;
+  SimStore again(TestSeed(), machine);
+  ASSERT_OK(again.Open());
+  int listed = 0;
+  ASSERT_OK(again.store().ListObjects("rooms", [&](const ObjectSummary& object) {
+    if (object.name == "hurt") {
+      EXPECT_ERROR(object.damage, StatusCode::kCorruption, "rooms/hurt");
+    } else {
+      EXPECT_OK(object.damage);
+    }
+    return ++listed > 0;
+  }));
+  EXPECT_EQ(listed, 2);
+}
+
 }  // namespace
 }  // namespace tidemark::testing

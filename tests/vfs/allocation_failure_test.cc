@@ -43,6 +43,40 @@ TEST(AllocationFailureTest, EachAllocationFails) {
   RecordProperty("failures", std::to_string(work.failures()));
 }
 
+// Goal: an object and its namespace come into being whole or not at all, whatever their names, and
+// the store goes on. Method: each allocation of opening and creating a new one fails, until none
+// does. (Names of more than 15 bytes are not inside a std::string.)
+TEST(AllocationFailureTest, NewObjectsWithLongNames) {
+  is_the_tests = true;
+  TempDirectory directory;
+  const std::unique_ptr<Store> store =
+      Store::Open(directory / "store", {.create_if_missing = true}).value();
+  int failed = 0;
+  for (uint64_t nth = 1, fired = 1; fired != 0; ++nth) {
+    SCOPED_TRACE(nth);
+    const std::string ns = "a namespace with a long name " + std::to_string(nth);
+    const std::string name = "an object with a long name " + std::to_string(nth);
+    allocation_countdown = {.left = nth};
+    Status status;
+    {
+      auto db = Database::Open(*store, ns, name);
+      status = db.ok() ? db->Exec("CREATE TABLE t(x)") : db.status();
+    }
+    fired = allocation_countdown.fired;
+    allocation_countdown = {};
+    failed += !status.ok();
+    ASSERT_OK(store->Sync());
+    const auto object = store->OpenObject(ns, name, IfMissing::kFail);
+    if (status.ok()) {
+      EXPECT_OK(object.status());
+    }
+    if (object.ok()) {
+      EXPECT_EQ(Query(Database::Open(*store, ns, name).value(), "SELECT count(*) FROM t"), "0");
+    }
+  }
+  EXPECT_GT(failed, 50);
+}
+
 // Goal: the store's threads outlive allocations of theirs that fail; what they did not do they do
 // later, and nothing is lost. Method: a store that checkpoints all the time; each allocation of a
 // checkpoint fails, once alone and once with those behind it, while commits go on until the next
