@@ -351,7 +351,7 @@ Result<RestoreInfo> Object::Restore(const Point& to) try {
                  .log_bytes = appended.length,
                  .restored_from = info.to.lsn};
   store_->AddRestore(std::move(made_row), appended.lsn, appended.time);
-  store_->PublishCommit(&room, timeline, commit, {}, nullptr);
+  store_->PublishCommit(&room, *state_, timeline, commit, {}, nullptr);
   scope.Finish();
   info.result = commit.info;
   return info;

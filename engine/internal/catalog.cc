@@ -165,47 +165,41 @@ std::shared_ptr<Timeline> StoreImpl::AddTimeline(NewTimeline made,
 
 void StoreImpl::MakeRoom(const std::shared_ptr<ObjectState>& object, Timeline& timeline,
                          std::span<const PageChange> changes, CommitRoom* room) {
-  room->Release();
-  timeline.MakeRoom(changes, &room->recent_);
-  bool was_dirty = false;
+  if (room->entry_.empty()) room->entry_.push_back(object);
   {
     std::lock_guard lock(object->mutex);
     MakeRoomForOne(object->recent_timelines);
-    object->has_room = true;
-    room->object_ = object.get();
-    was_dirty = object->dirty;
   }
-  if (was_dirty) return;
-  std::lock_guard lock(mutex_);
-  dirty_.push_back(object);
-  std::lock_guard object_lock(object->mutex);
-  object->dirty = true;
+  timeline.MakeRoom(changes, &room->recent_);
 }
 
-void StoreImpl::PublishCommit(CommitRoom* room, const std::shared_ptr<Timeline>& timeline,
-                              const RecentCommit& commit, std::span<const PageChange> changes,
+void StoreImpl::PublishCommit(CommitRoom* room, ObjectState& object,
+                              const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                              std::span<const PageChange> changes,
                               std::shared_ptr<const BatchedPages> batched) noexcept {
   timeline->AddRecent(&room->recent_, commit, changes, std::move(batched));
   recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
-  ObjectState& object = *std::exchange(room->object_, nullptr);
-  std::lock_guard lock(object.mutex);
-  CHECK(object.dirty);
-  object.has_room = false;
-  object.timeline = timeline;
-  object.head = commit.info;
-  ++object.change_counter;
-  auto& recent = object.recent_timelines;
-  if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
+  bool was_dirty = false;
+  {
+    std::lock_guard lock(object.mutex);
+    object.timeline = timeline;
+    object.head = commit.info;
+    ++object.change_counter;
+    auto& recent = object.recent_timelines;
+    if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
+    was_dirty = object.dirty;
+  }
+  if (was_dirty) return;
+  std::lock_guard lock(mutex_);
+  std::lock_guard object_lock(object.mutex);
+  if (object.dirty) return;
+  object.dirty = true;
+  dirty_.splice(dirty_.end(), room->entry_);
 }
 
 std::vector<std::shared_ptr<ObjectState>> StoreImpl::DirtyObjects() const {
   std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<ObjectState>> dirty;
-  for (const auto& object : dirty_) {
-    std::lock_guard object_lock(object->mutex);
-    if (object->timeline != nullptr) dirty.push_back(object);  // else it is about to be created
-  }
-  return dirty;
+  return {dirty_.begin(), dirty_.end()};
 }
 
 void StoreImpl::UndirtyObjects() {
@@ -214,7 +208,7 @@ void StoreImpl::UndirtyObjects() {
     std::lock_guard object_lock(object->mutex);
     auto& recent = object->recent_timelines;
     std::erase_if(recent, [](const auto& timeline) { return !timeline->HasRecent(); });
-    object->dirty = !recent.empty() || object->has_room;
+    object->dirty = !recent.empty();
     return !object->dirty;
   });
 }

@@ -9,9 +9,9 @@
 #ifndef TIDEMARK_ENGINE_INTERNAL_COMMIT_ROOM_H_
 #define TIDEMARK_ENGINE_INTERNAL_COMMIT_ROOM_H_
 
+#include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "engine/internal/object_state.h"
@@ -51,26 +51,20 @@ struct NewTimeline {
   std::map<TimelineId, std::weak_ptr<Timeline>>::node_type entry;
 };
 
-// In the recent tables, and on the list of dirty objects.
+// The objects that have commits which the index does not have.
+using DirtyList = std::list<std::shared_ptr<ObjectState>>;
+
+// In the recent tables, and on the list of dirty objects. For the commits of one object, one after
+// the other.
 class CommitRoom {
  public:
-  CommitRoom() = default;
-  ~CommitRoom() { Release(); }
-  CommitRoom(const CommitRoom&) = delete;
-  CommitRoom& operator=(const CommitRoom&) = delete;
-
-  // Nothing will be published in it. The object stays on the list until the next checkpoint.
-  void Release() noexcept {
-    recent_.Release();
-    if (object_ == nullptr) return;
-    std::lock_guard lock(object_->mutex);
-    std::exchange(object_, nullptr)->has_room = false;
-  }
+  // Nothing will be published in it.
+  void Release() noexcept { recent_.Release(); }
 
  private:
   friend class StoreImpl;
-  ObjectState* object_ = nullptr;
   RecentRoom recent_;
+  DirtyList entry_;  // of the object; none if it went onto the list, and it was not made again
 };
 
 }  // namespace tidemark::internal

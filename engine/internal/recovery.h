@@ -71,7 +71,6 @@ class Recovery {
     uint64_t tag = 0;  // of an object that is created
   };
   std::unordered_map<TimelineId, Begun> begun_;
-  CommitRoom room_;
 };
 
 // The page versions in a frame's payload, which stands at `location`. Empty if they are not exactly

@@ -160,8 +160,9 @@ void Recovery::Publish(const std::shared_ptr<ObjectState>& object,
                        const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
                        std::span<const PageChange> changes,
                        std::shared_ptr<const BatchedPages> batched) {
-  store_->MakeRoom(object, *timeline, changes, &room_);
-  store_->PublishCommit(&room_, timeline, commit, changes, std::move(batched));
+  CommitRoom room;
+  store_->MakeRoom(object, *timeline, changes, &room);
+  store_->PublishCommit(&room, *object, timeline, commit, changes, std::move(batched));
 }
 
 Result<bool> Recovery::IsReadable(const std::vector<PageChange>& changes,

@@ -101,8 +101,9 @@ class StoreImpl {
   void AddNamespace(PendingRow<NamespaceRow> made, Lsn lsn) noexcept;
   std::shared_ptr<Timeline> AddTimeline(NewTimeline made, const TimelineRow& row) noexcept;
   // Makes a commit visible: recent versions, head, counter.
-  void PublishCommit(CommitRoom* room, const std::shared_ptr<Timeline>& timeline,
-                     const RecentCommit& commit, std::span<const PageChange> changes,
+  void PublishCommit(CommitRoom* room, ObjectState& object,
+                     const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
+                     std::span<const PageChange> changes,
                      std::shared_ptr<const BatchedPages> batched) noexcept;
   void AddRestore(PendingRow<RestoreRow> made, Lsn lsn, Timestamp time) noexcept;
   void AddEpoch(PendingRow<EpochRow> made, Lsn first_lsn) noexcept;
@@ -174,7 +175,7 @@ class StoreImpl {
   std::map<TimelineId, std::weak_ptr<Timeline>> timelines_;
   size_t sweep_objects_at_ = 1024;  // expired entries are removed when the maps reach these sizes
   size_t sweep_timelines_at_ = 1024;
-  std::vector<std::shared_ptr<ObjectState>> dirty_;
+  DirtyList dirty_;
   PendingRows pending_;
   std::map<TimelineId, DamageRow> damaged_;
   std::unordered_map<uint64_t, DamageRow>

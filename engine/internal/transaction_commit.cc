@@ -356,7 +356,7 @@ void Transaction::Impl::Install() noexcept {
     }
   }
   appended_.is_large = batched_ != nullptr;
-  store_.PublishCommit(&room_, timeline_, appended_.commit, changes_, std::move(batched_));
+  store_.PublishCommit(&room_, *state_, timeline_, appended_.commit, changes_, std::move(batched_));
   if (appended_.is_large) store_.checkpointer().NoteLargeCommit(appended_.commit.info.lsn);
 }
 
