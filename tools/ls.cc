@@ -32,7 +32,10 @@ Json ObjectJson(const ObjectSummary& object) {
       {"bytes", DatabaseBytes(object.head)},  {"page_size", object.head.page_size},
       {"page_count", object.head.page_count}, {"commits", object.commit_count},
       {"lsn", object.head.lsn.value},         {"last_change", FormatTime(object.head.time)}};
-  if (!object.damage.ok()) json["damage"] = object.damage.message();
+  if (object.damage.ok()) return json;
+  json["damage"] = object.damage.message();
+  for (const char* unknown : {"bytes", "page_size", "page_count"}) json[unknown] = nullptr;
+  if (!object.head.lsn.valid()) json["lsn"] = json["last_change"] = nullptr;
   return json;
 }
 
@@ -41,7 +44,8 @@ void PrintTable(const std::vector<ObjectSummary>& objects) {
   for (const ObjectSummary& object : objects) {
     table.AddRow({DisplayName(object),
                   object.damage.ok() ? FormatBytes(DatabaseBytes(object.head)) : "damaged",
-                  FormatCount(object.commit_count), FormatLocalTime(object.head.time)});
+                  FormatCount(object.commit_count),
+                  object.head.lsn.valid() ? FormatLocalTime(object.head.time) : ""});
   }
   table.Finish();
 }
@@ -107,7 +111,8 @@ void AddLs(CLI::App& app, Invocation* invocation) {
        .example = "tidemark ls /var/lib/rooms\ntidemark ls /var/lib/rooms rooms --json",
        .json_fields = "{\"store\",\"objects\":[{\"object\",\"id\",\"namespace\",\"name\","
                       "\"bytes\",\n  \"page_size\",\"page_count\",\"commits\",\"lsn\","
-                      "\"last_change\"[,\"damage\"]}]}"},
+                      "\"last_change\"[,\"damage\"]}]};\nof a damaged object what is not known is "
+                      "null"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->AddOptional("NAMESPACE", "Only the objects of this namespace",

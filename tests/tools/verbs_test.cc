@@ -311,6 +311,8 @@ TEST_F(VerbsTest, LsNamesADamagedObject) {
   EXPECT_EQ(listed["objects"][0], whole["objects"][0]);
   EXPECT_NE(listed["objects"][1]["damage"].get<std::string>().find("segment 1, offset"),
             std::string::npos);
+  EXPECT_EQ(listed["objects"][1]["bytes"], nullptr);
+  EXPECT_EQ(listed["objects"][1]["lsn"], whole["objects"][1]["lsn"]);
   const ProcessResult table = Tool({"ls", store()});
   EXPECT_ENDS(table, 3, "tidemark log");
   EXPECT_NE(table.out.find("damaged"), std::string::npos);
