@@ -1,12 +1,18 @@
 // A store's directory that is copied with the means of the system while the store is open.
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
+#include "engine/internal/written_mark.h"
 #include "tests/engine/store_fixture.h"
 #include "tests/support/temp_directory.h"
 
@@ -159,6 +165,31 @@ TEST(LiveCopyTest, OtherWaysToATornIndex) {
   ASSERT_OK_AND_ASSIGN(const auto store, Store::Open(directory / "renamed", options));
   ASSERT_OK_AND_ASSIGN(const auto object, store->OpenObject("rooms", "a", IfMissing::kFail));
   EXPECT_TRUE(Reads(object, 1, NumberedPage(4)));
+}
+
+// Goal: on a full disk an index is opened without a mark: one that says "closed" and stayed would
+// have the index refused once it was written. Method: no room for a byte, in a child.
+TEST(LiveCopyTest, NoMarkOnAFullDisk) {
+  TempDirectory directory;
+  std::ofstream(directory / "data.mdb") << "an index";
+  internal::WrittenMark mark(directory.path());
+  ASSERT_OK(mark.SetClosed(7));
+  ASSERT_OK_AND_ASSIGN(auto closed_after, mark.Check());
+  EXPECT_EQ(closed_after, 7u);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit none{0, 0};
+    ::_exit(::setrlimit(RLIMIT_FSIZE, &none) == 0 && mark.SetOpen().ok() ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_OK_AND_ASSIGN(closed_after, mark.Check());
+  EXPECT_EQ(closed_after, std::nullopt);
+  ASSERT_OK(mark.SetOpen());
+  ASSERT_OK(mark.Check());
 }
 
 }  // namespace
