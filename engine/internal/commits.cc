@@ -24,11 +24,7 @@ Result<std::optional<Timestamp>> GroupTimeBefore(Segments& segments, const Commi
       std::max(format::kFirstGroupOffset, place.offset - std::min(place.offset, kMostGroupBytes)) /
       uint32_t{format::kGroupAlignment} * uint32_t{format::kGroupAlignment};
   Buffer bytes(place.offset - std::min(place.offset, begin));
-  const auto read = (*segment)->file->ReadAt(begin, bytes);
-  if (read.status().code() == StatusCode::kIoError) {
-    return segments.CannotRead({place.segment, begin}, read.status());
-  }
-  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, read);
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segments.ReadUpTo(**segment, begin, bytes));
   for (size_t at = got / format::kGroupAlignment * format::kGroupAlignment;
        at >= format::kGroupAlignment;) {
     at -= format::kGroupAlignment;
@@ -153,16 +149,12 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
                                                ") is damaged: " + what);
   };
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments_->Get(row.location.segment));
-  const auto read = [&](uint32_t offset, Bytes out) {
-    auto got = segment->file->ReadAt(offset, out);
-    if (got.status().code() != StatusCode::kIoError) return got;
-    return Result<size_t>(segments_->CannotRead({row.location.segment, offset}, got.status()));
-  };
   Buffer bytes(192);
   RecordView record;
   ParseOutcome outcome = ParseOutcome::kShort;
   for (int i = 0; i < 3 && outcome == ParseOutcome::kShort; ++i) {
-    TIDEMARK_ASSIGN_OR_RETURN(const size_t got, read(row.location.offset, bytes));
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t got,
+                              segments_->ReadUpTo(*segment, row.location.offset, bytes));
     outcome = ParseRecord(ConstBytes(bytes).first(got), segment->incarnation, record);
     if (outcome != ParseOutcome::kShort) break;
     if (record.length > (16u << 20)) return damaged("it is too long");
@@ -171,8 +163,10 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
   if (outcome != ParseOutcome::kOk) return damaged("its header");
   if (record.place.group_offset > row.location.offset) return damaged("its place");
   format::GroupHeader header;
-  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, read(row.location.offset - record.place.group_offset,
-                                                   std::as_writable_bytes(std::span(&header, 1))));
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const size_t got,
+      segments_->ReadUpTo(*segment, row.location.offset - record.place.group_offset,
+                          std::as_writable_bytes(std::span(&header, 1))));
   if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
       record.place.lsn != row.lsn.value) {
     return damaged("its group's header");

@@ -355,16 +355,20 @@ Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
 
 Status Segments::Read(Location location, Bytes out, uint64_t* incarnation) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(location.segment));
-  const auto got = segment->file->ReadAt(location.offset, out);
-  if (got.status().code() == StatusCode::kIoError) return CannotRead(location, got.status());
-  TIDEMARK_RETURN_IF_ERROR(got.status());
-  if (*got != out.size()) {
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, ReadUpTo(*segment, location.offset, out));
+  if (got != out.size()) {
     return Status(StatusCode::kCorruption, "segment " + std::to_string(location.segment) +
                                                " ends before offset " +
                                                std::to_string(location.offset + out.size()));
   }
   if (incarnation != nullptr) *incarnation = segment->incarnation;
   return OkStatus();
+}
+
+Result<size_t> Segments::ReadUpTo(const Segment& segment, uint32_t offset, Bytes out) const {
+  auto got = segment.file->ReadAt(offset, out);
+  if (got.status().code() != StatusCode::kIoError) return got;
+  return CannotRead({segment.number, offset}, got.status());
 }
 
 Status Segments::CannotRead(Location place, const Status& why) const {

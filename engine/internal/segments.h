@@ -117,6 +117,8 @@ class Segments {
 
   // kIoError for a place that the disk cannot read: names it, and what to do.
   Status CannotRead(Location place, const Status& why) const;
+  // What there is of out.size() bytes at `offset` of a segment. Errors: kIoError, likewise.
+  Result<size_t> ReadUpTo(const Segment& segment, uint32_t offset, Bytes out) const;
 
   // Bytes of all files, spares included.
   uint64_t FileBytes() const;
