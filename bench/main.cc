@@ -122,6 +122,7 @@ int Run(int argc, char** argv) {
 
   RegisterWaitingBenchmarks(settings);
   RegisterCommitBenchmarks(settings);
+  RegisterHistoryBenchmarks(settings);
   RegisterReadBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);

@@ -123,8 +123,9 @@
 //   u64     hash              of the decoded page, seeded with the page number
 //   if form is a patch:
 //     u8      depth           links to a full image, 1 to 127
-//     u8      chain_units     the patches of the chain, this one included, each in units of
-//                             256 bytes rounded up; 255 is that or more
+//     u8      chain_units     what the patches of the chain, this one included, cost to
+//                             read: of each its bytes in units of 256, rounded up, and four
+//                             more for a zstd patch; 255 is that or more
 //     varint  segment, varint offset, varint length     of the base: an earlier version of the page
 //   varint  data_length
 //   data                      by form:
@@ -133,7 +134,8 @@
 //     zstd (2)         one zstd frame
 //     ranges (3)       patch: (varint skip, varint length, bytes)*: keep `skip` bytes of the base,
 //                      replace `length` (at least 1); what follows the last range is kept
-//     zstd patch (4)   reserved: one zstd frame with the base as prefix
+//     zstd patch (4)   patch: one zstd frame, with the base as its (raw) dictionary; never on a base
+//                      that begins with zstd's number for dictionaries
 //
 // State hash: the XOR of the hashes of all pages of the database, page 1 to page_count.
 // clang-format on
@@ -220,6 +222,11 @@ enum class PageForm : uint8_t {
   kRanges = 3,
   kZstdPatch = 4,
 };
+
+// Whether a page version has a base.
+constexpr bool IsPatch(PageForm form) {
+  return form == PageForm::kRanges || form == PageForm::kZstdPatch;
+}
 
 inline constexpr uint8_t kFrameHasBatches = 1;
 inline constexpr uint8_t kFrameHasAlarm = 2;

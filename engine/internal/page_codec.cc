@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "engine/check.h"
 #include "engine/internal/coding.h"
@@ -70,15 +71,31 @@ struct FreeContext {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
+// zstd takes a dictionary that begins with this number for one of its own making, with tables in
+// it.
+bool LooksLikeDictionary(ConstBytes base) {
+  return base.size() >= sizeof(uint32_t) &&
+         LoadFixed<uint32_t>(base.data()) == ZSTD_MAGIC_DICTIONARY;
+}
+
+// Whether `data` is one frame of a page of `size` bytes: the library would also take several
+// frames, or a skippable one, in a row; we wrote just one.
+bool IsFrameOf(ConstBytes data, size_t size) {
+  return ZSTD_getFrameContentSize(data.data(), data.size()) == size &&
+         ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size();
+}
+
 ZSTD_CCtx* CompressionContext() {
-  thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
-  CHECK(context != nullptr);
+  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context;
+  if (context == nullptr) context.reset(ZSTD_createCCtx());
+  if (context == nullptr) throw std::bad_alloc();
   return context.get();
 }
 
 ZSTD_DCtx* DecompressionContext() {
-  thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-  CHECK(context != nullptr);
+  thread_local std::unique_ptr<ZSTD_DCtx, FreeContext> context;
+  if (context == nullptr) context.reset(ZSTD_createDCtx());
+  if (context == nullptr) throw std::bad_alloc();
   return context.get();
 }
 
@@ -94,7 +111,7 @@ uint64_t ZeroPageHash(PageNo page_no, size_t page_size) {
   return PageHash(page_no, ConstBytes(kZeros, page_size));
 }
 
-bool EncodePatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out) {
+bool EncodeRanges(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out) {
   CHECK(base.size() == page.size());
   const size_t size = page.size();
   const size_t start = out.size();
@@ -117,7 +134,7 @@ bool EncodePatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out
   }
 }
 
-bool ApplyPatch(ConstBytes patch, Bytes page) {
+bool ApplyRanges(ConstBytes patch, Bytes page) {
   Reader reader(patch);
   size_t position = 0;
   while (reader.remaining() > 0) {
@@ -147,11 +164,36 @@ bool CompressPage(ConstBytes page, Buffer& out) {
 }
 
 bool DecompressPage(ConstBytes data, Bytes page) {
-  // The library would also take several frames, or a skippable one, in a row; we wrote just one.
-  if (ZSTD_getFrameContentSize(data.data(), data.size()) != page.size()) return false;
-  if (ZSTD_findFrameCompressedSize(data.data(), data.size()) != data.size()) return false;
+  if (!IsFrameOf(data, page.size())) return false;
   return ZSTD_decompressDCtx(DecompressionContext(), page.data(), page.size(), data.data(),
                              data.size()) == page.size();
+}
+
+bool CompressPatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out) {
+  CHECK(base.size() == page.size());
+  if (LooksLikeDictionary(base)) return false;
+  const size_t start = out.size();
+  out.resize(start + max_bytes);
+  const size_t written =
+      ZSTD_compress_usingDict(CompressionContext(), out.data() + start, max_bytes, page.data(),
+                              page.size(), base.data(), base.size(), kZstdLevel);
+  const bool fits = ZSTD_isError(written) == 0;
+  out.resize(fits ? start + written : start);
+  return fits;
+}
+
+bool DecompressPatch(ConstBytes data, ConstBytes base, Bytes page) {
+  if (!IsFrameOf(data, page.size()) || LooksLikeDictionary(base)) return false;
+  return ZSTD_decompress_usingDict(DecompressionContext(), page.data(), page.size(), data.data(),
+                                   data.size(), base.data(), base.size()) == page.size();
+}
+
+bool ApplyPatch(format::PageForm form, ConstBytes patch, Bytes page) {
+  if (form == format::PageForm::kRanges) return ApplyRanges(patch, page);
+  CHECK(form == format::PageForm::kZstdPatch);
+  thread_local Buffer base;
+  base.assign(page.begin(), page.end());
+  return DecompressPatch(patch, base, page);
 }
 
 }  // namespace tidemark::internal

@@ -96,6 +96,7 @@ Status PageReader::Decode(PageNo page, const PageVersion& version, ConstBytes by
   // The chain's links, newest first, and where in them the patches lie. The buffers stay, so that
   // nothing is allocated once they have grown.
   struct Patch {
+    format::PageForm form;
     size_t begin;
     size_t size;
   };
@@ -112,7 +113,7 @@ Status PageReader::Decode(PageNo page, const PageVersion& version, ConstBytes by
     if (view->depth != depth) return damaged("the chain has another length");
     if (depth == 0) break;
     if (view->base_length > 2 * format::kMaxPageSize) return damaged("a link is too long");
-    patches.push_back({begin + view->length - view->data.size(), view->data.size()});
+    patches.push_back({view->form, begin + view->length - view->data.size(), view->data.size()});
     begin = links.size();
     links.resize(begin + view->base_length);
     const Bytes base = Bytes(links).subspan(begin);
@@ -131,7 +132,7 @@ Status PageReader::Decode(PageNo page, const PageVersion& version, ConstBytes by
     default: return damaged("a form of page version that is not in use");
   }
   for (auto patch = patches.rbegin(); patch != patches.rend(); ++patch) {
-    if (!ApplyPatch(ConstBytes(links).subspan(patch->begin, patch->size), out)) {
+    if (!ApplyPatch(patch->form, ConstBytes(links).subspan(patch->begin, patch->size), out)) {
       return damaged("a patch does not fit");
     }
   }

@@ -17,6 +17,9 @@ namespace {
 // A full image in a commit of few pages is worth compressing; in a bulk load it would cost more
 // than the disk.
 constexpr size_t kCompressUpToPages = 16;
+// Byte ranges up to here are taken as they are: zstd costs ten times as much to make, and wins
+// little on one small value.
+constexpr size_t kSmallPatchBytes = 160;
 // Patches may add up to this before a full image is due, whatever their number.
 constexpr uint32_t kMaxChainBytes = 32u << 10;
 // More than the fields of any frame.
@@ -49,10 +52,8 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
           store_.reader().Read(page, *base, page_).WithContext(state_->DisplayName()));
       pre_image = page_;
     }
-    patch_.clear();
-    if (internal::EncodePatch(pre_image, image, image.size() / 3, patch_)) {
-      internal::AppendPageVersion(page, format::PageForm::kRanges, hash, &*base, patch_, payload_,
-                                  change.version);
+    if (const auto form = EncodePatch(pre_image, image, compress)) {
+      internal::AppendPageVersion(page, *form, hash, &*base, patch_, payload_, change.version);
       return OkStatus();
     }
   }
@@ -65,6 +66,26 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
                                 change.version);
   }
   return OkStatus();
+}
+
+// Leaves the patch in `patch_`; empty if a full image is better.
+std::optional<format::PageForm> Transaction::Impl::EncodePatch(ConstBytes pre_image,
+                                                               ConstBytes image, bool compress) {
+  patch_.clear();
+  const size_t most = image.size() / 3;
+  const bool has_ranges = internal::EncodeRanges(pre_image, image, most, patch_);
+  if (compress && (!has_ranges || patch_.size() > kSmallPatchBytes) && zstd_patches_.IsDue()) {
+    const size_t ranges = patch_.size();
+    const bool pays =
+        internal::CompressPatch(pre_image, image, has_ranges ? ranges - ranges / 4 : most, patch_);
+    zstd_patches_.Note(pays);
+    if (pays) {
+      patch_.erase(patch_.begin(), patch_.begin() + static_cast<ptrdiff_t>(ranges));
+      return format::PageForm::kZstdPatch;
+    }
+  }
+  if (!has_ranges) return std::nullopt;
+  return format::PageForm::kRanges;
 }
 
 // Pages that the database grew over and nobody wrote are zeros, whatever stood there before.

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/internal/backoff.h"
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/page_codec.h"
 #include "engine/internal/record.h"
@@ -66,6 +67,8 @@ class Transaction::Impl {
   // Adds one page to `payload_` and `changes_`, and its hashes to `state_hash`.
   Status EncodePage(PageNo page, internal::ConstBytes image, bool compress,
                     PreImageSource* pre_images, uint64_t* state_hash);
+  std::optional<format::PageForm> EncodePatch(internal::ConstBytes pre_image,
+                                              internal::ConstBytes image, bool compress);
   // Calls `visit` for each page that the database grew over and nobody wrote.
   template <typename Visit>
   Status ForEachHole(Visit visit) const;
@@ -121,6 +124,7 @@ class Transaction::Impl {
     internal::TimelineRow timeline;  // without a number: the commit begins none
     internal::RecentCommit commit;
   } appended_;
+  internal::Backoff zstd_patches_;
   internal::Buffer patch_;
   internal::Buffer page_;
   internal::Buffer fields_;

@@ -184,13 +184,14 @@ Status Verifier::CheckVersion(const PageChange& change, uint32_t page_size) {
     return Status(StatusCode::kCorruption, Describe(change.page, change.version) +
                                                " is damaged: it is not what its commit says");
   }
-  if (view->form == format::PageForm::kRanges) {
+  if (format::IsPatch(view->form)) {
     const auto base = pages_.find(KeyOf(view->base));
     if (base != pages_.end() && base->second.size() == page_size) {
       Buffer page = std::move(base->second);
       pages_.erase(base);
       page_bytes_ -= page.size();
-      if (!ApplyPatch(view->data, page) || PageHash(change.page, page) != change.version.hash) {
+      if (!ApplyPatch(view->form, view->data, page) ||
+          PageHash(change.page, page) != change.version.hash) {
         return Status(StatusCode::kCorruption,
                       Describe(change.page, change.version) + " is damaged: its hash does not fit");
       }

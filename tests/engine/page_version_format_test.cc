@@ -93,7 +93,7 @@ TEST(PageVersionFormatTest, Ranges) {
                          .chain_units = 4,
                          .hash = PageHash(PageNo(300), page)};
   Buffer patched = page;
-  ASSERT_TRUE(ApplyPatch(patch, patched));
+  ASSERT_TRUE(ApplyRanges(patch, patched));
   PageVersion version;
   Buffer bytes;
   AppendPageVersion(PageNo(300), PageForm::kRanges, PageHash(PageNo(300), patched), &base, patch,
@@ -119,6 +119,36 @@ TEST(PageVersionFormatTest, Ranges) {
   EXPECT_EQ(version.chain_units, 255);
 }
 
+TEST(PageVersionFormatTest, ZstdPatch) {
+  Buffer base_page(512);
+  for (size_t i = 0; i < base_page.size(); ++i) base_page[i] = static_cast<std::byte>(i * i >> 3);
+  const PageVersion base{.lsn = Lsn(9),
+                         .location = {3, 8300},
+                         .length = 524,
+                         .depth = 1,
+                         .chain_units = 4,
+                         .hash = PageHash(PageNo(300), base_page)};
+  // The second half of the base, then its first half: two matches.
+  Buffer moved = base_page;
+  std::rotate(moved.begin(), moved.begin() + 256, moved.end());
+  const Buffer frame = Unhex("28b52ffd600001 5d0000 000200fc8142817f805a40");
+  Buffer decoded = base_page;
+  ASSERT_TRUE(ApplyPatch(PageForm::kZstdPatch, frame, decoded));
+  EXPECT_EQ(decoded, moved);
+  PageVersion version;
+  Buffer bytes;
+  AppendPageVersion(PageNo(300), PageForm::kZstdPatch, PageHash(PageNo(300), moved), &base, frame,
+                    bytes, version);
+  EXPECT_EQ(Hex(bytes), Golden("ac02 04"           // page 300, zstd patch
+                               "58366b9021844b63"  // hash of the patched page
+                               "02 09"             // depth; 4 units, 1 begun, 4 for zstd
+                               "03 ec40 8c04"      // base: segment 3, offset 8300, 524 bytes
+                               "15") +
+                            Hex(frame));
+  EXPECT_EQ(version.chain_units, 9);
+  ExpectExactlyOneVersion(bytes);
+}
+
 // Goal: what format.h does not allow in a page version is refused.
 TEST(PageVersionFormatTest, OtherPageVersionsAreRefused) {
   const auto parses = [](const std::string& hex) {
@@ -135,7 +165,9 @@ TEST(PageVersionFormatTest, OtherPageVersionsAreRefused) {
   EXPECT_FALSE(parses("02 03" + hash + "80 05 03 05 07 00"));  // depth 128
   EXPECT_FALSE(parses("02 03" + hash + "00 05 03 05 07 00"));  // depth 0
   EXPECT_FALSE(parses("02 03" + hash + "01 05 03 05 00 00"));  // a base of no bytes
-  for (unsigned form = 4; form < 256; ++form) {
+  EXPECT_TRUE(parses("02 04" + hash + "01 05 03 05 07 00"));
+  EXPECT_FALSE(parses("02 04" + hash + "00 05 03 05 07 00"));  // a patch of depth 0
+  for (unsigned form = 5; form < 256; ++form) {
     Buffer bytes = Unhex("02 03" + hash + "01 05 03 05 07 00");
     bytes[1] = static_cast<std::byte>(form);
     EXPECT_FALSE(ParsePageVersion(bytes).has_value()) << form;
