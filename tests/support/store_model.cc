@@ -37,14 +37,19 @@ StoreModel::ObjectModel& StoreModel::RandomObject(std::string* name) {
   return it->second;
 }
 
-// Anything from one changed byte to wholly new bytes, compressible or not: all page forms are used.
+// Anything from one changed byte to wholly new bytes, compressible or not, and bytes that moved: all
+// page forms are used.
 StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
   auto page = std::make_shared<std::vector<std::byte>>(size);
   if (old != nullptr && old->size() == size) *page = *old;
-  switch (random_.Below(8)) {
+  switch (random_.Below(9)) {
     case 0: FillWithNew(*page, random_); break;
     case 1: std::fill(page->begin(), page->end(), static_cast<std::byte>(random_.Next())); break;
     case 2: std::fill(page->begin(), page->end(), std::byte{0}); break;
+    case 3:
+      std::rotate(page->begin() + static_cast<ptrdiff_t>(random_.Below(size / 2)),
+                  page->end() - static_cast<ptrdiff_t>(1 + random_.Below(64)), page->end());
+      break;
     default: {
       const size_t at = random_.Below(size);
       const size_t length = std::min<size_t>(1 + random_.Below(100), size - at);
