@@ -1,9 +1,11 @@
-// Clock: where the store takes its time from. Passed in, so that a test owns time.
+// Clock: where the store takes its time from. Passed in, so that a test owns time (ManualClock).
 
 #ifndef TIDEMARK_ENGINE_CLOCK_H_
 #define TIDEMARK_ENGINE_CLOCK_H_
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 
 #include "engine/export.h"
 
@@ -22,6 +24,25 @@ class TIDEMARK_API Clock {
 
   // The machine's clock; lives for ever.
   static const Clock* System();
+};
+
+// A clock that stands still until it is moved: for tests, in which thirty days pass in a line. Any
+// thread may read and move it.
+class TIDEMARK_API ManualClock final : public Clock {
+ public:
+  // 2026-01-01T00:00:00Z: a time that is easy to see in a message.
+  static constexpr Timestamp kStart{std::chrono::seconds{1767225600}};
+
+  explicit ManualClock(Timestamp start = kStart) : now_(start.time_since_epoch().count()) {}
+
+  Timestamp Now() const override { return Timestamp(std::chrono::microseconds(now_.load())); }
+
+  // Negative steps are allowed: real clocks are set back, too.
+  void Advance(std::chrono::microseconds step) { now_ += step.count(); }
+  void Set(Timestamp time) { now_ = time.time_since_epoch().count(); }
+
+ private:
+  std::atomic<int64_t> now_;
 };
 
 }  // namespace tidemark

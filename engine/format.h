@@ -134,8 +134,8 @@
 //     zstd (2)         one zstd frame
 //     ranges (3)       patch: (varint skip, varint length, bytes)*: keep `skip` bytes of the base,
 //                      replace `length` (at least 1); what follows the last range is kept
-//     zstd patch (4)   patch: one zstd frame, with the base as its (raw) dictionary; never on a base
-//                      that begins with zstd's number for dictionaries
+//     zstd patch (4)   patch: one zstd frame, with the base as its (raw) dictionary; never on a
+//                      base that begins with zstd's number for dictionaries
 //
 // State hash: the XOR of the hashes of all pages of the database, page 1 to page_count.
 // clang-format on

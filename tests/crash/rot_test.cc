@@ -7,11 +7,11 @@
 #include <array>
 #include <filesystem>
 
+#include "engine/clock.h"
 #include "engine/format.h"
 #include "engine/transaction.h"
 #include "tests/crash/rot_damage.h"
 #include "tests/crash/rot_work.h"
-#include "tests/support/manual_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::testing {

@@ -1,4 +1,5 @@
 #include "tests/crash/rot_work.h"
+#include "engine/clock.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,6 @@
 #include "engine/internal/group.h"
 #include "engine/internal/segments.h"
 #include "engine/transaction.h"
-#include "tests/support/manual_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::testing {

@@ -30,10 +30,12 @@
 #include <vector>
 
 #include "engine/file_system.h"
-#include "tests/support/sparse_bytes.h"
+#include "engine/internal/sparse_bytes.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
+
+using internal::SparseBytes;
 
 // What a crash takes of what was not synced.
 enum class PowerLoss {

@@ -1,5 +1,6 @@
 // The fakes are what the crash tests stand on: a fake that is too kind hides bugs for years.
 
+#include "engine/clock.h"
 #include "tests/support/sim_file_system.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/manual_clock.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_seed.h"
 

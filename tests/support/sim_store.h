@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/store.h"
-#include "tests/support/manual_clock.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/support/temp_directory.h"
 

@@ -10,10 +10,10 @@
 #include <cstring>
 #include <filesystem>
 
+#include "engine/clock.h"
 #include "engine/format.h"
 #include "engine/store.h"
 #include "engine/transaction.h"
-#include "tests/support/manual_clock.h"
 #include "tests/support/status_matchers.h"
 #include "tests/tools/tools_fixture.h"
 #include "tests/vfs/vfs_fixture.h"

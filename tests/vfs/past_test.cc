@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "tests/support/manual_clock.h"
+#include "engine/clock.h"
 #include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {

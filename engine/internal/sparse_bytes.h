@@ -1,7 +1,7 @@
-// The bytes of a simulated file: mostly zeros, cheap to copy.
+// The bytes of a file in memory: mostly zeros, cheap to copy.
 
-#ifndef TIDEMARK_TESTS_SUPPORT_SPARSE_BYTES_H_
-#define TIDEMARK_TESTS_SUPPORT_SPARSE_BYTES_H_
+#ifndef TIDEMARK_ENGINE_INTERNAL_SPARSE_BYTES_H_
+#define TIDEMARK_ENGINE_INTERNAL_SPARSE_BYTES_H_
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include <memory>
 #include <span>
 
-namespace tidemark::testing {
+namespace tidemark::internal {
 
 // A value. Copies share their blocks until one of them writes. Bytes at and beyond size() are zero.
 class SparseBytes {
@@ -90,6 +90,6 @@ class SparseBytes {
   std::map<uint64_t, std::shared_ptr<Block>> blocks_;
 };
 
-}  // namespace tidemark::testing
+}  // namespace tidemark::internal
 
-#endif  // TIDEMARK_TESTS_SUPPORT_SPARSE_BYTES_H_
+#endif  // TIDEMARK_ENGINE_INTERNAL_SPARSE_BYTES_H_
