@@ -1,7 +1,7 @@
 // The fakes are what the crash tests stand on: a fake that is too kind hides bugs for years.
 
-#include "engine/clock.h"
 #include "tests/support/sim_file_system.h"
+#include "engine/clock.h"
 
 #include <gtest/gtest.h>
 
