@@ -7,7 +7,7 @@ namespace {
 
 class IdleStoreTest : public LogFixture {
  protected:
-  static constexpr uint64_t kCycles = 200;
+  const uint64_t cycles_ = Scaled(200);
 
   void SetUp() override {
     ASSERT_OK(sim_.Open());
@@ -21,15 +21,15 @@ TEST_F(IdleStoreTest, OpenedAndClosed) {
   ASSERT_OK(sim_.Close());
   ASSERT_OK(sim_.Open());
   const StoreStats before = sim_.store().Stats();
-  for (uint64_t i = 0; i < kCycles; ++i) {
+  for (uint64_t i = 0; i < cycles_; ++i) {
     ASSERT_OK(sim_.Close());
     ASSERT_OK(sim_.Open());
   }
   const StoreStats after = sim_.store().Stats();
-  EXPECT_EQ(after.epoch, before.epoch + kCycles);
-  EXPECT_EQ(after.last_lsn.value, before.last_lsn.value + 2 * kCycles);
-  EXPECT_LE(after.log_bytes - before.log_bytes, kCycles * 256);
-  EXPECT_LE(after.index_bytes - before.index_bytes, kCycles * 128);
+  EXPECT_EQ(after.epoch, before.epoch + cycles_);
+  EXPECT_EQ(after.last_lsn.value, before.last_lsn.value + 2 * cycles_);
+  EXPECT_LE(after.log_bytes - before.log_bytes, cycles_ * 256);
+  EXPECT_LE(after.index_bytes - before.index_bytes, cycles_ * 128);
   EXPECT_EQ(after.log_file_bytes, before.log_file_bytes);
   EXPECT_EQ(after.segment_count, before.segment_count);
   EXPECT_TRUE(Holds("a", 1));
@@ -41,19 +41,19 @@ TEST_F(IdleStoreTest, OpenedAndDied) {
   sim_.Crash(PowerLoss::kNothing);
   ASSERT_OK(sim_.Open());
   const StoreStats before = sim_.store().Stats();
-  for (uint64_t i = 0; i < kCycles; ++i) {
+  for (uint64_t i = 0; i < cycles_; ++i) {
     sim_.Crash(PowerLoss::kNothing);
     ASSERT_OK(sim_.Open());
   }
   const StoreStats after = sim_.store().Stats();
-  EXPECT_EQ(after.epoch, before.epoch + kCycles);
-  EXPECT_LE(after.log_file_bytes - before.log_file_bytes, kCycles * 16384);
-  EXPECT_EQ(after.segment_count, before.segment_count + kCycles);
+  EXPECT_EQ(after.epoch, before.epoch + cycles_);
+  EXPECT_LE(after.log_file_bytes - before.log_file_bytes, cycles_ * 16384);
+  EXPECT_EQ(after.segment_count, before.segment_count + cycles_);
   EXPECT_EQ(after.index_bytes, before.index_bytes);
   EXPECT_TRUE(Holds("a", 1));
   ASSERT_OK(sim_.Close());
   ASSERT_OK(sim_.Open());
-  EXPECT_LE(sim_.store().Stats().index_bytes - before.index_bytes, kCycles * 256);
+  EXPECT_LE(sim_.store().Stats().index_bytes - before.index_bytes, cycles_ * 256);
 }
 
 }  // namespace
