@@ -1,19 +1,11 @@
 #include "engine/internal/commit_queue.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "engine/check.h"
 
 namespace tidemark::internal {
-namespace {
-
-uint64_t PositionKey(uint32_t segment, uint64_t offset) {
-  return (uint64_t{segment} << 32) | offset;
-}
-
-}  // namespace
 
 uint32_t CommitQueue::MaxGroupBytes(uint32_t segment_size_bytes) {
   return std::min(2u << 20, segment_size_bytes / 4);
@@ -56,7 +48,7 @@ void CommitQueue::Start(const LogEnd& end) {
         BreakLocked(segment.status());
       }
     }
-    written_position_ = PositionKey(end.position.segment, end.position.offset);
+    written_position_ = PositionKey(end.position);
   }
   if (options_.background_work == BackgroundWork::kThreads) {
     flusher_ = std::thread([this] { FlusherLoop(); });
@@ -260,142 +252,6 @@ void CommitQueue::OpenGroup(size_t needed) {
   filling_.builder.Open(active_->incarnation, end_.epoch, next_lsn_, end_.last_time);
 }
 
-// ---- writing -----------------------------------------------------------------------------------
-
-void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
-  CHECK(!is_writing_);
-  CHECK(!filling_.empty());
-  is_writing_ = true;
-  std::swap(filling_, writing_);
-  writing_.builder.Close();
-  end_.position.offset = writing_.start + static_cast<uint32_t>(writing_.builder.bytes().size());
-  const Location end = end_.position;
-  const Lsn durable(durable_lsn_.load(std::memory_order_relaxed));
-  lock.unlock();
-
-  writing_.builder.Seal(durable);
-  Status status;
-  try {
-    status = WriteGroup(writing_);
-  } catch (const std::bad_alloc&) {
-    status = Status::OutOfMemory();
-  }
-
-  lock.lock();
-  if (status.ok()) {
-    written_position_.store(PositionKey(end.segment, end.offset), std::memory_order_release);
-    durable_lsn_.store(writing_.last_lsn.value, std::memory_order_release);
-    durable_ = {.lsn = writing_.last_lsn,
-                .position = end,
-                .time = writing_.last_time,
-                .group_length = static_cast<uint32_t>(writing_.builder.bytes().size()),
-                .group_hash = writing_.builder.header_hash()};
-    groups_written_.fetch_add(1, std::memory_order_relaxed);
-    ++groups_in_segment_;
-    writing_.builder.Clear();
-    writing_.new_header.reset();
-  } else {
-    BreakLocked(status);
-  }
-  is_writing_ = false;
-  progress_.notify_all();
-  if (status.ok() && on_group_) {
-    const bool wants_spare = WantsSpare();
-    lock.unlock();
-    on_group_(wants_spare);
-    lock.lock();
-  }
-}
-
-// Writing a spare's blocks ahead pays for small groups, which wait for syncs. When the log comes in
-// large ones it would only halve the disk's bandwidth.
-bool CommitQueue::WantsSpare() const {
-  if (active_ == nullptr || end_.position.offset < active_->size_bytes / 2) return false;
-  constexpr uint32_t kLargeGroupBytes = 256u << 10;
-  return end_.position.offset / std::max(1u, groups_in_segment_) < kLargeGroupBytes &&
-         !segments_->HasSpare();
-}
-
-Status CommitQueue::WriteGroup(const Pending& group) {
-  File& file = *group.segment->file;
-  if (group.new_header) {
-    TIDEMARK_RETURN_IF_ERROR(file.WriteAt(0, MakeHeaderBlocks(*group.new_header)));
-  }
-  TIDEMARK_RETURN_IF_ERROR(file.WriteAt(group.start, group.builder.bytes()));
-  return file.Sync();
-}
-
-void CommitQueue::BreakLocked(const Status& cause) noexcept {
-  if (!broken_.ok()) return;
-  try {
-    broken_ = Status(StatusCode::kBroken,
-                     "the store is broken and must be reopened: " + cause.ToString());
-  } catch (const std::bad_alloc&) {
-    broken_ = broken_by_memory_;
-  }
-  is_broken_.store(true, std::memory_order_release);
-  progress_.notify_all();
-  published_.notify_all();
-}
-
-void CommitQueue::Close(Status why) {
-  {
-    std::lock_guard lock(mutex_);
-    if (broken_.ok()) broken_ = std::move(why);
-    is_broken_.store(true, std::memory_order_release);
-  }
-  progress_.notify_all();
-}
-
-Status CommitQueue::broken() const {
-  if (!is_broken_.load(std::memory_order_acquire)) return OkStatus();
-  std::lock_guard lock(mutex_);
-  return broken_;
-}
-
-Status CommitQueue::WaitDurable(Lsn lsn) {
-  if (durable_lsn() >= lsn) return OkStatus();
-  std::unique_lock lock(mutex_);
-  while (true) {
-    if (durable_lsn() >= lsn) return OkStatus();
-    if (!broken_.ok()) return broken_;
-    if (lsn >= next_lsn_) {
-      return Status(StatusCode::kOutOfRange,
-                    "LSN " + std::to_string(lsn.value) + " has not been committed");
-    }
-    if (is_writing_) {
-      progress_.wait(lock);
-    } else {
-      LeadLocked(lock);
-    }
-  }
-}
-
-// Waking this thread is a system call and a switch, dearer than all else that a commit does beside
-// its write and its sync. So it takes one record to wake it, and then it looks every delay by
-// itself, until a whole delay has passed without a record.
-void CommitQueue::FlusherLoop() {
-  std::unique_lock lock(mutex_);
-  Lsn seen;  // next_lsn_ when the last delay began
-  while (!stop_) {
-    if (next_lsn_ == seen) {
-      flusher_idle_ = true;
-      flusher_wake_.wait(lock, [this] { return stop_ || !flusher_idle_; });
-    }
-    seen = next_lsn_;
-    // Let the group grow: commits that are waited for do not wait for this thread.
-    flusher_delays_ = true;
-    flusher_wake_.wait_for(lock, options_.flush_delay, [this] { return stop_ || IsHalfFull(); });
-    flusher_delays_ = false;
-    if (stop_) return;
-    if (filling_.empty()) continue;  // whoever waited has written it
-    // Waits above that find their condition true never let go of the mutex, which the write under
-    // way needs to come to its end.
-    progress_.wait(lock, [this] { return !is_writing_; });
-    if (!filling_.empty() && broken_.ok()) LeadLocked(lock);
-  }
-}
-
 Lsn CommitQueue::last_lsn() const {
   std::lock_guard lock(mutex_);
   return Lsn(next_lsn_.value - 1);
@@ -418,11 +274,11 @@ Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
 }
 
 bool CommitQueue::IsWritten(Location end) const {
-  return PositionKey(end.segment, end.offset) <= written_position_.load(std::memory_order_acquire);
+  return PositionKey(end) <= written_position_.load(std::memory_order_acquire);
 }
 
 bool CommitQueue::ReadPending(Location location, Bytes out) {
-  const uint64_t key = PositionKey(location.segment, location.offset);
+  const uint64_t key = PositionKey(location);
   if (key < written_position_.load(std::memory_order_acquire)) return false;
   std::lock_guard lock(mutex_);
   for (const Pending* group : {&filling_, &writing_}) {

@@ -17,6 +17,7 @@
 //   * What was appended becomes visible: the memory for that is got before (commit_room.h). No
 //     checkpoint covers a record that is not visible yet.
 //
+// Two sources: commit_queue.cc reserves, appends and answers; commit_queue_writing.cc writes groups.
 // Threads: any. `mutex_` guards everything; no I/O happens under it.
 // The read path is in engine/snapshot.h, recovery in recovery.h.
 
@@ -176,6 +177,11 @@ class CommitQueue {
     Timestamp last_time;
     bool empty() const { return builder.empty(); }
   };
+
+  // Places as numbers that grow with the log.
+  static uint64_t PositionKey(Location place) {
+    return (uint64_t{place.segment} << 32) | place.offset;
+  }
 
   void OpenGroup(size_t needed);
   // Bytes for which room must be left.
