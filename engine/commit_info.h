@@ -11,9 +11,13 @@
 namespace tidemark {
 
 enum class CommitKind : uint8_t {
-  kNone,     // the object has no commit yet
-  kCommit,   // a transaction
-  kRestore,  // the object was pointed back at an earlier commit
+  kNone,      // the object has no commit yet
+  kCommit,    // a transaction
+  kRestore,   // the object was pointed back at an earlier commit
+  kFork,      // the object began as what another one was: its first commit
+  kPromote,   // the object became what a fork of it is
+  kDelete,    // the object was deleted; it has no pages
+  kUndelete,  // the object became again what it was when it was deleted
 };
 
 struct CommitInfo {
@@ -27,7 +31,9 @@ struct CommitInfo {
   uint64_t state_hash = 0;     // of the whole database after the commit
   uint32_t pages_changed = 0;  // page versions the commit wrote
   uint64_t log_bytes = 0;      // what it took in the log, batches included, group header excluded
-  Lsn restored_from;           // kRestore: the commit whose state came back
+  // The commit whose state this has: what came back (kRestore, kUndelete), or came from another
+  // object (kFork, kPromote; see Object::SourceOf).
+  Lsn restored_from;
 
   bool operator==(const CommitInfo&) const = default;
 };

@@ -107,9 +107,20 @@
 //                   timeline, varint parent LSN,
 //                   u8 log2(page size), varint page_count, u64 state_hash, string from, string to:
 //                   bookmarks of what was current before and of what is now. Its LSN is the
-//                   timeline. Operations: restore 1, scheduled restore 2, fork 3, promote 4, delete
-//                   5, undelete 6, purge 7, rewrite 8 (inherits no pages: another page size). Of
-//                   these restore and rewrite are written; the others are reserved
+//                   timeline, and but for a rewrite it is also that timeline's first commit.
+//                   Operations:
+//                     restore 1, undelete 6   the parent is a timeline of the same object
+//                     promote 4               the parent is a timeline of another object, whose
+//                                             bookmark `to` is
+//                     fork 3                  so is it here. Stands directly behind the object's
+//                                             record, in the same group, and ends that one's
+//                                             timeline, which has no commits; `from` is empty
+//                     delete 5                inherits no pages; the parent is the timeline that
+//                                             ends. 0 pages, page size 0, state hash 0; `to` is
+//                                             empty, or the deletion that was restored to
+//                     rewrite 8               inherits no pages: another page size. The parent is
+//                                             the timeline that ends
+//                     scheduled restore 2, purge 7: reserved
 //   label (8), hold (9), policy (10), migration (11), licence (12): reserved
 //
 // A frame leads to its batches from the last to the first. A frame without its batches is damage; a

@@ -6,37 +6,12 @@
 
 namespace tidemark {
 
-using internal::CommitQueue;
 using internal::FoundCommit;
 using internal::ObjectState;
 using internal::StoreImpl;
 using internal::Timeline;
 
 namespace {
-
-// The write lock for the length of a restore.
-class WriteLock {
- public:
-  static Result<WriteLock> Take(const std::shared_ptr<ObjectState>& state) {
-    std::lock_guard lock(state->mutex);
-    if (state->writer) {
-      return Status(StatusCode::kBusy,
-                    "object " + state->DisplayName() + " is being written by another transaction");
-    }
-    state->writer = true;
-    return WriteLock(state);
-  }
-  WriteLock(WriteLock&&) = default;
-  ~WriteLock() {
-    if (state_ == nullptr) return;
-    std::lock_guard lock(state_->mutex);
-    state_->writer = false;
-  }
-
- private:
-  explicit WriteLock(std::shared_ptr<ObjectState> state) : state_(std::move(state)) {}
-  std::shared_ptr<ObjectState> state_;
-};
 
 // The commit with this LSN may be given to a user. Errors: kCorruption if it stands at or behind
 // damage.
@@ -90,7 +65,7 @@ std::string Object::DisplayName() const { return state_->DisplayName(); }
 
 bool Object::exists() const {
   std::lock_guard lock(state_->mutex);
-  return state_->timeline != nullptr;
+  return state_->exists();
 }
 
 CommitInfo Object::head() const {
@@ -179,6 +154,11 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
                                     ": bookmark " + BookmarkOf(commit).ToString()));
     }
     if (none) return NotYet(*state_, *time);
+    if (commit.kind == CommitKind::kDelete) {
+      return Status(StatusCode::kNotFound, "object " + DisplayName() + " did not exist at " +
+                                               FormatTime(*time) + ": it was deleted at " +
+                                               FormatTime(commit.time));
+    }
     if (*time < horizon) {
       return Status(StatusCode::kExpired, FormatTime(*time) + " is before the horizon, " +
                                               FormatTime(horizon) +
@@ -265,96 +245,6 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
     }
   }
   return newest_damage;
-} catch (const std::bad_alloc&) {
-  return store_->OutOfMemory();
-}
-
-// ---- and back ----------------------------------------------------------------------------------
-
-Result<RestoreInfo> Object::PlanRestore(const Point& to) const try {
-  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  RestoreInfo info;
-  info.from = head();
-  if (info.from.kind == CommitKind::kNone) {
-    return Status(StatusCode::kNotFound, "object " + DisplayName() + " does not exist");
-  }
-  TIDEMARK_ASSIGN_OR_RETURN(info.to, Resolve(to));
-  info.undo = BookmarkOf(info.from);
-  return info;
-} catch (const std::bad_alloc&) {
-  return store_->OutOfMemory();
-}
-
-Result<RestoreInfo> Object::Restore(const Point& to) try {
-  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
-  TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
-  TIDEMARK_ASSIGN_OR_RETURN(auto parent, store_->FindTimeline(info.to.timeline));
-  Lsn parent_lsn = info.to.lsn;
-  // A restore that wrote nothing since is the same as its own parent: ancestry does not deepen when
-  // somebody goes back and forth.
-  while (parent_lsn.value == parent->id().value && parent->parent() != nullptr) {
-    parent_lsn = parent->row().parent_lsn;
-    parent = parent->parent();
-  }
-  // The way back first.
-  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(info.from.lsn));
-
-  internal::TimelineFields fields;
-  fields.operation = format::TimelineOperation::kRestore;
-  fields.object = state_->id;
-  fields.ended = info.from.timeline;
-  fields.parent = parent->id();
-  fields.parent_lsn = parent_lsn;
-  fields.page_size = info.to.page_size;
-  fields.page_count = info.to.page_count;
-  fields.state_hash = info.to.state_hash;
-  fields.from = info.undo.ToString();
-  fields.to = BookmarkOf(info.to).ToString();
-  internal::Buffer bytes;
-  internal::EncodeTimeline(fields, bytes);
-  internal::NewTimeline made = store_->MakeTimeline(parent);
-  internal::PendingRow<internal::RestoreRow> made_row(
-      {.object = state_->id, .from_bookmark = fields.from, .to_bookmark = fields.to});
-  internal::CommitRoom room;
-  store_->MakeRoom(state_, *made.timeline, {}, &room);
-  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, store_->queue().Reserve(bytes.size(), 1));
-  CommitQueue::Scope scope(store_->queue(), std::move(reservation));
-  TIDEMARK_RETURN_IF_ERROR(scope.status());
-  // The directory names the timeline that ends here: should this record be damaged, the object is
-  // quarantined, and not shown as it was before.
-  const CommitQueue::Appended appended =
-      scope.Append(internal::RecordKind::kTimeline, info.from.timeline, bytes, {});
-  scope.Leave();
-  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(appended.lsn));  // else it is broken
-
-  internal::TimelineRow row;
-  row.id = TimelineId(appended.lsn.value);
-  row.kind = internal::TimelineKind::kRestore;
-  row.namespace_id = state_->ns->id;
-  row.object = state_->id;
-  row.parent = parent->id();
-  row.parent_lsn = parent_lsn;
-  row.location = appended.location;
-  const auto timeline = store_->AddTimeline(std::move(made), row);
-  internal::RecentCommit commit;
-  commit.location = appended.location;
-  commit.info = {.lsn = appended.lsn,
-                 .timeline = row.id,
-                 .epoch = appended.epoch,
-                 .kind = CommitKind::kRestore,
-                 .time = appended.time,
-                 .page_size = info.to.page_size,
-                 .page_count = info.to.page_count,
-                 .state_hash = info.to.state_hash,
-                 .pages_changed = 0,
-                 .log_bytes = appended.length,
-                 .restored_from = info.to.lsn};
-  store_->AddRestore(std::move(made_row), appended.lsn, appended.time);
-  store_->PublishCommit(&room, *state_, timeline, commit, {}, nullptr);
-  scope.Finish();
-  info.result = commit.info;
-  return info;
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }

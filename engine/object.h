@@ -18,18 +18,34 @@
 
 namespace tidemark {
 
+namespace format {
+enum class TimelineOperation : uint8_t;
+}
+
 namespace internal {
 class StoreImpl;
 class ObjectState;
 }  // namespace internal
 
-// What a restore did, or would do.
+// What a restore did, or would do; likewise a promote, a deletion, an undeletion.
 struct RestoreInfo {
   CommitInfo from;    // the commit that was current before
-  CommitInfo to;      // the commit whose state is current now
+  CommitInfo to;      // the commit whose state is current now; of a deletion kNone
   CommitInfo result;  // the restore itself; kind kNone when it was only planned
   Bookmark undo;      // restoring to it brings back what was current before
 };
+
+// Where the state of a fork, or of what was promoted, came from.
+struct ForkSource {
+  ObjectId id;
+  std::string namespace_name;
+  std::string name;          // empty for an object without a name
+  std::string display_name;  // "rooms/lobby", for messages
+  Bookmark bookmark;         // of that object
+};
+
+// What Promote does if the object has commits that its fork has not seen.
+enum class IfNewer { kFail, kReplace };
 
 // What History has where a commit is not whole.
 struct DamagedCommit {
@@ -47,7 +63,8 @@ class TIDEMARK_API Object {
   const std::string& name() const;  // empty for an object without a name
   std::string DisplayName() const;  // "rooms/lobby", for messages
 
-  // False until the first commit: opening an object that does not exist writes nothing.
+  // False until the first commit (opening an object that does not exist writes nothing), and while
+  // it is deleted.
   bool exists() const;
 
   // The latest commit, confirmed or not; kind kNone if there is none.
@@ -70,12 +87,13 @@ class TIDEMARK_API Object {
   // the object had then.
   //
   // Errors for bookmarks: kForeign, kExpired, kFuture, kLost, kCorruption (no such commit, or its
-  // state hash differs: the bookmark or the store is damaged). For times: kNotFound before the
-  // object existed, kExpired before the horizon. A time after now means now.
+  // state hash differs: the bookmark or the store is damaged). For times: kNotFound when the object
+  // did not exist or was deleted, kExpired before the horizon. A time after now means now.
   Result<CommitInfo> Resolve(const Point& point) const;
 
-  // Calls `visit` for each commit at or before `newest`, newest first, restores included, back to
-  // the object's creation (the commits that restores left behind too), until it returns false.
+  // Calls `visit` for each commit at or before `newest`, newest first, restores and deletions
+  // included, back to the object's creation (the commits that restores left behind too), until it
+  // returns false. A fork's history begins with the fork.
   //
   // `on_damage` is called, in the same order, where commits are damaged; false ends it too. Commits
   // behind such a place are visited, but no bookmark of theirs resolves if they build on it.
@@ -90,14 +108,48 @@ class TIDEMARK_API Object {
 
   // Makes the state at `to` the current one, by starting a child timeline there: constant time,
   // nothing is copied, and nothing of the history is lost. The undo bookmark is durable before the
-  // restore takes effect, and the restore is durable when this returns. Blocks for that.
+  // restore takes effect, and the restore is durable when this returns. Blocks for that. A deleted
+  // object exists again; restored to the bookmark of a deletion it is deleted again.
   // Errors: kBusy if a transaction holds the write lock; as Resolve.
   Result<RestoreInfo> Restore(const Point& to);
+
+  // Deletes the object: it has no pages, is listed no more, and opens with IfMissing::kDeleted
+  // only. Its history stays, and Undelete or a restore to the `undo` bookmark bring it back. With
+  // IfMissing::kCreate, or written through a handle that is there, it begins anew from nothing.
+  // Snapshots keep what they show. Durable when this returns; constant time.
+  // Errors: kNotFound if it does not exist; kBusy if a transaction holds the write lock.
+  Result<RestoreInfo> Delete();
+
+  // Makes a deleted object what it was when it was deleted. Durable when this returns.
+  // Errors: kExists if it is not deleted, or has begun anew since: the message says what to restore
+  // to then; kNotFound if it never existed; kExpired; kBusy; kCorruption.
+  Result<RestoreInfo> Undelete();
+
+  // Makes the present state of `fork`, a fork of this object or of its forks, that of this object,
+  // by starting a child timeline there. The fork stays as it is and goes its own way. Durable when
+  // this returns; constant time; undone by restoring to the `undo` bookmark.
+  //
+  // The commits of this object that the fork has not seen, made since the fork left it or since it
+  // was last promoted here, are in its present state no more. If there are any this is kExists,
+  // with their number, unless that is asked for by kReplace.
+  // Errors: kForeign if it is no fork of this object; kNotFound if the fork does not exist; kBusy;
+  // kCorruption if the fork's latest commits are damaged.
+  Result<RestoreInfo> Promote(const Object& fork, IfNewer if_newer = IfNewer::kFail);
+
+  // Where a commit of kind kFork or kPromote has its state from. Errors: kInvalidArgument for other
+  // commits; kCorruption; kIoError.
+  Result<ForkSource> SourceOf(const CommitInfo& commit) const;
+  // What this object is a fork of. Errors: kNotFound if of none; as above.
+  Result<ForkSource> Source() const;
 
  private:
   friend class Transaction;
   friend class Store;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
+  // With the write lock held.
+  Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation);
+  // Errors: kExists if there are commits behind `point` that the fork has not seen.
+  Status CheckNothingNewer(const Object& fork, Lsn point) const;
 
   internal::StoreImpl* store_;
   std::shared_ptr<internal::ObjectState> state_;

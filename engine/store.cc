@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "engine/internal/store_impl.h"
+#include "engine/internal/timeline_record.h"
 #include "engine/internal/verifier.h"
 
 namespace tidemark {
@@ -84,7 +85,8 @@ Result<std::vector<std::string>> Store::ListNamespaces() const try {
 }
 
 Status Store::ListObjects(std::string_view namespace_name,
-                          const std::function<bool(const ObjectSummary&)>& visit) const try {
+                          const std::function<bool(const ObjectSummary&)>& visit_all,
+                          Listed which) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
   if (namespace_name.empty()) {
@@ -97,6 +99,10 @@ Status Store::ListObjects(std::string_view namespace_name,
     }
     namespaces.push_back(std::move(ns));
   }
+  const auto visit = [&](const ObjectSummary& summary) {
+    const bool deleted = summary.head.kind == CommitKind::kDelete;
+    return deleted != (which == Listed::kDeleted) || visit_all(summary);
+  };
   // Objects whose first commit the index does not have yet stand in memory.
   std::vector<std::shared_ptr<internal::ObjectState>> recent = impl_->DirtyObjects();
   std::sort(recent.begin(), recent.end(),
@@ -176,8 +182,11 @@ Result<std::vector<RestoreEntry>> Store::ListRestores(const Object& object) cons
     RestoreEntry entry;
     entry.time = row.time;
     entry.lsn = row.lsn;
+    entry.kind = internal::KindOfCommit(row.kind);
     TIDEMARK_ASSIGN_OR_RETURN(entry.from, Bookmark::Parse(row.from_bookmark));
-    TIDEMARK_ASSIGN_OR_RETURN(entry.to, Bookmark::Parse(row.to_bookmark));
+    if (!row.to_bookmark.empty()) {
+      TIDEMARK_ASSIGN_OR_RETURN(entry.to, Bookmark::Parse(row.to_bookmark));
+    }
     entries.push_back(entry);
   }
   return entries;

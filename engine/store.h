@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,13 @@ class StoreImpl;
 }
 
 enum class IfMissing {
-  kFail,    // kNotFound
-  kCreate,  // a handle to an object that comes to exist with its first commit
+  kFail,     // kNotFound
+  kCreate,   // a handle to an object that comes to exist with its first commit
+  kDeleted,  // kNotFound, but a deleted one is opened: for its past, and to bring it back
 };
+
+// Which objects a listing has.
+enum class Listed { kExisting, kDeleted };
 
 // One object, as listings show it.
 struct ObjectSummary {
@@ -39,18 +44,21 @@ struct ObjectSummary {
   std::string namespace_name;
   std::string name;
   CommitInfo head;
-  uint64_t commit_count = 0;  // commits and restores, over all timelines
+  uint64_t commit_count = 0;  // commits and restores, over all timelines; a fork's are its own
   // Not OK if its latest state is damaged (kCorruption) or the disk cannot read what the log says
   // of it (kIoError): `head` has what else is known of it then, or nothing.
   Status damage;
 };
 
-// One restore, from the restore journal.
+// One restore, promote, deletion or undeletion, from the restore journal.
 struct RestoreEntry {
   Timestamp time;
-  Lsn lsn;        // of the restore
+  Lsn lsn;  // of the restore
+  CommitKind kind = CommitKind::kRestore;
   Bookmark from;  // what was current before: the undo bookmark
-  Bookmark to;    // what came back
+  // What came back; of a promote, a bookmark of the fork. None of a deletion, unless a deletion was
+  // restored to.
+  std::optional<Bookmark> to;
 };
 
 struct StoreStats {
@@ -61,7 +69,7 @@ struct StoreStats {
   Lsn durable_lsn;     // confirmed up to here
   Lsn checkpoint_lsn;  // indexed up to here
   uint64_t namespace_count = 0;
-  uint64_t object_count = 0;
+  uint64_t object_count = 0;   // deleted ones included
   uint64_t segment_count = 0;  // with spares
   uint64_t spare_segment_count = 0;
   uint64_t log_bytes = 0;       // records and headers in the log
@@ -134,7 +142,8 @@ class TIDEMARK_API Store {
   const std::string& directory() const;
   const StoreOptions& options() const;
 
-  // The handle of an object. Errors: kInvalidArgument (names: see ValidateName), kNotFound.
+  // The handle of an object. Errors: kInvalidArgument (names: see ValidateName), kNotFound, which
+  // says when the object was deleted if it was.
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, std::string_view name,
                                              IfMissing if_missing);
   // By id, in a namespace that exists. Errors: kNotFound; kInvalidArgument if the id's second half
@@ -142,12 +151,26 @@ class TIDEMARK_API Store {
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, const ObjectId& id,
                                              IfMissing if_missing);
 
+  // Makes a new object that begins as what `from` was at a point: copy on write, in constant time
+  // whatever the size. Its first timeline is a child of the other's; from there on nothing that
+  // either does shows on the other, and it stays if the other is deleted. Its history begins with
+  // the fork, a commit of kind kFork, and no bookmark of the other is one of it. What is damaged
+  // before the point is damaged in both. Durable when this returns; a crash leaves all of it or
+  // nothing.
+  //
+  // A handle of the new object that was opened before sees the fork as somebody else's commit.
+  // Errors: kInvalidArgument (names; `from` is of another store); kExists if the object exists, is
+  // deleted, or is being written by a transaction that creates it; those of Object::Resolve.
+  Result<std::shared_ptr<Object>> Fork(const Object& from, const Point& at,
+                                       std::string_view namespace_name, std::string_view name);
+
   // In order of their names.
   Result<std::vector<std::string>> ListNamespaces() const;
-  // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false.
-  // Errors: kNotFound if the namespace does not exist.
+  // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false;
+  // of a deleted one `head` is the deletion. Errors: kNotFound if the namespace does not exist.
   Status ListObjects(std::string_view namespace_name,
-                     const std::function<bool(const ObjectSummary&)>& visit) const;
+                     const std::function<bool(const ObjectSummary&)>& visit,
+                     Listed which = Listed::kExisting) const;
   // Restores of one object, oldest first.
   Result<std::vector<RestoreEntry>> ListRestores(const Object& object) const;
 

@@ -26,7 +26,8 @@ void Run(const Arguments& arguments, bool json) {
   std::string bookmark;
   Json document;
   {
-    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const std::shared_ptr<Object> object =
+        session.OpenObject(name, at ? IfMissing::kDeleted : IfMissing::kFail);
     const CommitInfo commit = session.ResolveCommit(*object, at);
     bookmark = object->BookmarkOf(commit).ToString();
     document = CommitJson(*object, commit);

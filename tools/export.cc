@@ -59,7 +59,8 @@ void Run(const Arguments& arguments, bool json) {
   Json document;
   std::string line;
   {
-    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const std::shared_ptr<Object> object =
+        session.OpenObject(name, at ? IfMissing::kDeleted : IfMissing::kFail);
     const CommitInfo commit = session.ResolveCommit(*object, at);
     const Subject subject = session.AboutObject(name.text);
     const Snapshot snapshot = OrThrow(object->OpenSnapshot(commit), subject);

@@ -111,6 +111,11 @@ Failure Explain(const Status& status, const Subject& subject) {
       message.find(subject.object) == std::string::npos) {
     message = subject.object + ": " + message;
   }
+  if (status.code() == StatusCode::kNotFound &&
+      message.find("`tidemark undelete`") != std::string::npos) {
+    return Failure(StatusCodeName(status.code()), kExitFailed, std::move(message),
+                   "bring it back with: " + Command({"undelete", subject.store, subject.object}));
+  }
   // Of an index that must be made anew: the message says what to remove, and no other verb opens
   // the store before that.
   const bool only_index = message.find("opening the store makes it anew") != std::string::npos;

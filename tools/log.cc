@@ -42,8 +42,8 @@ using Restores = std::map<Lsn, Bookmark>;
 
 class Printer {
  public:
-  Printer(const Object& object, Restores restores, bool json)
-      : object_(object), restores_(std::move(restores)), json_(json) {}
+  Printer(const Object& object, Subject about, Restores restores, bool json)
+      : object_(object), about_(std::move(about)), restores_(std::move(restores)), json_(json) {}
 
   void Begin(const std::string& store) {
     if (json_) {
@@ -54,7 +54,13 @@ class Printer {
 
   void Commit(const CommitInfo& commit) {
     const auto restore = restores_.find(commit.lsn);
-    const std::string restored = restore == restores_.end() ? "" : restore->second.ToString();
+    std::string restored = restore == restores_.end() ? "" : restore->second.ToString();
+    std::string source;  // the object that the bookmark is of, if it is another one
+    if (commit.kind == CommitKind::kFork || commit.kind == CommitKind::kPromote) {
+      const ForkSource from = OrThrow(object_.SourceOf(commit), about_);
+      restored = from.bookmark.ToString();
+      source = from.display_name;
+    }
     if (json_) {
       Json row = CommitJson(object_, commit);
       if (restored.empty()) {
@@ -62,11 +68,17 @@ class Printer {
       } else {
         row["restored"] = restored;
       }
+      if (source.empty()) {
+        row["source"] = nullptr;
+      } else {
+        row["source"] = source;
+      }
       row["damage"] = nullptr;
       std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
     } else {
       std::string what(CommitKindName(commit.kind));
-      if (!restored.empty()) what += " of " + restored;
+      if (!source.empty()) what += " of " + source + " at";
+      if (!restored.empty()) what += (source.empty() ? " of " : " ") + restored;
       table_.AddRow({object_.BookmarkOf(commit).ToString(), FormatLocalTime(commit.time),
                      FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what});
     }
@@ -78,7 +90,7 @@ class Printer {
       Json row = CommitJson(object_, CommitInfo());
       for (Json& field : row) field = nullptr;
       row["lsn"] = commit.lsn.value;
-      row["restored"] = nullptr;
+      row["restored"] = row["source"] = nullptr;
       row["damage"] = commit.why.message();
       std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
     } else {
@@ -106,6 +118,7 @@ class Printer {
 
  private:
   const Object& object_;
+  const Subject about_;
   const Restores restores_;
   const bool json_;
   uint64_t count_ = 0;
@@ -122,7 +135,7 @@ void Run(const Arguments& arguments, bool json) {
   if (arguments.until) until = ParsePointArgument(*arguments.until, arguments.store, name);
   Session session(arguments.store);
   {
-    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
     Range range;
     if (until) range.newest = session.ResolveCommit(*object, until).lsn;
     if (since && std::holds_alternative<Timestamp>(*since)) {
@@ -133,9 +146,9 @@ void Run(const Arguments& arguments, bool json) {
     Restores restores;
     for (const RestoreEntry& entry :
          OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text))) {
-      restores[entry.lsn] = entry.to;
+      if (entry.to) restores[entry.lsn] = *entry.to;
     }
-    Printer printer(*object, std::move(restores), json);
+    Printer printer(*object, session.AboutObject(name.text), std::move(restores), json);
     bool more = false;
     Progress progress("reading");
     printer.Begin(session.path());
@@ -181,8 +194,8 @@ void AddLog(CLI::App& app, Invocation* invocation) {
        .usage = "STORE OBJECT [--since POINT] [--until POINT] [--limit N]",
        .details =
            "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
-           "restore left\nbehind are listed too: their bookmarks still work. A damaged one is "
-           "listed as such; the exit\ncode is then 3.\n" +
+           "restore left\nbehind are listed too: their bookmarks still work, also those of a "
+           "deleted object. A damaged one\nis listed as such; the exit code is then 3.\n" +
            std::string(kPointHelp),
        .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10\n"
                   "tidemark log /var/lib/rooms rooms/lobby --since \"1 hour ago\"",
@@ -190,8 +203,9 @@ void AddLog(CLI::App& app, Invocation* invocation) {
            "{\"store\",\"object\",\"commits\":[…],\"more\"}; more: older commits exist. "
            "A commit has\n" +
            std::string(kCommitFields) +
-           ",\nrestored (the bookmark that a restore brought back, else null), damage (null; of a "
-           "damaged\ncommit what is wrong: its other fields but the lsn are null)"},
+           ",\nrestored (the bookmark that was brought back, or that was forked or promoted, else "
+           "null), source\n(the object of that bookmark if it is another one, else null), damage "
+           "(null; of a damaged commit\nwhat is wrong: its other fields but the lsn are null)"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);

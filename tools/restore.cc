@@ -17,30 +17,20 @@ struct Arguments {
   bool dry_run = false;
 };
 
-std::string Describe(const Object& object, const CommitInfo& commit) {
-  return object.BookmarkOf(commit).ToString() + "  (" + FormatLocalTime(commit.time) + ", " +
-         FormatBytes(DatabaseBytes(commit)) + ")";
-}
-
-// Restoring what is there already would only add a line to the log, each time a script is run
-// again.
-bool SameState(const CommitInfo& a, const CommitInfo& b) {
-  return a.state_hash == b.state_hash && a.page_count == b.page_count && a.page_size == b.page_size;
-}
-
 void Run(const Arguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   const Point to = ParsePointArgument(arguments.to, arguments.store, name);
   Session session(arguments.store);
   bool done = false;
   {
-    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
     RestoreInfo info = OrThrow(object->PlanRestore(to), session.AboutPoint(name.text));
+    // Or it would add a line to the log each time that a script is run again.
     const bool needed = !SameState(info.from, info.to);
     if (!json) {
       PrintLine(name.text);
-      PrintLine("  is at    " + Describe(*object, info.from));
-      PrintLine("  goes to  " + Describe(*object, info.to));
+      PrintLine("  is at    " + DescribeCommit(*object, info.from));
+      PrintLine("  goes to  " + DescribeCommit(*object, info.to));
       std::fflush(stdout);
     }
     if (needed && !arguments.dry_run) {

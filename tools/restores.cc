@@ -20,8 +20,9 @@ struct Arguments {
 Json ToJson(const RestoreEntry& entry, const std::string& undo) {
   return {{"lsn", entry.lsn.value},
           {"time", FormatTime(entry.time)},
+          {"kind", CommitKindName(entry.kind)},
           {"from", entry.from.ToString()},
-          {"to", entry.to.ToString()},
+          {"to", entry.to ? Json(entry.to->ToString()) : Json()},
           {"undo", undo}};
 }
 
@@ -30,7 +31,7 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   std::vector<RestoreEntry> restores;
   {
-    const std::shared_ptr<Object> object = session.OpenObject(name);
+    const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
     restores = OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text));
   }
   session.Close();
@@ -43,9 +44,10 @@ void Run(const Arguments& arguments, bool json) {
     PrintJson(document);
     return;
   }
-  Table table({{"TIME"}, {"FROM"}, {"TO"}});
+  Table table({{"TIME"}, {"WHAT"}, {"FROM"}, {"TO"}});
   for (auto entry = restores.rbegin(); entry != restores.rend(); ++entry) {
-    table.AddRow({FormatLocalTime(entry->time), entry->from.ToString(), entry->to.ToString()});
+    table.AddRow({FormatLocalTime(entry->time), std::string(CommitKindName(entry->kind)),
+                  entry->from.ToString(), entry->to ? entry->to->ToString() : ""});
   }
   table.Finish();
   if (!restores.empty()) {
@@ -61,13 +63,14 @@ void AddRestores(CLI::App& app, Invocation* invocation) {
   CLI::App* verb = AddVerb(
       app,
       {.name = "restores",
-       .summary = "List the restores of an object, newest first",
+       .summary = "List the restores and deletions of an object, newest first",
        .usage = "STORE OBJECT",
-       .details = "FROM is the bookmark that was current before: restoring to it undoes the "
-                  "restore. TO is what it\nbrought back.",
+       .details = "Promotes and undeletions, too. FROM is the bookmark that was current before: "
+                  "restoring to it undoes\nwhat was done. TO is what came back; of a promote, the "
+                  "fork's bookmark.",
        .example = "tidemark restores /var/lib/rooms rooms/lobby",
-       .json_fields = "{\"store\",\"object\",\"restores\":[{\"lsn\",\"time\",\"from\",\"to\","
-                      "\"undo\"}]}; undo is a command"},
+       .json_fields = "{\"store\",\"object\",\"restores\":[{\"lsn\",\"time\",\"kind\",\"from\","
+                      "\"to\",\"undo\"}]};\nundo is a command; to is null of a deletion"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);

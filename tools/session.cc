@@ -60,8 +60,8 @@ Session::~Session() {
   if (store_) static_cast<void>(store_->Close());
 }
 
-std::shared_ptr<Object> Session::OpenObject(const ObjectName& object) {
-  return OrThrow(store_->OpenObject(object.namespace_name, object.name, IfMissing::kFail),
+std::shared_ptr<Object> Session::OpenObject(const ObjectName& object, IfMissing if_missing) {
+  return OrThrow(store_->OpenObject(object.namespace_name, object.name, if_missing),
                  AboutObject(object.text));
 }
 
@@ -96,6 +96,10 @@ std::string_view CommitKindName(CommitKind kind) {
     case CommitKind::kNone: return "none";
     case CommitKind::kCommit: return "commit";
     case CommitKind::kRestore: return "restore";
+    case CommitKind::kFork: return "fork";
+    case CommitKind::kPromote: return "promote";
+    case CommitKind::kDelete: return "delete";
+    case CommitKind::kUndelete: return "undelete";
   }
   return "unknown";
 }
@@ -114,6 +118,18 @@ Json CommitJson(const Object& object, const CommitInfo& commit) {
           {"bytes", DatabaseBytes(commit)},
           {"pages_changed", commit.pages_changed},
           {"log_bytes", commit.log_bytes}};
+}
+
+std::string DescribeCommit(const Object& object, const CommitInfo& commit) {
+  return object.BookmarkOf(commit).ToString() + "  (" + FormatLocalTime(commit.time) + ", " +
+         (commit.kind == CommitKind::kDelete ? "deleted" : FormatBytes(DatabaseBytes(commit))) +
+         ")";
+}
+
+bool SameState(const CommitInfo& a, const CommitInfo& b) {
+  return a.state_hash == b.state_hash && a.page_count == b.page_count &&
+         a.page_size == b.page_size &&
+         (a.kind == CommitKind::kDelete) == (b.kind == CommitKind::kDelete);
 }
 
 std::string RestoreCommand(const Session& session, const std::string& object,

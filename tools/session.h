@@ -43,8 +43,9 @@ class Session {
   // For messages and for commands that can be pasted in any directory: an absolute path.
   const std::string& path() const { return path_; }
 
-  // Throws Failure if it does not exist.
-  std::shared_ptr<Object> OpenObject(const ObjectName& object);
+  // Throws Failure if it does not exist; with kDeleted a deleted one will do.
+  std::shared_ptr<Object> OpenObject(const ObjectName& object,
+                                     IfMissing if_missing = IfMissing::kFail);
   // A handle to an object that may not exist yet.
   std::shared_ptr<Object> OpenOrCreateObject(const ObjectName& object);
   // The commit at `at`, or the latest. Throws Failure.
@@ -62,13 +63,18 @@ class Session {
   std::unique_ptr<Store> store_;
 };
 
-// "commit" or "restore".
+// "commit", "restore", "fork", "promote", "delete" or "undelete".
 std::string_view CommitKindName(CommitKind kind);
 uint64_t DatabaseBytes(const CommitInfo& commit);
 
 // One commit as every verb's JSON shows it:
 //   {"bookmark","lsn","time","kind","page_size","page_count","bytes","pages_changed","log_bytes"}
 Json CommitJson(const Object& object, const CommitInfo& commit);
+
+// "BOOKMARK  (TIME, SIZE)"
+std::string DescribeCommit(const Object& object, const CommitInfo& commit);
+// Making the one the present where the other is would change nothing but the log.
+bool SameState(const CommitInfo& a, const CommitInfo& b);
 
 // The command that brings `bookmark` back.
 std::string RestoreCommand(const Session& session, const std::string& object,

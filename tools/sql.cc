@@ -106,7 +106,7 @@ std::optional<Failure> RunScript(Session& session, const ObjectName& name, Datab
 
 void RunAt(Session& session, const ObjectName& name, const Point& at, const std::string& sql,
            ResultFormat format) {
-  const std::shared_ptr<Object> object = session.OpenObject(name);
+  const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
   const Bookmark bookmark = object->BookmarkOf(session.ResolveCommit(*object, at));
   DatabaseOptions options;
   options.if_missing = IfMissing::kFail;

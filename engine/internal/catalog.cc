@@ -18,7 +18,7 @@ Result<std::shared_ptr<NamespaceState>> StoreImpl::FindNamespace(std::string_vie
   const auto it = namespaces_.find(name);
   if (it != namespaces_.end()) return it->second;
   TIDEMARK_RETURN_IF_ERROR(CheckNotLost(NamespaceTag(name), "namespace " + std::string(name)));
-  if (if_missing == IfMissing::kFail) {
+  if (if_missing != IfMissing::kCreate) {
     return Status(StatusCode::kNotFound,
                   "namespace " + std::string(name) + " does not exist in " + directory_);
   }
@@ -80,13 +80,13 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
     objects_[id] = object;
     SweepLocked();
   }
-  if (if_missing == IfMissing::kFail) {
-    std::lock_guard lock(object->mutex);
-    if (object->timeline == nullptr) {
-      return Status(StatusCode::kNotFound,
-                    "object " + object->DisplayName() + " does not exist in " + directory_);
-    }
+  if (if_missing == IfMissing::kCreate) return object;
+  std::lock_guard lock(object->mutex);
+  if (object->timeline == nullptr) {
+    return Status(StatusCode::kNotFound,
+                  "object " + object->DisplayName() + " does not exist in " + directory_);
   }
+  if (if_missing == IfMissing::kFail) TIDEMARK_RETURN_IF_ERROR(object->CheckExists());
   return object;
 }
 

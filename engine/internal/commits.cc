@@ -7,6 +7,7 @@
 #include "engine/internal/commit_queue.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/store_impl.h"
+#include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
 namespace {
@@ -190,12 +191,7 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
   } else if (record.kind == RecordKind::kTimeline) {
     const auto fields = DecodeTimeline(record.fields);
     if (!fields) return damaged("its fields");
-    info.kind = CommitKind::kRestore;
-    info.page_size = fields->page_size;
-    info.page_count = fields->page_count;
-    info.state_hash = fields->state_hash;
-    const auto to = Bookmark::Parse(fields->to);
-    if (to.ok()) info.restored_from = to->lsn;
+    SetCommit(*fields, &info);
   } else {
     return damaged("it is of another kind");
   }

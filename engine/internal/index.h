@@ -94,6 +94,10 @@ enum class TimelineKind : uint8_t {
   kCreate = 1,   // the object's first
   kRestore = 2,  // starts at parent_lsn of the parent
   kRewrite = 3,  // follows its parent but inherits no pages (another page size)
+  kFork = 4,     // starts at parent_lsn of another object's timeline, as does kPromote
+  kPromote = 5,
+  kDelete = 6,    // inherits no pages
+  kUndelete = 7,  // starts at parent_lsn of the parent
 };
 
 struct TimelineRow {
@@ -114,12 +118,15 @@ struct EpochRow {
   bool operator==(const EpochRow&) const = default;
 };
 
+// Whatever gave an object another present than a commit would: all kinds of timelines but those
+// that create it or rewrite it.
 struct RestoreRow {
   ObjectId object{};
   Lsn lsn{};  // of the restore
   Timestamp time{};
+  TimelineKind kind = TimelineKind::kRestore;
   std::string from_bookmark{};  // the undo bookmark
-  std::string to_bookmark{};
+  std::string to_bookmark{};    // empty for a deletion
   bool operator==(const RestoreRow&) const = default;
 };
 

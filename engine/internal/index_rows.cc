@@ -56,6 +56,10 @@ Timestamp ReadTime(Reader& reader) {
   return Timestamp(std::chrono::microseconds(reader.Fixed<int64_t>()));
 }
 
+bool IsTimelineKind(TimelineKind kind) {
+  return kind >= TimelineKind::kCreate && kind <= TimelineKind::kUndelete;
+}
+
 ObjectId ReadObjectId(Reader& reader) {
   ObjectId id;
   const ConstBytes bytes = reader.Span(id.bytes.size());
@@ -253,7 +257,7 @@ std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value) {
   row.parent_lsn = Lsn(reader.Fixed<uint64_t>());
   row.location = ReadLocation(reader);
   if (!reader.AtEnd()) return std::nullopt;
-  if (row.kind < TimelineKind::kCreate || row.kind > TimelineKind::kRewrite) return std::nullopt;
+  if (!IsTimelineKind(row.kind)) return std::nullopt;
   return row;
 }
 
@@ -278,6 +282,7 @@ std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value) {
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row) {
   std::vector<std::byte> out;
   AppendTime(out, row.time);
+  AppendFixed(out, static_cast<uint8_t>(row.kind));
   AppendString(out, row.from_bookmark);
   AppendString(out, row.to_bookmark);
   return out;
@@ -291,9 +296,10 @@ std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value) {
   row.object = ReadObjectId(key_reader);
   row.lsn = Lsn(LoadBigEndian<uint64_t>(key.data() + 32));
   row.time = ReadTime(reader);
+  row.kind = static_cast<TimelineKind>(reader.Fixed<uint8_t>());
   row.from_bookmark = reader.String();
   row.to_bookmark = reader.String();
-  if (!reader.AtEnd()) return std::nullopt;
+  if (!reader.AtEnd() || !IsTimelineKind(row.kind)) return std::nullopt;
   return row;
 }
 

@@ -16,7 +16,7 @@
 //   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
 //   times            time 8, sign bit flipped          LSN 8
 //   epochs           epoch 4                           first LSN 8, previous end 8
-//   restores         object id 32, LSN 8               time 8, from, to: strings
+//   restores         object id 32, LSN 8               time 8, kind 1, from, to: strings
 //   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
 //
 //   Page version   offset  size  field
@@ -45,7 +45,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 2;
+inline constexpr uint32_t kIndexVersion = 3;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/bookmark.h"
 #include "engine/commit_info.h"
 #include "engine/internal/timeline.h"
 #include "engine/object_id.h"
@@ -43,6 +44,19 @@ class ObjectState {
   Status CheckCurrent() const {
     if (timeline == nullptr) return OkStatus();
     return timeline->CheckTrusted(Lsn(UINT64_MAX)).WithContext("object " + DisplayName());
+  }
+
+  // With the mutex held.
+  bool deleted() const { return head.kind == CommitKind::kDelete; }
+  bool exists() const { return timeline != nullptr && !deleted(); }
+  // OK if it exists. Errors: kNotFound, which says when it was deleted if it was.
+  Status CheckExists() const {
+    if (exists()) return OkStatus();
+    return Status(StatusCode::kNotFound,
+                  "object " + DisplayName() +
+                      (deleted() ? " was deleted at " + FormatTime(head.time) +
+                                       "; `tidemark undelete` brings it back"
+                                 : " does not exist"));
   }
 
   std::string DisplayName() const { return ns->name + "/" + (name.empty() ? id.ToString() : name); }

@@ -203,8 +203,7 @@ void EncodeTimeline(const TimelineFields& f, Buffer& out) {
 std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   Reader reader(fields);
   TimelineFields f;
-  const auto operation = reader.Fixed<uint8_t>();
-  f.operation = static_cast<format::TimelineOperation>(operation);
+  f.operation = static_cast<format::TimelineOperation>(reader.Fixed<uint8_t>());
   f.object = ReadId(reader);
   f.ended = TimelineId(reader.Varint());
   f.parent = TimelineId(reader.Varint());
@@ -215,11 +214,17 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   f.from = reader.String();
   f.to = reader.String();
   if (!reader.AtEnd() || !DecodePageSize(log2_page_size, f.page_size)) return std::nullopt;
-  if (f.operation != format::TimelineOperation::kRestore &&
-      f.operation != format::TimelineOperation::kRewrite) {
-    return std::nullopt;
+  switch (f.operation) {
+    case format::TimelineOperation::kRestore:
+    case format::TimelineOperation::kFork:
+    case format::TimelineOperation::kPromote:
+    case format::TimelineOperation::kDelete:
+    case format::TimelineOperation::kUndelete:
+    case format::TimelineOperation::kRewrite: return f;
+    case format::TimelineOperation::kScheduledRestore:
+    case format::TimelineOperation::kPurge: break;
   }
-  return f;
+  return std::nullopt;
 }
 
 AppendedRecord AppendRecord(RecordKind kind, const RecordPlace& place, ConstBytes fields,

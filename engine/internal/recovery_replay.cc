@@ -6,6 +6,7 @@
 #include "engine/bookmark.h"
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
 namespace {
@@ -231,44 +232,41 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Inconsistent(group, entry, "is not a timeline record");
   if (fields->ended != entry.timeline) return Quarantine(group, entry);
+  // Should a parent be lost, so is what was made of it.
   auto parent = store_->FindTimeline(fields->parent);
   if (parent.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
   if (!parent.ok()) return parent.status();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**parent));
-  const bool rewrite = fields->operation == format::TimelineOperation::kRewrite;
-  TimelineRow row;
+  auto own = IsOfAnother(fields->operation) ? store_->FindTimeline(fields->ended) : parent;
+  if (own.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);
+  if (!own.ok()) return own.status();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**own));
+  TimelineRow row = MakeTimelineRow(*fields, object->ns->id);
   row.id = TimelineId(entry.lsn.value);
-  row.kind = rewrite ? TimelineKind::kRewrite : TimelineKind::kRestore;
-  row.namespace_id = object->ns->id;
-  row.object = fields->object;
-  row.parent = rewrite ? TimelineId() : fields->parent;
-  row.parent_lsn = rewrite ? Lsn() : fields->parent_lsn;
   row.location = PlaceOf(group, entry);
-  auto timeline = AddTimeline(row, rewrite ? nullptr : *parent);
+  auto timeline = AddTimeline(row, InheritsNothing(fields->operation) ? nullptr : *parent);
   timelines_[row.id] = timeline;
-  if (rewrite) {
+  if (fields->operation == format::TimelineOperation::kRewrite) {
     begun_[row.id] = {.ended = fields->ended, .tag = 0};
     return OkStatus();  // the frame behind it makes it current
   }
 
-  const auto to = Bookmark::Parse(fields->to);
   RecentCommit commit;
   commit.location = row.location;
-  commit.info = {.lsn = entry.lsn,
-                 .timeline = row.id,
-                 .epoch = group.header.epoch,
-                 .kind = CommitKind::kRestore,
-                 .time = RecordTime(group.header, record.place),
-                 .page_size = fields->page_size,
-                 .page_count = fields->page_count,
-                 .state_hash = fields->state_hash,
-                 .pages_changed = 0,
-                 .log_bytes = record.length,
-                 .restored_from = to.ok() ? to->lsn : Lsn()};
-  store_->AddRestore(
-      PendingRow<RestoreRow>(
-          {.object = fields->object, .from_bookmark = fields->from, .to_bookmark = fields->to}),
-      entry.lsn, commit.info.time);
+  commit.info.lsn = entry.lsn;
+  commit.info.timeline = row.id;
+  commit.info.epoch = group.header.epoch;
+  commit.info.time = RecordTime(group.header, record.place);
+  commit.info.log_bytes = record.length;
+  SetCommit(*fields, &commit.info);
+  if (fields->operation == format::TimelineOperation::kFork) {
+    begun_.erase(fields->ended);
+    std::lock_guard lock(object->mutex);
+    object->recent_timelines.push_back(*own);  // it has no commits: nothing else brings it there
+  }
+  if (IsInJournal(fields->operation)) {
+    store_->AddRestore(PendingRow<RestoreRow>(MakeRestoreRow(*fields)), entry.lsn,
+                       commit.info.time);
+  }
   Publish(object, timeline, commit, {}, nullptr);
   return OkStatus();
 }

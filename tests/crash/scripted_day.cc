@@ -13,7 +13,7 @@ namespace {
 
 // Few and small databases: a check reads all of each.
 constexpr StoreModel::Limits kLimits{
-    .objects = 3, .pages = 24, .smallest_page = 2048, .page_sizes = 2};
+    .objects = 3, .pages = 24, .smallest_page = 2048, .page_sizes = 2, .forks = 2};
 constexpr uint64_t kLargeWrites = 60;  // of 24 pages: far beyond transaction_memory_bytes
 
 enum class Step {
@@ -22,6 +22,10 @@ enum class Step {
   kLarge,
   kLargeRollback,
   kRestore,
+  kFork,
+  kPromote,
+  kDelete,
+  kUndelete,
   kCheckpoint,
   kPrepare,
   kReopen
@@ -33,6 +37,10 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kLarge, 1},
                                               {Step::kLargeRollback, 1},
                                               {Step::kRestore, random.Between(1, 2)},
+                                              {Step::kFork, random.Between(1, 2)},
+                                              {Step::kPromote, random.Below(2)},
+                                              {Step::kDelete, random.Below(2)},
+                                              {Step::kUndelete, random.Below(2)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
                                               {Step::kReopen, random.Below(2)}};
@@ -50,6 +58,10 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kLargeRollback:
       return model.TransactLarge(sim.store(), kLargeWrites, StoreModel::Ending::kRollback);
     case Step::kRestore: return model.Restore(sim.store());
+    case Step::kFork: return model.Fork(sim.store());
+    case Step::kPromote: return model.Promote(sim.store());
+    case Step::kDelete: return model.Delete(sim.store());
+    case Step::kUndelete: return model.Undelete(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
     case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();

@@ -114,7 +114,7 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                   "0500000000000000"
                   "28010000"
                   "8877665544332211",
-                  "76657273696f6e=02000000"}));
+                  "76657273696f6e=03000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                              "=2200000000000000"
@@ -148,6 +148,7 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
   EXPECT_EQ(Dump(*env, kEpochsTable), (Rows{"00000009=0003000000000000"
                                             "ff02000000000000"}));
   EXPECT_EQ(Dump(*env, kRestoresTable), (Rows{id + "0000000000000022=7700000000000000"
+                                                   "02"
                                                    "0466726f6d"
                                                    "02746f"}));
   EXPECT_EQ(Dump(*env, kDamageTable), (Rows{timeline + "=0402000000000000"
@@ -225,13 +226,14 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
     const RestoreRow restore{.object = TestId(),
                              .lsn = Lsn(number()),
                              .time = checkpoint.time,
+                             .kind = static_cast<TimelineKind>(random.Between(1, 7)),
                              .from_bookmark = std::string(random.Below(200), 'f'),
                              .to_bookmark = std::string(random.Below(200), 't')};
     EXPECT_EQ(DecodeRestoreRow(RestoreKey(restore.object, restore.lsn), EncodeRestoreRow(restore)),
               restore);
 
     const TimelineRow timeline{.id = TimelineId(number()),
-                               .kind = static_cast<TimelineKind>(random.Between(1, 3)),
+                               .kind = static_cast<TimelineKind>(random.Between(1, 7)),
                                .namespace_id = number(),
                                .object = TestId(),
                                .parent = TimelineId(number()),
@@ -282,10 +284,13 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   EXPECT_FALSE(DecodeRestoreRow(key8, EncodeRestoreRow({})));
   EXPECT_FALSE(DecodeDamageRow(key4, EncodeDamageRow({})));
   // A kind of timeline that this version does not know.
-  for (const int kind : {0, 4, 255}) {
+  for (const int kind : {0, 8, 255}) {
     auto bytes = EncodeTimelineRow({});
     bytes[0] = static_cast<std::byte>(kind);
     EXPECT_FALSE(DecodeTimelineRow(key8, bytes)) << kind;
+    bytes = EncodeRestoreRow({});
+    bytes[8] = static_cast<std::byte>(kind);
+    EXPECT_FALSE(DecodeRestoreRow(key40, bytes)) << kind;
   }
   // The last byte of a long name, under a short key.
   auto bytes = name;

@@ -84,6 +84,16 @@ std::vector<Sample> Samples() {
   rewrite.page_size = 0;
   rewrite.page_count = 0;
   rewrite.state_hash = 0;
+  TimelineFields deletion = rewrite;
+  deletion.operation = TimelineOperation::kDelete;
+  deletion.to = "";
+  TimelineFields fork = restore;
+  fork.operation = TimelineOperation::kFork;
+  fork.from = "";
+  TimelineFields promote = restore;
+  promote.operation = TimelineOperation::kPromote;
+  TimelineFields undelete = restore;
+  undelete.operation = TimelineOperation::kUndelete;
   const auto decodes = [](auto decode) {
     return [decode](ConstBytes bytes) { return decode(bytes).has_value(); };
   };
@@ -144,6 +154,18 @@ std::vector<Sample> Samples() {
        "00 00"              // no page size yet, no pages
        "0000000000000000 026162 0163",
        decodes(DecodeTimeline)},
+      {"timeline: fork", Encoded(EncodeTimeline, fork),
+       "03" ID_HEX "06 05 e807 09 09 1122334455667788"
+       "00 0163",  // from nothing
+       decodes(DecodeTimeline)},
+      {"timeline: promote", Encoded(EncodeTimeline, promote),
+       "04" ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
+      {"timeline: delete", Encoded(EncodeTimeline, deletion),
+       "05" ID_HEX "06 05 e807 00 00 0000000000000000"
+       "026162 00",  // to nothing
+       decodes(DecodeTimeline)},
+      {"timeline: undelete", Encoded(EncodeTimeline, undelete),
+       "06" ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
   };
 }
 
@@ -212,7 +234,9 @@ TEST(RecordFormatTest, OtherFieldsAreRefused) {
     EXPECT_EQ(DecodeFrame(frame).has_value(), value == 0 || (value >= 9 && value <= 16)) << value;
     Buffer timeline = Samples()[6].bytes;
     timeline[0] = static_cast<std::byte>(value);
-    EXPECT_EQ(DecodeTimeline(timeline).has_value(), value == 1 || value == 8) << value;
+    EXPECT_EQ(DecodeTimeline(timeline).has_value(),
+              value == 1 || (value >= 3 && value <= 6) || value == 8)
+        << value;
   }
   // The number 0; no page; the same page twice; a page beyond 32 bits; a page of no bytes; more
   // pages than bytes.

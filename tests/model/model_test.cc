@@ -71,6 +71,10 @@ class Life {
       case 11: model_.LookBack(store); return OkStatus();
       case 12: model_.HoldSnapshot(store); return OkStatus();
       case 13: model_.CheckHeld(); return OkStatus();
+      case 14: return model_.Fork(store);
+      case 15: return model_.Promote(store);
+      case 16: return random_.OneIn(2) ? model_.Delete(store) : OkStatus();
+      case 17: return model_.Undelete(store);
       default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
     }
   }
@@ -134,6 +138,13 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.first_pages, 0u);
     EXPECT_GT(counts.last_pages, 0u);
     EXPECT_GT(counts.restores, 0u);
+    EXPECT_GT(counts.forks, 0u);
+    EXPECT_GT(counts.promotes, 0u);
+    EXPECT_GT(counts.promotes_over_newer, 0u);
+    EXPECT_GT(counts.refused_promotes, 0u);
+    EXPECT_GT(counts.deletions, 0u);
+    EXPECT_GT(counts.undeletions, 0u);
+    EXPECT_GT(counts.begun_anew, 0u);
     EXPECT_GT(counts.looks_by_bookmark, 0u);
     EXPECT_GT(counts.looks_by_time, 0u);
     EXPECT_GT(counts.held_snapshots, 0u);

@@ -13,8 +13,6 @@
 namespace tidemark::testing {
 namespace {
 
-constexpr char kNamespace[] = "rooms";
-
 void FillWithNew(std::span<std::byte> out, Random& random) {
   while (!out.empty()) {
     const uint64_t word = random.Next();
@@ -35,6 +33,13 @@ StoreModel::ObjectModel& StoreModel::RandomObject(std::string* name) {
   std::advance(it, static_cast<ptrdiff_t>(random_.Below(objects_.size())));
   *name = it->first;
   return it->second;
+}
+
+// Half of the forks are in another namespace.
+Result<std::shared_ptr<Object>> StoreModel::Open(Store& store, const std::string& name,
+                                                 IfMissing if_missing) {
+  const bool elsewhere = name.starts_with("fork") && name.back() % 2 != 0;
+  return store.OpenObject(elsewhere ? "copies" : "rooms", name, if_missing);
 }
 
 // Anything from one changed byte to wholly new bytes, compressible or not, and bytes that moved: all
@@ -120,6 +125,9 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
     return OkStatus();
   }
   CheckNew(next.commit.lsn);
+  if (model.head() == nullptr) model.origin.clear();
+  counts_.begun_anew += model.head() != nullptr && model.head()->deleted();
+  next.promoted.clear();
   EXPECT_EQ(next.commit.page_size, next.page_size);
   EXPECT_EQ(next.commit.page_count, next.pages.size());
   model.versions.push_back(std::move(next));
@@ -129,7 +137,7 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
 Status StoreModel::Transact(Store& store, uint64_t max_writes) {
   std::string name;
   ObjectModel& model = RandomObject(&name);
-  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kCreate));
+  TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kCreate));
   Transaction transaction(object);
   TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
   for (uint64_t i = random_.OneIn(8) ? random_.Between(2, 3) : 1; i > 0; --i) {
@@ -149,7 +157,7 @@ Status StoreModel::Transact(Store& store, uint64_t max_writes) {
 Status StoreModel::TransactLarge(Store& store, uint64_t writes, Ending ending) {
   std::string name;
   ObjectModel& model = RandomObject(&name);
-  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kCreate));
+  TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kCreate));
   Transaction transaction(object);
   TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
   Version next;
@@ -179,18 +187,14 @@ Status StoreModel::Restore(Store& store) {
   std::string name;
   ObjectModel& model = RandomObject(&name);
   if (model.versions.empty()) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(auto object, store.OpenObject(kNamespace, name, IfMissing::kFail));
+  TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kDeleted));
   Version next = model.versions[random_.Below(model.versions.size())];
   model.under_way = next;
   TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info,
                             object->Restore(object->BookmarkOf(next.commit)));
-  model.under_way.reset();
   EXPECT_EQ(info.to, next.commit);
   EXPECT_EQ(info.from, model.head()->commit);
-  CheckNew(info.result.lsn);
-  next.commit = info.result;
-  model.versions.push_back(std::move(next));
-  confirmed_ = std::max(confirmed_, info.result.lsn);
+  Done(model, std::move(next), info.result);
   ++counts_.restores;
   return OkStatus();
 }
@@ -210,7 +214,7 @@ void StoreModel::LookBack(Store& store) {
   std::string name;
   const ObjectModel& model = RandomObject(&name);
   if (model.versions.empty()) return;
-  const auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+  const auto object = Open(store, name, IfMissing::kDeleted);
   ASSERT_OK(object);
   auto expected =
       model.versions.begin() + static_cast<ptrdiff_t>(random_.Below(model.versions.size()));
@@ -228,6 +232,10 @@ void StoreModel::LookBack(Store& store) {
     }
     point = at;
     ++counts_.looks_by_time;
+    if (expected->deleted()) {
+      EXPECT_ERROR((*object)->OpenSnapshot(point), StatusCode::kNotFound, "deleted");
+      return;
+    }
   } else {
     ++counts_.looks_by_bookmark;
   }
@@ -242,7 +250,7 @@ void StoreModel::HoldSnapshot(Store& store) {
   std::string name;
   const ObjectModel& model = RandomObject(&name);
   if (model.head() == nullptr) return;
-  const auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+  const auto object = Open(store, name, IfMissing::kDeleted);
   ASSERT_OK(object);
   auto snapshot = (*object)->OpenSnapshot();
   ASSERT_OK(snapshot);

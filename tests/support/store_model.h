@@ -5,8 +5,9 @@
 // everything that was confirmed, and each commit must be whole, the one that was under way
 // included.
 //
-// Two sources: store_model.cc works, store_model_check.cc compares. A model is a value: a copy is
-// what the store must hold if it goes on from here some other way.
+// Three sources: store_model.cc works, and store_model_fork.cc between objects;
+// store_model_check.cc compares. A model is a value: a copy is what the store must hold if it goes
+// on from here some other way.
 
 #ifndef TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 #define TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
@@ -32,11 +33,16 @@ class StoreModel {
     CommitInfo commit;
     uint32_t page_size = 0;
     std::vector<Page> pages;
+    std::string promoted;  // the fork that this was promoted from
+
+    bool deleted() const { return commit.kind == CommitKind::kDelete; }
   };
   struct ObjectModel {
     std::vector<Version> versions;     // in order of LSNs
     std::optional<Version> under_way;  // its commit failed: there or not, but whole
-    size_t most_pages = 0;             // that it ever had
+    std::string origin;                // what it is, or was to be, a fork of
+    Lsn origin_lsn;
+    size_t most_pages = 0;  // that it ever had
     const Version* head() const { return versions.empty() ? nullptr : &versions.back(); }
   };
   struct Limits {
@@ -44,6 +50,7 @@ class StoreModel {
     uint32_t pages = 400;  // of a database, so that a check stays cheap
     uint32_t smallest_page = 512;
     uint32_t page_sizes = 4;  // the smallest, and so on by twos
+    uint64_t forks = 4;       // names for them
   };
   // How often something happened: for tests that must not miss it.
   struct Counts {
@@ -56,6 +63,15 @@ class StoreModel {
     uint64_t first_pages = 0;
     uint64_t last_pages = 0;
     uint64_t restores = 0;
+    uint64_t forks = 0;
+    uint64_t forks_of_forks = 0;
+    uint64_t forks_of_the_past = 0;
+    uint64_t promotes = 0;
+    uint64_t promotes_over_newer = 0;
+    uint64_t refused_promotes = 0;
+    uint64_t deletions = 0;
+    uint64_t undeletions = 0;
+    uint64_t begun_anew = 0;  // after a deletion
     uint64_t looks_by_bookmark = 0;
     uint64_t looks_by_time = 0;
     uint64_t held_snapshots = 0;
@@ -75,6 +91,12 @@ class StoreModel {
   Status TransactLarge(Store& store, uint64_t writes, Ending ending);
   // Back to a random version, durably.
   Status Restore(Store& store);
+  // A new object, of a random version; durably, as the others here. What must be refused is.
+  Status Fork(Store& store);
+  // A random fork over one of the objects it descends from.
+  Status Promote(Store& store);
+  Status Delete(Store& store);
+  Status Undelete(Store& store);
   // Waits until everything is durable, and remembers that it is.
   Status Sync(Store& store);
 
@@ -101,6 +123,11 @@ class StoreModel {
 
  private:
   ObjectModel& RandomObject(std::string* name);
+  static Result<std::shared_ptr<Object>> Open(Store& store, const std::string& name,
+                                              IfMissing if_missing);
+  // After a durable call that gave the object `next` by `commit`.
+  void Done(ObjectModel& model, Version next, const CommitInfo& commit);
+  uint64_t CountNewer(const ObjectModel& target, const std::string& fork, Lsn point) const;
   Page RandomPage(const Page& old, uint32_t size);
   Status SetPageSize(Transaction& transaction, Version& next);
   Status WritePage(Transaction& transaction, ObjectModel& model, Version& next, uint32_t page_no,
@@ -111,6 +138,7 @@ class StoreModel {
   void CheckStaged(Transaction& transaction, const Version& next);
   void CheckContents(const Snapshot& snapshot, const Version& version, const std::string& what);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
+  void CheckListings(Store& store);
 
   Limits limits_;
   Random random_;

@@ -10,11 +10,6 @@
 #include "tests/support/store_model.h"
 
 namespace tidemark::testing {
-namespace {
-
-constexpr char kNamespace[] = "rooms";
-
-}  // namespace
 
 // An LSN never comes twice, whatever a crash took.
 void StoreModel::CheckNew(Lsn lsn) {
@@ -71,7 +66,7 @@ void StoreModel::Check(Store& store, After after) {
   Lsn last = confirmed_;
   std::map<std::string, CommitInfo> heads;
   for (const auto& [name, model] : objects_) {
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
+    auto object = Open(store, name, IfMissing::kCreate);
     ASSERT_OK(object);
     heads[name] = (*object)->head();
     last = std::max(last, heads[name].lsn);
@@ -91,7 +86,7 @@ void StoreModel::Check(Store& store, After after) {
     }
     model.versions.erase(gone, model.versions.end());
 
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kCreate);
+    auto object = Open(store, name, IfMissing::kCreate);
     ASSERT_OK(object);
     auto snapshot = (*object)->OpenSnapshot();
     ASSERT_OK(snapshot);
@@ -101,6 +96,7 @@ void StoreModel::Check(Store& store, After after) {
       ASSERT_EQ(after, After::kCrash);
       model.versions.push_back(*model.under_way);
       model.versions.back().commit = head;
+      if (head.kind != CommitKind::kPromote) model.versions.back().promoted.clear();
       highest_ = std::max(highest_, head.lsn);
     }
     model.under_way.reset();
@@ -109,11 +105,36 @@ void StoreModel::Check(Store& store, After after) {
       continue;
     }
     EXPECT_EQ(head, model.head()->commit);
+    EXPECT_EQ((*object)->exists(), !model.head()->deleted());
     CheckContents(*snapshot, *model.head(), "head");
     CheckLost(**object, lost);
   }
+  CheckListings(store);
   // A close or a recovery made durable whatever is served after it.
   if (after != After::kWork) confirmed_ = std::max(confirmed_, last);
+}
+
+// Objects that are there, and deleted ones.
+void StoreModel::CheckListings(Store& store) {
+  for (const Listed which : {Listed::kExisting, Listed::kDeleted}) {
+    std::map<std::string, CommitInfo> expected;
+    for (const auto& [name, model] : objects_) {
+      if (model.head() == nullptr) continue;
+      if (model.head()->deleted() == (which == Listed::kDeleted)) {
+        expected[name] = model.head()->commit;
+      }
+    }
+    std::map<std::string, CommitInfo> listed;
+    ASSERT_OK(store.ListObjects(
+        "",
+        [&](const ObjectSummary& object) {
+          EXPECT_OK(object.damage);
+          EXPECT_EQ(object.commit_count, objects_[object.name].versions.size()) << object.name;
+          return listed.emplace(object.name, object.head).second;
+        },
+        which));
+    EXPECT_EQ(listed, expected);
+  }
 }
 
 void StoreModel::CheckHistory(Store& store) {
@@ -122,7 +143,7 @@ void StoreModel::CheckHistory(Store& store) {
     const auto& model = entry.second;
     if (model.versions.empty()) continue;
     SCOPED_TRACE(name);
-    auto object = store.OpenObject(kNamespace, name, IfMissing::kFail);
+    auto object = Open(store, name, IfMissing::kDeleted);
     ASSERT_OK(object);
     for (const Version& version : model.versions) {
       auto snapshot = (*object)->OpenSnapshot((*object)->BookmarkOf(version.commit));
