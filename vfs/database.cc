@@ -40,9 +40,10 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
   const bool writable = !options.read_only && !options.at;
   const bool create = writable && options.if_missing == IfMissing::kCreate;
-  TIDEMARK_ASSIGN_OR_RETURN(
-      std::shared_ptr<Object> object,
-      store.OpenObject(namespace_name, name, create ? IfMissing::kCreate : IfMissing::kFail));
+  IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
+  if (options.at) if_missing = IfMissing::kDeleted;  // its past is there still
+  TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
+                            store.OpenObject(namespace_name, name, if_missing));
   internal::DatabaseName database_name{"", std::string(namespace_name), std::string(name), ""};
   if (options.at) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(*options.at));

@@ -93,9 +93,9 @@ Status OpenDatabase(tidemark_store* store, const char* namespace_name, const cha
   const bool writable = at == nullptr && (flags & TIDEMARK_NO_WRITES) == 0;
   const bool create = writable && (flags & TIDEMARK_CREATE) != 0;
   // What SQLite would not say, it being only able to open or not.
-  TIDEMARK_ASSIGN_OR_RETURN(
-      const auto object,
-      FindObject(store, namespace_name, name, create ? IfMissing::kCreate : IfMissing::kFail));
+  IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
+  if (at != nullptr) if_missing = IfMissing::kDeleted;  // its past is there still
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object, FindObject(store, namespace_name, name, if_missing));
   internal::DatabaseName uri{internal::NormalizedDirectory(store->store->directory()),
                              namespace_name, name, ""};
   if (at != nullptr) {
@@ -169,7 +169,7 @@ int tidemark_bookmark_at(tidemark_store* store, const char* namespace_name, cons
   out[0] = '\0';
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
-                              FindObject(store, namespace_name, name, IfMissing::kFail));
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
     TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(point));
     return CopyBookmark(object->BookmarkOf(commit), out);
@@ -181,7 +181,7 @@ int tidemark_restore(tidemark_store* store, const char* namespace_name, const ch
   if (undo != nullptr) undo[0] = '\0';
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
-                              FindObject(store, namespace_name, name, IfMissing::kFail));
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
     TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
     TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo restored, object->Restore(point));
     return undo == nullptr ? OkStatus() : CopyBookmark(restored.undo, undo);

@@ -49,7 +49,8 @@ Result<std::unique_ptr<MainFile>> OpenMainFile(const char* path, int flags) {
   TIDEMARK_RETURN_IF_ERROR(CheckParameters(path));
   TIDEMARK_ASSIGN_OR_RETURN(const DatabaseName name, DatabaseName::Parse(path, ContextOf(path)));
   const bool create = (flags & SQLITE_OPEN_CREATE) != 0 && name.at.empty();
-  const IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
+  IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
+  if (!name.at.empty()) if_missing = IfMissing::kDeleted;  // its past is there still
   TIDEMARK_ASSIGN_OR_RETURN(StoreLease store,
                             StoreRegistry::Get().Acquire(name.store_directory, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
@@ -111,7 +112,7 @@ int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* handle, int flags,
 }
 
 // To delete a super-journal is to commit the transaction over several databases that it names.
-int Delete(sqlite3_vfs*, const char* path, int sync_directory) noexcept try {
+int Delete(sqlite3_vfs*, const char* path, int /*sync_directory*/) noexcept try {
   if (const std::shared_ptr<CommitSet> set = CommitSet::Find(path)) {
     const Status status = set->Publish();
     if (status.ok()) return SQLITE_OK;
@@ -121,8 +122,7 @@ int Delete(sqlite3_vfs*, const char* path, int sync_directory) noexcept try {
     return code;
   }
   if (IsJournalName(path)) return SQLITE_OK;
-  const Status status =
-      DeleteFile(path, sync_directory != 0 ? DeleteDurability::kWait : DeleteDurability::kGoOn);
+  const Status status = DeleteFile(path);
   if (status.ok()) return SQLITE_OK;
   if (status.code() == StatusCode::kNotFound) return SQLITE_IOERR_DELETE_NOENT;
   NoteError(status);

@@ -18,6 +18,14 @@ DatabaseLock::DatabaseLock(std::shared_ptr<Object> object, Snapshot past)
       snapshot_(std::move(past)),
       transaction_(object_) {}
 
+void DatabaseLock::Take(Snapshot snapshot, uint32_t counter) {
+  snapshot_ = std::move(snapshot);
+  seen_counter_ = counter;
+  opened_ = true;
+  const CommitKind kind = snapshot_.commit().kind;
+  existed_ = existed_ || (kind != CommitKind::kNone && kind != CommitKind::kDelete);
+}
+
 Result<ViewChange> DatabaseLock::Refresh() {
   if (past_ || writing_) return ViewChange::kNone;
   // The counter is read first: a commit in between makes the next refresh look again, for nothing.
@@ -25,9 +33,7 @@ Result<ViewChange> DatabaseLock::Refresh() {
   if (opened_ && counter == seen_counter_) return ViewChange::kNone;
   TIDEMARK_ASSIGN_OR_RETURN(Snapshot snapshot, object_->OpenSnapshot());
   const CommitInfo before = snapshot_.commit();
-  snapshot_ = std::move(snapshot);
-  seen_counter_ = counter;
-  opened_ = true;
+  Take(std::move(snapshot), counter);
   if (snapshot_.commit().timeline != before.timeline) return ViewChange::kNewTimeline;
   return snapshot_.lsn() != before.lsn ? ViewChange::kNewCommit : ViewChange::kNone;
 }
@@ -47,6 +53,12 @@ Status DatabaseLock::BeginWriting(bool* stale) {
                                          " has changed since this transaction began to read it; "
                                          "roll back and retry");
   }
+  if (existed_ && snapshot_.commit().kind == CommitKind::kDelete) {
+    transaction_.End();
+    return Status(StatusCode::kNotFound, "object " + object_->DisplayName() + " was deleted at " +
+                                             FormatTime(snapshot_.commit().time) +
+                                             "; open it again to begin it anew, or undelete it");
+  }
   writing_ = true;
   return OkStatus();
 }
@@ -57,8 +69,7 @@ Status DatabaseLock::MoveToOwnCommit() {
   TIDEMARK_ASSIGN_OR_RETURN(Snapshot snapshot, object_->OpenSnapshot());
   // Nobody else can commit, or restore, while the transaction has the write lock.
   CHECK(snapshot.lsn() == transaction_.base().lsn);
-  snapshot_ = std::move(snapshot);
-  seen_counter_ = counter;
+  Take(std::move(snapshot), counter);
   return OkStatus();
 }
 

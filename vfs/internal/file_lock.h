@@ -11,6 +11,8 @@
 // Invariants:
 //   * Writing begins on the very commit the connection read from, else it is refused as stale:
 //     what SQLite computed from an older snapshot must not be written over a newer commit.
+//   * Who has seen the object does not write to what is left of it after its deletion: that would
+//     make it anew, where SQLite believes to change it.
 //   * Leaving "writing" drops whatever is staged and was not published.
 //   * While something is staged, pages are read through the transaction, which knows it; else
 //     through a snapshot, which reads ahead.
@@ -51,7 +53,8 @@ class DatabaseLock {
   Result<ViewChange> Refresh();
 
   // From reading to writing. Sets `stale` if the object has moved on since the snapshot was taken
-  // (kBusy too). Errors: as Transaction::Begin; kReadOnly in the past.
+  // (kBusy too). Errors: as Transaction::Begin; kReadOnly in the past; kNotFound if the object was
+  // deleted and had not been when it was seen first.
   Status BeginWriting(bool* stale);
   // From writing to reading, on the latest commit of this connection.
   void EndWriting() noexcept;
@@ -86,11 +89,13 @@ class DatabaseLock {
  private:
   // While writing: makes snapshot_ the commit that the transaction stands on.
   Status MoveToOwnCommit();
+  void Take(Snapshot snapshot, uint32_t counter);
 
   const std::shared_ptr<Object> object_;
   const bool past_;
   bool writing_ = false;
-  bool opened_ = false;  // a snapshot was taken
+  bool opened_ = false;   // a snapshot was taken
+  bool existed_ = false;  // it was one of an object that is not deleted
   int level_ = 0;
   uint32_t seen_counter_ = 0;  // Object::change_counter() no later than snapshot_
   Snapshot snapshot_;

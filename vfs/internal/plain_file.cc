@@ -7,7 +7,6 @@
 #include <string>
 
 #include "engine/store.h"
-#include "engine/transaction.h"
 #include "vfs/internal/store_registry.h"
 #include "vfs/internal/uri.h"
 
@@ -60,17 +59,9 @@ Result<bool> FileExists(const char* path) {
   return status;
 }
 
-Status DeleteFile(const char* path, DeleteDurability durability) {
-  TIDEMARK_ASSIGN_OR_RETURN(PlainFile file, Find(path));
-  CommitInfo commit;
-  {
-    Transaction transaction(file.object);
-    TIDEMARK_RETURN_IF_ERROR(transaction.Begin());
-    TIDEMARK_RETURN_IF_ERROR(transaction.SetPageCount(0));
-    TIDEMARK_ASSIGN_OR_RETURN(commit, transaction.Commit());
-  }
-  if (durability == DeleteDurability::kGoOn) return OkStatus();
-  return file.store->WaitDurable(commit.lsn);
+Status DeleteFile(const char* path) {
+  TIDEMARK_ASSIGN_OR_RETURN(const PlainFile file, Find(path));
+  return file.object->Delete().status();
 }
 
 bool IsMissingFile(const DatabaseName& name, const Object& object) {

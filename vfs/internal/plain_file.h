@@ -1,8 +1,8 @@
 // Plain file names as a program that works on files by hand sees them: through xAccess and xDelete
 // of the VFS, with TIDEMARK_STORE set.
 //
-// A file is there if its object has pages. Deleting it is a commit that leaves none: it can be
-// undone, as every commit, and until then the name is free again. Rollback journals and logs live
+// A file is there if its object has pages. Deleting it deletes the object, which can be undone; the
+// name is free again at once. Rollback journals and logs live
 // inside their connection: nobody else finds one, and there is nothing to delete.
 
 #ifndef TIDEMARK_VFS_INTERNAL_PLAIN_FILE_H_
@@ -23,10 +23,9 @@ bool IsJournalName(std::string_view path);
 // False without TIDEMARK_STORE and for names that can be no file's. Errors: as Store::Open.
 Result<bool> FileExists(const char* path);
 
-enum class DeleteDurability { kGoOn, kWait };
-
-// Errors: kNotFound; kBusy if a connection writes to it; as Store::Open and Transaction::Commit.
-Status DeleteFile(const char* path, DeleteDurability durability);
+// Durable when it returns. Errors: kNotFound; kBusy if a connection writes to it; as Store::Open
+// and Object::Delete.
+Status DeleteFile(const char* path);
 
 // True if `name` is a plain file's that does not exist (any more), though the store may know it.
 bool IsMissingFile(const DatabaseName& name, const Object& object);

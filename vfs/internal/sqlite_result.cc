@@ -57,6 +57,10 @@ int SqliteCode(const Status& status, FileOperation operation) noexcept {
   if (operation == FileOperation::kPrepare || operation == FileOperation::kPublish) {
     return IoErrorCode(operation);
   }
+  // It was deleted under the connection that wants to write, as a file can be.
+  if (operation == FileOperation::kLock && status.code() == StatusCode::kNotFound) {
+    return SQLITE_READONLY_DBMOVED;
+  }
   switch (status.code()) {
     case StatusCode::kBusy: return SQLITE_BUSY;
     case StatusCode::kReadOnly: return SQLITE_READONLY;
