@@ -18,6 +18,7 @@ namespace {
 struct Arguments {
   std::string store;
   std::string namespace_name;
+  bool deleted = false;
 };
 
 // An object without a name is addressed by nothing on the command line yet: its id stands for it.
@@ -37,6 +38,15 @@ Json ObjectJson(const ObjectSummary& object) {
   for (const char* unknown : {"bytes", "page_size", "page_count"}) json[unknown] = nullptr;
   if (!object.head.lsn.valid()) json["lsn"] = json["last_change"] = nullptr;
   return json;
+}
+
+void PrintDeletedTable(const std::vector<ObjectSummary>& objects) {
+  Table table({{"OBJECT"}, {"COMMITS", Align::kRight}, {"DELETED"}});
+  for (const ObjectSummary& object : objects) {
+    table.AddRow(
+        {DisplayName(object), FormatCount(object.commit_count), FormatLocalTime(object.head.time)});
+  }
+  table.Finish();
 }
 
 void PrintTable(const std::vector<ObjectSummary>& objects) {
@@ -68,12 +78,14 @@ void Run(const Arguments& arguments, bool json) {
   // The engine lists by id, which is a hash. About 200 bytes an object are held here.
   std::vector<ObjectSummary> objects;
   Progress progress("listing");
-  OrThrow(session.store().ListObjects(arguments.namespace_name,
-                                      [&](const ObjectSummary& object) {
-                                        objects.push_back(object);
-                                        progress.Update(objects.size(), 0);
-                                        return true;
-                                      }),
+  OrThrow(session.store().ListObjects(
+              arguments.namespace_name,
+              [&](const ObjectSummary& object) {
+                objects.push_back(object);
+                progress.Update(objects.size(), 0);
+                return true;
+              },
+              arguments.deleted ? Listed::kDeleted : Listed::kExisting),
           session.AboutObject(""));
   progress.Hide();
   session.Close();
@@ -83,6 +95,8 @@ void Run(const Arguments& arguments, bool json) {
 
   if (json) {
     PrintJson(objects, session.path());
+  } else if (arguments.deleted) {
+    PrintDeletedTable(objects);
   } else {
     PrintTable(objects);
   }
@@ -105,18 +119,21 @@ void AddLs(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "ls",
        .summary = "List objects with size, commits and last change",
-       .usage = "STORE [NAMESPACE]",
-       .details = "With TIDEMARK_STORE set, a single argument is the NAMESPACE, unless it has a "
-                  "slash in it,\nwhich no namespace has: then it is the STORE.",
+       .usage = "STORE [NAMESPACE] [--deleted]",
+       .details =
+           "With --deleted, the deleted ones and when that was: `tidemark undelete` brings them "
+           "back.\nWith TIDEMARK_STORE set, a single argument is the NAMESPACE, unless it has a "
+           "slash in it,\nwhich no namespace has: then it is the STORE.",
        .example = "tidemark ls /var/lib/rooms\ntidemark ls /var/lib/rooms rooms --json",
        .json_fields = "{\"store\",\"objects\":[{\"object\",\"id\",\"namespace\",\"name\","
                       "\"bytes\",\n  \"page_size\",\"page_count\",\"commits\",\"lsn\","
                       "\"last_change\"[,\"damage\"]}]};\nof a damaged object what is not known is "
-                      "null"},
+                      "null; last_change of a deleted one is the deletion"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->AddOptional("NAMESPACE", "Only the objects of this namespace",
                            &arguments->namespace_name);
+  verb->add_flag("--deleted", arguments->deleted, "The deleted objects, and only those");
   verb->callback([=] {
     positionals->Resolve();
     invocation->run = [=] { Run(*arguments, invocation->json); };

@@ -57,6 +57,10 @@ int Main(int argc, char** argv) {
   AddBookmark(app, &invocation);
   AddRestore(app, &invocation);
   AddRestores(app, &invocation);
+  AddFork(app, &invocation);
+  AddPromote(app, &invocation);
+  AddDelete(app, &invocation);
+  AddUndelete(app, &invocation);
   AddVerify(app, &invocation);
   AddStat(app, &invocation);
 

@@ -13,8 +13,9 @@ inline constexpr char kPointHelp[] =
     "words such as \"5 minutes ago\". A time means the last commit at or before it.";
 inline constexpr char kObjectHelp[] = "NAMESPACE/NAME of the object, such as rooms/lobby";
 inline constexpr char kCommitFields[] =
-    "bookmark, lsn, time, kind (\"commit\", \"restore\"), page_size, page_count,\n"
-    "bytes (of the database), pages_changed, log_bytes";
+    "bookmark, lsn, time, kind (\"commit\", \"restore\", \"fork\", \"promote\", \"delete\", "
+    "\"undelete\"),\n"
+    "page_size, page_count, bytes (of the database), pages_changed, log_bytes";
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);
@@ -25,6 +26,10 @@ void AddLog(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
 void AddRestore(CLI::App& app, Invocation* invocation);
 void AddRestores(CLI::App& app, Invocation* invocation);
+void AddFork(CLI::App& app, Invocation* invocation);
+void AddPromote(CLI::App& app, Invocation* invocation);
+void AddDelete(CLI::App& app, Invocation* invocation);
+void AddUndelete(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 

@@ -28,7 +28,7 @@ TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
   const ProcessResult all = Tool({"--help"});
   ASSERT_DONE(all);
   for (const char* verb : {"init", "import", "export", "sql", "ls", "log", "bookmark", "restore",
-                           "restores", "verify", "stat"}) {
+                           "restores", "fork", "promote", "delete", "undelete", "verify", "stat"}) {
     SCOPED_TRACE(verb);
     EXPECT_NE(all.out.find("\n  " + std::string(verb) + " "), std::string::npos);
     const ProcessResult help = Tool({verb, "--help"});

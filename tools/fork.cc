@@ -1,0 +1,85 @@
+// tidemark fork: makes a new object that begins as what another one is, or was.
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "tools/session.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  std::string object;
+  std::string fork;
+  std::optional<std::string> at;
+};
+
+void Run(const Arguments& arguments, bool json) {
+  const ObjectName name = ParseObjectName(arguments.object, arguments.store);
+  const ObjectName fork_name = ParseObjectName(arguments.fork, arguments.store);
+  std::optional<Point> at;
+  if (arguments.at) at = ParsePointArgument(*arguments.at, arguments.store, name);
+  Session session(arguments.store);
+  {
+    const std::shared_ptr<Object> object =
+        session.OpenObject(name, at ? IfMissing::kDeleted : IfMissing::kFail);
+    const CommitInfo source = session.ResolveCommit(*object, at);
+    const auto fork = OrThrow(session.store().Fork(*object, object->BookmarkOf(source),
+                                                   fork_name.namespace_name, fork_name.name),
+                              session.AboutPoint(name.text));
+    const std::string promote = Command({"promote", session.path(), fork_name.text});
+    const std::string undo = Command({"delete", session.path(), fork_name.text});
+    if (json) {
+      PrintJson({{"store", session.path()},
+                 {"object", fork_name.text},
+                 {"source", name.text},
+                 {"from", CommitJson(*object, source)},
+                 {"result", CommitJson(*fork, fork->head())},
+                 {"promote", promote},
+                 {"undo", undo}});
+    } else {
+      PrintLine(fork_name.text);
+      PrintLine("  is what " + name.text + " was at " + DescribeCommit(*object, source));
+      PrintLine("done; from here on neither shows what the other does. To put it in the place of " +
+                name.text + ":");
+      PrintLine("  " + promote);
+      PrintLine("to do away with it:");
+      PrintLine("  " + undo);
+    }
+  }
+  session.Close();
+}
+
+}  // namespace
+
+void AddFork(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = AddVerb(
+      app,
+      {.name = "fork",
+       .summary = "Make a new object of what another one is or was",
+       .usage = "STORE OBJECT NEW [--at POINT]",
+       .details = std::string("Takes the same time and next to no space whatever the size of the "
+                              "object: pages are shared until\none of the two changes them.\n") +
+                  kPointHelp,
+       .example = "tidemark fork /var/lib/rooms rooms/lobby rooms/lobby-try\n"
+                  "tidemark fork /var/lib/rooms rooms/lobby tests/lobby --at \"1 hour ago\"",
+       .json_fields = "{\"store\",\"object\",\"source\",\"from\",\"result\",\"promote\",\"undo\"}; "
+                      "from (of the source) and\nresult are commits:\n" +
+                      std::string(kCommitFields) + "\npromote and undo are commands"},
+      invocation);
+  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
+  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
+  positionals->Add("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
+  verb->add_option("--at", arguments->at, "What it was at this POINT, not what it is");
+  verb->callback([=] {
+    positionals->Resolve();
+    invocation->run = [=] { Run(*arguments, invocation->json); };
+  });
+}
+
+}  // namespace tidemark::tools
