@@ -135,7 +135,7 @@ class Trial {
   }
 
   void CheckObject(Store& store, RotObject& model) {
-    auto opened = store.OpenObject(model.ns, model.name, IfMissing::kFail);
+    auto opened = store.OpenObject(model.ns, model.name, IfMissing::kDeleted);
     const uint64_t created = model.versions.empty() ? 0 : model.versions[0].commit.lsn.value;
     if (created == 0 || (created >= hit_.lost_from && !opened.ok())) {
       EXPECT_ERROR(opened, StatusCode::kNotFound, model.ns);
@@ -187,6 +187,10 @@ class Trial {
         const auto found = object.Resolve(time);
         if (found.ok()) {
           EXPECT_EQ(*found, model.versions[i].commit) << "a time gives another commit";
+          EXPECT_NE(found->kind, CommitKind::kDelete);
+        } else if (found.status().code() == StatusCode::kNotFound) {
+          EXPECT_EQ(model.versions[i].commit.kind, CommitKind::kDelete)
+              << found.status().ToString();
         } else {
           ExpectExcused(found.status(), model, "a time");
         }
@@ -216,7 +220,7 @@ class Trial {
     for (RotObject& model : objects_) {
       if (model.versions.empty()) continue;
       SCOPED_TRACE(model.ns + "/" + model.name + " goes on");
-      auto object = store.OpenObject(model.ns, model.name, IfMissing::kFail);
+      auto object = store.OpenObject(model.ns, model.name, IfMissing::kDeleted);
       if (!object.ok()) continue;
       RotVersion next = model.versions.back();
       if (auto snapshot = (*object)->OpenSnapshot(); !snapshot.ok()) {
@@ -234,6 +238,9 @@ class Trial {
       } else if (!IsHurt(model)) {
         Transaction transaction(*object);
         ASSERT_OK(transaction.Begin());
+        if (transaction.page_size() == 0) {  // it was deleted
+          ASSERT_OK(transaction.ResetPageSize(4096));
+        }
         auto page = std::make_shared<std::vector<std::byte>>(transaction.page_size());
         for (auto& byte : *page) byte = static_cast<std::byte>(random_.Next());
         if (next.pages.empty()) next.pages.resize(1);

@@ -41,6 +41,9 @@ class Worker {
     work_.options.background_work = BackgroundWork::kManual;
     for (const char* const name : {"a", "b", "c"}) work_.objects.push_back({"rooms", name, {}, {}});
     for (const char* const name : {"d", "e"}) work_.objects.push_back({"cellars", name, {}, {}});
+    for (const char* const name : {"f", "g"})
+      work_.objects.push_back({"rooms", name, {}, {}, true});
+    work_.objects.push_back({"attics", "h", {}, {}, true});
   }
 
   RotWork Run() {
@@ -81,8 +84,14 @@ class Worker {
     clock_.Advance(std::chrono::milliseconds(random_.Below(3) * random_.Below(100000)));
     RotObject& object = work_.objects[random_.Below(work_.objects.size())];
     const uint64_t kind = random_.Below(20);
-    if (kind < 2 && !object.versions.empty()) {
+    if (object.is_fork && object.versions.empty()) {
+      Fork(object);
+    } else if (kind < 2 && !object.versions.empty()) {
       Restore(object);
+    } else if (kind == 4 && !object.versions.empty()) {
+      DeleteOrUndelete(object);
+    } else if (kind == 5 && object.is_fork) {
+      Promote(object);
     } else {
       Commit(object, kind == 2 ? 60 + random_.Below(80) : 1 + random_.Below(4), kind == 3);
     }
@@ -92,11 +101,66 @@ class Worker {
   }
 
   void Restore(RotObject& model) {
-    auto object = store_->OpenObject(model.ns, model.name, IfMissing::kFail);
-    ASSERT_OK(object);
+    const auto object = Open(model);
     RotVersion next = model.versions[random_.Below(model.versions.size())];
-    auto info = (*object)->Restore((*object)->BookmarkOf(next.commit));
+    auto info = object->Restore(object->BookmarkOf(next.commit));
     ASSERT_OK(info);
+    next.commit = info->result;
+    model.versions.push_back(std::move(next));
+  }
+
+  std::shared_ptr<Object> Open(const RotObject& model) {
+    return store_->OpenObject(model.ns, model.name, IfMissing::kDeleted).value();
+  }
+
+  // What `model` is from here on depends on everything that `source` was up to `lsn`.
+  void Inherit(RotObject& model, const RotObject& source, Lsn lsn) {
+    model.records.insert(work_.namespaces.at(source.ns));
+    model.records.insert(source.records.begin(), source.records.upper_bound(lsn.value));
+    for (const RotVersion& version : source.versions) {
+      if (version.commit.lsn <= lsn) model.records.insert(version.commit.lsn.value);
+    }
+  }
+
+  void Fork(RotObject& model) {
+    const RotObject& source = work_.objects[random_.Below(work_.objects.size())];
+    if (source.versions.empty()) return;
+    RotVersion next = source.versions[random_.Below(source.versions.size())];
+    if (next.commit.kind == CommitKind::kDelete) return;
+    const auto from = Open(source);
+    const Lsn lsn = next.commit.lsn;
+    const auto fork = store_->Fork(*from, from->BookmarkOf(next.commit), model.ns, model.name);
+    ASSERT_OK(fork);
+    next.commit = (*fork)->head();
+    const uint64_t forked = next.commit.lsn.value;
+    if (!work_.namespaces.contains(model.ns)) work_.namespaces[model.ns] = forked - 2;
+    model.records.insert(forked - 1);
+    model.origin = source.name;
+    Inherit(model, source, lsn);
+    model.versions.push_back(std::move(next));
+  }
+
+  void Promote(RotObject& model) {
+    const auto target =
+        std::find_if(work_.objects.begin(), work_.objects.end(),
+                     [&](const RotObject& object) { return object.name == model.origin; });
+    if (model.versions.back().commit.kind == CommitKind::kDelete) return;
+    RotVersion next = model.versions.back();
+    auto info = Open(*target)->Promote(*Open(model), IfNewer::kReplace);
+    ASSERT_OK(info);
+    Inherit(*target, model, next.commit.lsn);
+    next.commit = info->result;
+    target->versions.push_back(std::move(next));
+  }
+
+  void DeleteOrUndelete(RotObject& model) {
+    const bool undelete = model.versions.back().commit.kind == CommitKind::kDelete;
+    const auto info = undelete ? Open(model)->Undelete() : Open(model)->Delete();
+    ASSERT_OK(info);
+    RotVersion next;
+    for (const RotVersion& version : model.versions) {
+      if (undelete && version.commit.lsn == info->to.lsn) next = version;
+    }
     next.commit = info->result;
     model.versions.push_back(std::move(next));
   }

@@ -30,7 +30,11 @@ struct RotObject {
   std::string ns;
   std::string name;
   std::vector<RotVersion> versions;  // in order of LSNs
-  std::set<uint64_t> records;        // LSNs of its other records: its creation, timelines, batches
+  // LSNs of its other records: its creation, timelines, batches; and of all that it has from
+  // another object by a fork or a promote.
+  std::set<uint64_t> records;
+  bool is_fork = false;  // it comes into being as one
+  std::string origin{};  // of a fork: the name of what it is one of
 };
 
 // A stretch of a segment: a copy of the segment's header, or a part of a group.
@@ -62,8 +66,9 @@ struct RotWork {
 };
 
 // Several objects in two namespaces: small commits alone and many in a group, other page sizes,
-// truncations, restores, transactions in batches, one that is rolled back; over several segments;
-// closed and opened again in between; everything confirmed in the end.
+// truncations, restores, forks, promotes, deletions and undeletions, transactions in batches, one
+// that is rolled back; over several segments; closed and opened again in between; everything
+// confirmed in the end.
 RotWork MakeRotWork(uint64_t seed);
 
 std::string RotSegmentPath(uint32_t segment);

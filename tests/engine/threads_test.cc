@@ -88,6 +88,74 @@ TEST_F(ThreadsTest, ManyMakeTheSame) {
   }
 }
 
+// Goal: of those who make an object at once, by forks and by commits, one makes it, and all see the
+// same; listings and checkpoints go on meanwhile. Method: three forks and a commit to one new name
+// in a new namespace every round; then deletions and undeletions of it; then the log is replayed.
+TEST_F(ThreadsTest, ForksAndDeletions) {
+  const auto rounds = static_cast<int>(Scaled(20));
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("a", 1));
+  ASSERT_OK_AND_ASSIGN(auto source, Open("a"));
+  ASSERT_OK_AND_ASSIGN(const Bookmark at, source->CurrentBookmark());
+  for (int round = 0; round < rounds; ++round) {
+    const std::string ns = "ns" + std::to_string(round);
+    std::atomic<int> ready{0};
+    std::atomic<int> made{0};
+    Run(5, [&](int i) {
+      ++ready;
+      while (ready < 5) std::this_thread::yield();
+      if (i == 4) {
+        ASSERT_OK(sim_.store().Checkpoint());
+        for (const Listed which : {Listed::kExisting, Listed::kDeleted}) {
+          ASSERT_OK(sim_.store().ListObjects(
+              "", [](const ObjectSummary&) { return true; }, which));
+        }
+        return;
+      }
+      const auto object = sim_.store().OpenObject(ns, "o", IfMissing::kCreate);
+      ASSERT_OK(object);
+      if (i == 3) {
+        const auto commit = Commit(*object, {{2, RandomPage(7)}});
+        if (commit.status().code() != StatusCode::kBusy) {
+          ASSERT_OK(commit);
+        }
+      } else {
+        const Status forked = sim_.store().Fork(*source, at, ns, "o").status();
+        made += forked.ok();
+        EXPECT_TRUE(forked.ok() || forked.code() == StatusCode::kExists) << forked.ToString();
+      }
+      for (int turn = 0; turn < 6; ++turn) {
+        const auto turned = (turn + i) % 2 == 0 ? (*object)->Delete() : (*object)->Undelete();
+        const StatusCode code = turned.status().code();
+        EXPECT_TRUE(code == StatusCode::kOk || code == StatusCode::kBusy ||
+                    code == StatusCode::kNotFound || code == StatusCode::kExists)
+            << turned.status().ToString();
+        const auto snapshot = (*object)->OpenSnapshot();
+        ASSERT_OK(snapshot);
+        ASSERT_OK(snapshot->Verify());
+      }
+    });
+    EXPECT_LE(made, 1);
+  }
+  std::map<std::string, CommitInfo> heads;
+  const auto remember = [&](const ObjectSummary& object) {
+    heads[object.namespace_name + "/" + object.name] = object.head;
+    return true;
+  };
+  ASSERT_OK(sim_.store().ListObjects("", remember));
+  ASSERT_OK(sim_.store().ListObjects("", remember, Listed::kDeleted));
+  source.reset();
+  ASSERT_OK(sim_.Close());
+  std::filesystem::remove(sim_.options().index_directory + "/data.mdb");
+  ASSERT_OK(sim_.Open());
+  const auto before = std::exchange(heads, {});
+  ASSERT_OK(sim_.store().ListObjects("", remember));
+  ASSERT_OK(sim_.store().ListObjects("", remember, Listed::kDeleted));
+  EXPECT_EQ(heads, before);
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  EXPECT_TRUE(report.damage.empty());
+}
+
 // Goal: restores, commits, checkpoints and reads of the present and the past go on at once; what is
 // read is always one whole state. Method: two writers, two restorers, two readers of one object,
 // who prove by the state hash what they read; and in the end by a replay of the log.

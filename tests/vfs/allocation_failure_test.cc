@@ -77,6 +77,42 @@ TEST(AllocationFailureTest, NewObjectsWithLongNames) {
   EXPECT_GT(failed, 50);
 }
 
+// Goal: a fork comes into being whole or not at all, with its namespace, whatever their names.
+// Method: as above.
+TEST(AllocationFailureTest, ForksWithLongNames) {
+  is_the_tests = true;
+  TempDirectory directory;
+  const std::unique_ptr<Store> store =
+      Store::Open(directory / "store", {.create_if_missing = true}).value();
+  Exec(Database::Open(*store, "ns", "o").value(), "CREATE TABLE t(x)");
+  const auto source = store->OpenObject("ns", "o", IfMissing::kFail).value();
+  const Bookmark at = source->CurrentBookmark().value();
+  int failed = 0;
+  for (uint64_t nth = 1, fired = 1; fired != 0; ++nth) {
+    SCOPED_TRACE(nth);
+    const std::string ns = "a namespace with a long name " + std::to_string(nth);
+    const std::string name = "a fork with a long name " + std::to_string(nth);
+    allocation_countdown = {.left = nth};
+    const Status status = store->Fork(*source, at, ns, name).status();
+    fired = allocation_countdown.fired;
+    allocation_countdown = {};
+    failed += !status.ok();
+    ASSERT_OK(store->Sync());
+    EXPECT_EQ(store->OpenObject(ns, name, IfMissing::kFail).ok(), status.ok());
+    // What failed can be done now.
+    if (!status.ok()) {
+      EXPECT_EQ(status.code(), StatusCode::kOutOfMemory) << status.ToString();
+      ASSERT_OK(store->Fork(*source, at, ns, name));
+    }
+    EXPECT_EQ(Query(Database::Open(*store, ns, name).value(), "SELECT count(*) FROM t"), "0");
+  }
+  EXPECT_GT(failed, 20);
+  ASSERT_OK(store->Checkpoint());
+  const auto report = store->Verify();
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->damage.empty());
+}
+
 // Goal: the store's threads outlive allocations of theirs that fail; what they did not do they do
 // later, and nothing is lost. Method: a store that checkpoints all the time; each allocation of a
 // checkpoint fails, once alone and once with those behind it, while commits go on until the next

@@ -70,10 +70,14 @@ void FaultWork::Close() {
 // The store is broken: what was done in the piece of work that met this is all there or not at all.
 void FaultWork::Reopen(const Piece& piece, bool confirmed) {
   ++broken_;
+  fork_ = nullptr;
   db_.reset();
   EXPECT_OK(DetachStore(store_.get()));
   EXPECT_FALSE(store_->Close().ok());
   ASSERT_OK(Open());
+  if (!db_->object().exists()) {
+    EXPECT_OK(db_->object().Undelete());
+  }
   const int x = std::stoi(Query(*db_, "SELECT max(x) FROM t"));
   if (confirmed || x != x_) {
     x_ += piece.adds;
@@ -214,6 +218,17 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
          point_ = db_->object().CurrentBookmark().value();
          EXPECT_OK(db_->object().Restore(before));
        }},
+      {"fork", 0, 0, [this] { return CodeOf(Fork()); },
+       [this] { new_name_ = "a fork with a long name " + std::to_string(objects_made_++); }},
+      {"promote", 1, 0,
+       [this] { return CodeOf(db_->object().Promote(*fork_, IfNewer::kReplace).status()); },
+       [this] {
+         const std::string name = "promoted " + std::to_string(objects_made_++);
+         const Bookmark now = db_->object().CurrentBookmark().value();
+         fork_ = store_->Fork(db_->object(), now, "ns", name).value();
+         Exec(Database::Open(*store_, "ns", name).value(), "UPDATE t SET x = x + 1");
+       }},
+      {"delete and undelete", 0, 0, [this] { return CodeOf(DeleteAndUndelete()); }},
       {"look back", 0, 0, [this] { return CodeOf(LookBack()); }},
       {"list", 0, 0, [this] { return CodeOf(ListAll()); }},
       {"checkpoint", 0, 0, [this] { return CodeOf(store_->Checkpoint()); }, commit},
@@ -236,6 +251,17 @@ Status FaultWork::OpenAgain(bool close) {
   store_.reset();
   TIDEMARK_RETURN_IF_ERROR(closed);
   return Open();
+}
+
+// All of it is there, or nothing.
+Status FaultWork::Fork() {
+  const Bookmark now = db_->object().CurrentBookmark().value();
+  return store_->Fork(db_->object(), now, "ns", new_name_).status();
+}
+
+Status FaultWork::DeleteAndUndelete() {
+  TIDEMARK_RETURN_IF_ERROR(db_->object().Delete().status());
+  return db_->object().Undelete().status();
 }
 
 Status FaultWork::LookBack() {
@@ -275,6 +301,7 @@ void FaultWork::ExpectWhole() {
 }
 
 void FaultWork::TidyUp() {
+  fork_ = nullptr;
   if (!db_) {
     EXPECT_OK(DetachStore(store_.get()));
     store_.reset();
@@ -282,6 +309,9 @@ void FaultWork::TidyUp() {
   }
   if (sqlite3_get_autocommit(db_->handle()) == 0) {
     EXPECT_EQ(Try(*db_, "ROLLBACK"), SQLITE_OK);  // a failure that SQLite left to us
+  }
+  if (!db_->object().exists()) {
+    EXPECT_OK(db_->object().Undelete());
   }
   Exec(*db_, "DROP TABLE IF EXISTS temp.w");
   if (sqlite3_db_filename(db_->handle(), "b") != nullptr) Exec(*db_, "DETACH b");
@@ -300,6 +330,7 @@ bool FaultWork::RunWithFault(FaultSource* faults, const Piece& piece, uint64_t n
   EXPECT_TRUE(code == SQLITE_OK || fired) << code;
   if (db_ && store_->Sync().code() == StatusCode::kBroken) {
     EXPECT_TRUE(fired);
+    new_name_.clear();  // all of it or nothing: the sweeps of crashes
     Reopen(piece, code == SQLITE_OK);
     ExpectWhole();
     return fired;
@@ -312,6 +343,14 @@ bool FaultWork::RunWithFault(FaultSource* faults, const Piece& piece, uint64_t n
   if (code == SQLITE_OK) {
     x_ += piece.adds;
     y_ += piece.adds_elsewhere;
+  }
+  if (!new_name_.empty()) {
+    const auto fork = store_->OpenObject("ns", new_name_, IfMissing::kFail);
+    EXPECT_EQ(fork.ok(), code == SQLITE_OK) << fork.status().ToString();
+    if (fork.ok()) {
+      EXPECT_OK((*fork)->OpenSnapshot()->Verify());
+    }
+    new_name_.clear();
   }
   ExpectWhole();
   return fired;

@@ -87,6 +87,8 @@ class FaultWork {
   Status OpenAgain(bool close);
   Status LookBack();
   Status ListAll();
+  Status Fork();
+  Status DeleteAndUndelete();
   std::string Uri(const std::string& name) const;
 
   TempDirectory index_;
@@ -102,6 +104,8 @@ class FaultWork {
   int y_ = 0;       // of u's row, in another object
   uint64_t objects_made_ = 0;
   std::string new_uri_;
+  std::string new_name_;
+  std::shared_ptr<Object> fork_;
   uint64_t failures_ = 0;
   uint64_t broken_ = 0;
 };
