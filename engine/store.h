@@ -171,7 +171,7 @@ class TIDEMARK_API Store {
   Status ListObjects(std::string_view namespace_name,
                      const std::function<bool(const ObjectSummary&)>& visit,
                      Listed which = Listed::kExisting) const;
-  // Restores of one object, oldest first.
+  // Restores, promotes, deletions and undeletions of one object, oldest first.
   Result<std::vector<RestoreEntry>> ListRestores(const Object& object) const;
 
   // Blocks until the record `lsn` is durable. The thread may do the write and sync itself.

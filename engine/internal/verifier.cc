@@ -6,6 +6,7 @@
 
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
 namespace {
@@ -118,12 +119,32 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
       continue;
     }
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
+    if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
   }
   // What is not one of its records' is its directory's, or that of a batch nobody names.
   if (!group.intact && report_.damage.size() == reported && group.header_ok) {
     Report(group.location, "", "the group's hash does not fit its bytes");
   }
   return OkStatus();
+}
+
+// Where a timeline begins decides what all of its pages are.
+void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& record,
+                             Location place) {
+  const auto fields = DecodeTimeline(record.fields);
+  const auto report = [&](const std::string& message) {
+    Report(place, ObjectOf(entry.timeline), message);
+  };
+  if (!fields) return report("the timeline's fields are malformed");
+  const TimelineId id(entry.lsn.value);
+  const auto timeline = store_->FindTimeline(id);
+  if (!timeline.ok()) return report(timeline.status().message());
+  TimelineRow expected = MakeTimelineRow(*fields, (*timeline)->row().namespace_id);
+  expected.id = id;
+  expected.location = place;
+  if ((*timeline)->row() == expected) return;
+  report("the index has timeline " + std::to_string(id.value) +
+         " begin elsewhere than the log: it must be rebuilt from the log");
 }
 
 void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry,

@@ -28,6 +28,7 @@ class Verifier {
   Status CheckHeaders();
   Status ScanSegments(const Progress& progress);
   Status CheckGroup(const ScannedGroup& group);
+  void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   Status CheckVersion(const PageChange& change, uint32_t page_size);
   Status CheckIndexed(const Timeline& timeline, const PageChange& change);

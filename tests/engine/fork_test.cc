@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "engine/internal/index.h"
 #include "tests/engine/log_fixture.h"
 
 namespace tidemark::testing {
@@ -292,6 +293,32 @@ TEST_F(ForkTest, InheritsDamageBeforeThePoint) {
       EXPECT_TRUE(Holds("well", seed + 4));
     });
   }
+}
+
+// Goal: verify finds a fork of which the index says that it is of another commit, also where that
+// one has the same state. Method: the row is changed while the store is closed.
+TEST_F(ForkTest, VerifyKnowsWhereItBegins) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const CommitInfo first, Put("a", 1));
+  ASSERT_OK(Put("a", 2));
+  ASSERT_OK(Put("a", 1));
+  ASSERT_OK_AND_ASSIGN(auto fork, Fork("a", "c"));
+  const TimelineId id = fork->head().timeline;
+  fork.reset();
+  ASSERT_OK(sim_.Close());
+  {
+    ASSERT_OK_AND_ASSIGN(const auto index,
+                         internal::Index::Open(sim_.options().index_directory, {}));
+    ASSERT_OK_AND_ASSIGN(auto row, index->FindTimeline(id));
+    ASSERT_TRUE(row.has_value());
+    EXPECT_EQ(row->kind, internal::TimelineKind::kFork);
+    row->parent_lsn = first.lsn;
+    ASSERT_OK(
+        index->Update([&](internal::IndexWriter& writer) { return writer.PutTimeline(*row); }));
+    ASSERT_OK(index->EndUpdates());
+  }
+  ASSERT_OK(sim_.Open());
+  EXPECT_EQ(DamagedObjects(), std::vector<std::string>{"copies/c"});
 }
 
 // Goal: a fork of which a record is damaged is neither missing nor free to be created, and its
