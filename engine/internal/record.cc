@@ -11,7 +11,7 @@ namespace tidemark::internal {
 namespace {
 
 // A chain is bounded by what it costs to read, in units of 256 bytes of byte ranges. A zstd patch
-// takes some 2 us to apply, twenty times as long as ranges: it counts for four more.
+// takes 1 to 2 us to apply, ten times as long as ranges: it counts for four more.
 constexpr size_t kZstdPatchUnits = 4;
 
 void AppendPageSize(Buffer& out, uint32_t page_size) {
