@@ -34,6 +34,7 @@ struct CommitInfo {
   // The commit whose state this has: what came back (kRestore, kUndelete), or came from another
   // object (kFork, kPromote; see Object::SourceOf).
   Lsn restored_from;
+  bool schema_changed = false;  // kCommit: so Transaction::SetSchemaChanged said
 
   bool operator==(const CommitInfo&) const = default;
 };

@@ -58,6 +58,7 @@ void Transaction::Impl::Rollback() {
   page_count_ = kept_ = base_.page_count;
   state_hash_ = base_.state_hash;
   rewrite_ = false;
+  schema_changed_ = false;
   staged_.Reset(page_size_);
   ForgetBatches();
 }
@@ -210,6 +211,7 @@ bool Transaction::active() const { return impl_->active(); }
 const CommitInfo& Transaction::base() const { return impl_->base(); }
 uint32_t Transaction::page_size() const { return impl_->page_size(); }
 uint32_t Transaction::page_count() const { return impl_->page_count(); }
+void Transaction::SetSchemaChanged(bool changed) { impl_->SetSchemaChanged(changed); }
 bool Transaction::has_changes() const { return impl_->has_changes(); }
 Status Transaction::ResetPageSize(uint32_t size) {
   return Guarded(impl_->store(), [&] { return impl_->ResetPageSize(size); });

@@ -71,6 +71,10 @@ class TIDEMARK_API Transaction {
   // the database grows again.
   Status SetPageCount(uint32_t page_count);
 
+  // Says whether what is staged changes the database's schema, so that histories can show it
+  // (CommitInfo::schema_changed). Counts at Publish; false again after it, and after a rollback.
+  void SetSchemaChanged(bool changed);
+
   // True if something is staged that differs from the base in more than nothing.
   bool has_changes() const;
 

@@ -79,6 +79,7 @@ class Printer {
       std::string what(CommitKindName(commit.kind));
       if (!source.empty()) what += " of " + source + " at";
       if (!restored.empty()) what += (source.empty() ? " of " : " ") + restored;
+      if (commit.schema_changed) what += ", schema";
       table_.AddRow({object_.BookmarkOf(commit).ToString(), FormatLocalTime(commit.time),
                      FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what});
     }
@@ -193,9 +194,12 @@ void AddLog(CLI::App& app, Invocation* invocation) {
        .summary = "List the commits of an object, newest first",
        .usage = "STORE OBJECT [--since POINT] [--until POINT] [--limit N]",
        .details =
-           "PAGES is what a commit changed, BYTES what it took in the log. Commits that a "
-           "restore left\nbehind are listed too: their bookmarks still work, also those of a "
-           "deleted object. A damaged one\nis listed as such; the exit code is then 3.\n" +
+           "PAGES is what a commit changed, BYTES what it took in the log; \"schema\" marks one "
+           "that changed\ntables, indexes, views or triggers. Commits that a restore left behind "
+           "are "
+           "listed too: their\nbookmarks still work, also those of a deleted object. A damaged one "
+           "is "
+           "listed as such; the exit\ncode is then 3.\n" +
            std::string(kPointHelp),
        .example = "tidemark log /var/lib/rooms rooms/lobby --limit 10\n"
                   "tidemark log /var/lib/rooms rooms/lobby --since \"1 hour ago\"",

@@ -117,7 +117,8 @@ Json CommitJson(const Object& object, const CommitInfo& commit) {
           {"page_count", commit.page_count},
           {"bytes", DatabaseBytes(commit)},
           {"pages_changed", commit.pages_changed},
-          {"log_bytes", commit.log_bytes}};
+          {"log_bytes", commit.log_bytes},
+          {"schema_changed", commit.schema_changed}};
 }
 
 std::string DescribeCommit(const Object& object, const CommitInfo& commit) {

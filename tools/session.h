@@ -68,7 +68,8 @@ std::string_view CommitKindName(CommitKind kind);
 uint64_t DatabaseBytes(const CommitInfo& commit);
 
 // One commit as every verb's JSON shows it:
-//   {"bookmark","lsn","time","kind","page_size","page_count","bytes","pages_changed","log_bytes"}
+//   {"bookmark","lsn","time","kind","page_size","page_count","bytes","pages_changed","log_bytes",
+//    "schema_changed"}
 Json CommitJson(const Object& object, const CommitInfo& commit);
 
 // "BOOKMARK  (TIME, SIZE)"

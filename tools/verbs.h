@@ -15,7 +15,8 @@ inline constexpr char kObjectHelp[] = "NAMESPACE/NAME of the object, such as roo
 inline constexpr char kCommitFields[] =
     "bookmark, lsn, time, kind (\"commit\", \"restore\", \"fork\", \"promote\", \"delete\", "
     "\"undelete\"),\n"
-    "page_size, page_count, bytes (of the database), pages_changed, log_bytes";
+    "page_size, page_count, bytes (of the database), pages_changed, log_bytes,\n"
+    "schema_changed";
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);

@@ -188,6 +188,7 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
     info.state_hash = fields->state_hash;
     info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
     info.log_bytes += fields->batch_bytes;
+    info.schema_changed = fields->schema_changed;
   } else if (record.kind == RecordKind::kTimeline) {
     const auto fields = DecodeTimeline(record.fields);
     if (!fields) return damaged("its fields");

@@ -62,7 +62,9 @@ uint64_t NamespaceTag(std::string_view name) {
 
 void EncodeFrame(const FrameFields& f, Buffer& out) {
   AppendVarint(out, f.timeline.value);
-  out.push_back(static_cast<std::byte>(f.batch_count == 0 ? 0 : format::kFrameHasBatches));
+  const int flags = (f.batch_count == 0 ? 0 : format::kFrameHasBatches) |
+                    (f.schema_changed ? format::kFrameChangesSchema : 0);
+  out.push_back(static_cast<std::byte>(flags));
   AppendPageSize(out, f.page_size);
   AppendVarint(out, f.page_count);
   AppendFixed(out, f.state_hash);
@@ -87,6 +89,7 @@ std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
       format::kFrameHasBatches | format::kFrameHasAlarm | format::kFrameChangesSchema;
   if (!reader.ok() || (flags & ~kKnown) != 0) return std::nullopt;
   if (!DecodePageSize(log2_page_size, f.page_size)) return std::nullopt;
+  f.schema_changed = (flags & format::kFrameChangesSchema) != 0;
   if ((flags & format::kFrameHasBatches) != 0) {
     f.batch_count = reader.Varint32();
     f.batch_versions = reader.Varint();

@@ -41,6 +41,7 @@ struct FrameFields {
   uint32_t page_count = 0;
   uint64_t state_hash = 0;
   uint32_t version_count = 0;
+  bool schema_changed = false;
   uint32_t batch_count = 0;
   uint64_t batch_versions = 0;
   uint64_t batch_bytes = 0;

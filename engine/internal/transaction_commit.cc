@@ -289,6 +289,7 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
   frame.page_count = page_count_;
   frame.state_hash = prepared_hash_;
   frame.version_count = static_cast<uint32_t>(changes_.size());
+  frame.schema_changed = schema_changed_;
   if (batched_ != nullptr) {
     frame.batch_count = batched_->batch_count();
     frame.batch_versions = batched_->version_count();
@@ -361,7 +362,8 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
       .state_hash = prepared_hash_,
       .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
       .log_bytes = appended.length + frame.batch_bytes,
-      .restored_from = Lsn()};
+      .restored_from = Lsn(),
+      .schema_changed = schema_changed_};
 }
 
 void Transaction::Impl::Install() noexcept {

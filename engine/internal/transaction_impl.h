@@ -39,6 +39,7 @@ class Transaction::Impl {
   Status Prepare(PreImageSource* pre_images);
   Result<CommitInfo> Publish(AfterPublish after);
   void Rollback();
+  void SetSchemaChanged(bool changed) { schema_changed_ = changed; }
 
   // What Prepare and Publish are made of, for one transaction or a set of them. Encode leaves the
   // page versions in memory, and makes batches of them when they and `beside_bytes` would outgrow a
@@ -101,8 +102,9 @@ class Transaction::Impl {
 
   uint32_t page_size_ = 0;
   uint32_t page_count_ = 0;
-  uint32_t kept_ = 0;        // pages of the base up to here were never cut off
-  bool rewrite_ = false;     // inherits no pages: another page size
+  uint32_t kept_ = 0;     // pages of the base up to here were never cut off
+  bool rewrite_ = false;  // inherits no pages: another page size
+  bool schema_changed_ = false;
   uint64_t state_hash_ = 0;  // with what was written in batches, without what is staged
   internal::StagedPages staged_;
 

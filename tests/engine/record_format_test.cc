@@ -53,6 +53,8 @@ std::vector<Sample> Samples() {
                           .page_count = 200,
                           .state_hash = kStateHash,
                           .version_count = 2};
+  FrameFields changes_schema = frame;
+  changes_schema.schema_changed = true;
   FrameFields with_batches = frame;
   with_batches.page_size = 65536;
   with_batches.batch_count = 2;
@@ -105,6 +107,11 @@ std::vector<Sample> Samples() {
        "c801"              // 200 pages
        "1122334455667788"  // state hash
        "02",               // 2 versions
+       decodes(DecodeFrame)},
+      {"frame that changes the schema", Encoded(EncodeFrame, changes_schema),
+       "ac02"
+       "04"  // flags: changes the schema
+       "0c c801 1122334455667788 02",
        decodes(DecodeFrame)},
       {"frame with batches", Encoded(EncodeFrame, with_batches),
        "ac02"
@@ -169,6 +176,14 @@ std::vector<Sample> Samples() {
   };
 }
 
+Sample Sampled(const std::string& name) {
+  for (const Sample& sample : Samples()) {
+    if (sample.name == name) return sample;
+  }
+  ADD_FAILURE() << "no sample " << name;
+  return {};
+}
+
 // Goal: the fields of every kind never change their bytes, and decode to what they were.
 TEST(RecordFormatTest, FieldsOfEveryKind) {
   for (const Sample& sample : Samples()) {
@@ -176,15 +191,17 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
     EXPECT_EQ(Hex(sample.bytes), Golden(sample.golden));
     EXPECT_TRUE(sample.decodes(sample.bytes));
   }
-  const auto frame = DecodeFrame(Unhex(Samples()[1].golden));
+  const auto frame = DecodeFrame(Unhex(Sampled("frame with batches").golden));
   ASSERT_TRUE(frame.has_value());
   EXPECT_EQ(frame->page_size, 65536u);
+  EXPECT_FALSE(frame->schema_changed);
+  EXPECT_TRUE(DecodeFrame(Sampled("frame that changes the schema").bytes)->schema_changed);
   EXPECT_EQ(frame->batch_count, 2u);
   EXPECT_EQ(frame->batch_versions, 300u);
   EXPECT_EQ(frame->batch_bytes, 129u);
   EXPECT_EQ(frame->last_batch.location, (Location{3, 8248}));
   EXPECT_EQ(frame->last_batch.record_hash, 0x0102030405060708u);
-  const auto batch = DecodeBatch(Unhex(Samples()[2].golden));
+  const auto batch = DecodeBatch(Unhex(Sampled("batch").golden));
   ASSERT_TRUE(batch.has_value());
   EXPECT_EQ(batch->number, 129u);
   EXPECT_EQ(batch->previous.location, (Location{4, 8192}));
@@ -195,7 +212,7 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
   EXPECT_EQ(batch->pages[1].depth, 3u);
   EXPECT_EQ(batch->pages[1].chain_units, 5u);
   EXPECT_EQ(batch->pages[1].hash, 0x1112131415161718u);
-  const auto timeline = DecodeTimeline(Unhex(Samples()[6].golden));
+  const auto timeline = DecodeTimeline(Unhex(Sampled("timeline: restore").golden));
   ASSERT_TRUE(timeline.has_value());
   EXPECT_EQ(timeline->object, TestId());
   EXPECT_EQ(timeline->ended, TimelineId(6));
@@ -232,7 +249,7 @@ TEST(RecordFormatTest, OtherFieldsAreRefused) {
     Buffer frame = Unhex("05 00 0c" + tail);
     frame[2] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeFrame(frame).has_value(), value == 0 || (value >= 9 && value <= 16)) << value;
-    Buffer timeline = Samples()[6].bytes;
+    Buffer timeline = Sampled("timeline: restore").bytes;
     timeline[0] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeTimeline(timeline).has_value(),
               value == 1 || (value >= 3 && value <= 6) || value == 8)

@@ -42,8 +42,8 @@ Result<std::shared_ptr<Object>> StoreModel::Open(Store& store, const std::string
   return store.OpenObject(elsewhere ? "copies" : "rooms", name, if_missing);
 }
 
-// Anything from one changed byte to wholly new bytes, compressible or not, and bytes that moved: all
-// page forms are used.
+// Anything from one changed byte to wholly new bytes, compressible or not, and bytes that moved:
+// all page forms are used.
 StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
   auto page = std::make_shared<std::vector<std::byte>>(size);
   if (old != nullptr && old->size() == size) *page = *old;
@@ -117,6 +117,8 @@ Status StoreModel::Stage(Transaction& transaction, ObjectModel& model, Version& 
 Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel& model,
                           Version& next) {
   model.under_way = next;
+  const bool schema = random_.OneIn(4);
+  transaction.SetSchemaChanged(schema);
   TIDEMARK_ASSIGN_OR_RETURN(next.commit, transaction.Commit());
   model.under_way.reset();
   if (!next.commit.lsn.valid()) return OkStatus();  // nothing was written to a new object
@@ -128,6 +130,7 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
   if (model.head() == nullptr) model.origin.clear();
   counts_.begun_anew += model.head() != nullptr && model.head()->deleted();
   next.promoted.clear();
+  EXPECT_EQ(next.commit.schema_changed, schema);
   EXPECT_EQ(next.commit.page_size, next.page_size);
   EXPECT_EQ(next.commit.page_count, next.pages.size());
   model.versions.push_back(std::move(next));

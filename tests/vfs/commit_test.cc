@@ -24,6 +24,49 @@ TEST_F(CommitTest, OneTransactionIsOneCommit) {
   EXPECT_EQ(Query(db, "SELECT x FROM t"), "1\n2");
 }
 
+// Goal: a commit is marked as changing the schema if it does, and only then. Method: each kind of
+// change, others of page 1, changes that were undone; in both locking modes, behind another
+// connection's commit, and behind a restore, when SQLite is served another cookie than is stored.
+TEST_F(CommitTest, ChangesOfTheSchemaAreMarked) {
+  for (const Locking locking : {Locking::kNormal, Locking::kExclusive}) {
+    const std::string name = locking == Locking::kNormal ? "n" : "e";
+    SCOPED_TRACE(name);
+    Database db = Open(name, {.locking = locking});
+    const auto changes = [&](const std::string& sql) {
+      const Lsn before = Head(name).lsn;
+      Exec(db, sql);
+      EXPECT_GT(Head(name).lsn, before) << sql;
+      return Head(name).schema_changed;
+    };
+    Exec(db, "CREATE TABLE t(x)");
+    EXPECT_TRUE(Head(name).schema_changed);
+    EXPECT_FALSE(changes("INSERT INTO t VALUES(1)"));
+    EXPECT_FALSE(changes("PRAGMA user_version = 7"));
+    EXPECT_FALSE(changes("INSERT INTO t SELECT randomblob(9000)"));  // grows: page 1 is written
+    const CommitInfo plain = Head(name);
+    EXPECT_TRUE(changes("CREATE INDEX i ON t(x)"));
+    EXPECT_FALSE(changes("DELETE FROM t WHERE x <> 1"));
+    EXPECT_TRUE(changes("ALTER TABLE t ADD COLUMN y"));
+    EXPECT_TRUE(changes("VACUUM"));
+    Exec(db, "BEGIN; DROP TABLE t; ROLLBACK");
+    EXPECT_FALSE(changes("PRAGMA user_version = 8"));
+    EXPECT_FALSE(changes("BEGIN; SAVEPOINT s; DROP INDEX i; ROLLBACK TO s; DELETE FROM t; COMMIT"));
+    EXPECT_TRUE(changes("BEGIN; DELETE FROM t; DROP INDEX i; COMMIT"));
+    if (locking == Locking::kExclusive) continue;
+
+    EXPECT_FALSE(changes("INSERT INTO t(x) VALUES(2)"));
+    Exec(Open(name), "CREATE TABLE u(x)");
+    EXPECT_TRUE(Head(name).schema_changed);
+    EXPECT_FALSE(changes("PRAGMA user_version = 9"));
+    ASSERT_OK(db.object().Restore(db.object().BookmarkOf(plain)));
+    EXPECT_FALSE(Head(name).schema_changed);
+    EXPECT_FALSE(changes("PRAGMA user_version = 10"));
+    EXPECT_TRUE(changes("CREATE TABLE v(x)"));
+    EXPECT_TRUE(changes("PRAGMA page_size = 8192; VACUUM"));
+    EXPECT_FALSE(changes("PRAGMA user_version = 11"));
+  }
+}
+
 // Goal: a transaction that changes no byte makes no commit, in both locking modes.
 // Method: updates that come back to what is there (SQLite writes the pages all the same), updates
 // that SQLite itself drops, empty transactions, and reads.

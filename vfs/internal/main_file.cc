@@ -94,6 +94,7 @@ Status MainFile::NewView() {
   ++counter_;
   header_loaded_ = false;
   page_one_loaded_ = false;
+  base_cookie_ = 0;  // that of no page 1; SQLite reads one that is there before it writes
   if (change == ViewChange::kNewTimeline) new_timeline_ = true;
   return OkStatus();
 }
@@ -157,6 +158,7 @@ Status MainFile::Prepare(const char* super_journal) {
     if (super_journal != nullptr && page_count != 0 && page_count < transaction.page_count()) {
       TIDEMARK_RETURN_IF_ERROR(transaction.SetPageCount(page_count));
     }
+    transaction.SetSchemaChanged(StagedCookie() != base_cookie_);
   }
   if (super_journal != nullptr) {
     TIDEMARK_RETURN_IF_ERROR(CommitSet::Of(super_journal)->Prepare(this));
@@ -190,6 +192,7 @@ void MainFile::TakeCounter() {
   counter_ = staged_counter_;
   if (page_one_altered_) ++counter_;  // SQLite must read it anew
   SetChangeCounter(header_.data(), counter_);
+  base_cookie_ = StagedCookie();
   page_one_written_ = false;
 }
 

@@ -35,7 +35,8 @@
 // The schema cookie (bytes 40 to 43), by which SQLite revalidates its schema, counts changes of the
 // schema, so after a restore the same number may come again for another schema. When a connection
 // moves to another timeline, it is therefore served cookies it has not seen: the stored one plus a
-// difference that is taken off again when page 1 is stored.
+// difference that is taken off again when page 1 is stored. A commit that stores another cookie
+// than its base has is one that changes the schema, and is marked as such.
 //
 // Invariants:
 //   * The counter served differs from the one SQLite remembers whenever the bytes may differ.
@@ -135,6 +136,8 @@ class MainFile final : private PreImageSource {
   void Serve(std::byte* header);
   // True if SQLite would read back something else than it wrote.
   bool Unserve(std::byte* header);
+  // That of the page 1 that was written, as it is stored.
+  uint32_t StagedCookie() const { return SchemaCookie(header_.data()) - cookie_difference_; }
   std::span<std::byte> PageBuffer();
 
   Status ReadRange(std::byte* out, int64_t amount, int64_t offset);
@@ -158,6 +161,7 @@ class MainFile final : private PreImageSource {
   uint32_t counter_ = 0;            // served as SQLite's change counter
   uint32_t cookie_difference_ = 0;  // served minus stored schema cookie
   uint32_t highest_cookie_ = 0;     // that SQLite was served or wrote
+  uint32_t base_cookie_ = 0;        // stored with the view; what is staged may have another
   bool new_timeline_ = false;       // since page 1 was last served
 
   // The header of page 1 as it is served, staged or not.

@@ -11,6 +11,7 @@ namespace tidemark::internal {
 void MainFile::Serve(std::byte* header) {
   SetChangeCounter(header, page_one_written_ ? staged_counter_ : counter_);
   const uint32_t stored = SchemaCookie(header);
+  if (!page_one_written_) base_cookie_ = stored;
   if (new_timeline_) {
     cookie_difference_ = highest_cookie_ + 1 - stored;
     new_timeline_ = false;
