@@ -1,4 +1,4 @@
-// Bookmark: the text that names one commit of one object, and Point: a bookmark or a time.
+// Bookmark: the text that names one commit of one object, and Point: a bookmark, a time or a label.
 //
 //   0000002a-00000000-0000c0de-8f14e45fceea167a5a36dedd4bea2543
 //   epoch    LSN (64 bits)     object tag      state hash
@@ -41,14 +41,26 @@ struct TIDEMARK_API Bookmark {
 // The part of an object's id that its bookmarks carry.
 TIDEMARK_API uint64_t ObjectTag(const ObjectId& id);
 
-// A point in time, as a user gives one: a bookmark, or a time that means "the last commit at or
-// before it".
-using Point = std::variant<Bookmark, Timestamp>;
+// A name that somebody gave to one commit of one object: Object::SetLabel.
+struct Label {
+  std::string name;
+  auto operator<=>(const Label&) const = default;
+};
+
+// A label's name is 1 to 64 letters, digits, dots, dashes and underscores, the first one a letter,
+// and nothing that ParsePoint takes for something else: "now", "yesterday", eight hex digits and a
+// dash. Errors: kInvalidArgument, saying this.
+TIDEMARK_API Status ValidateLabelName(std::string_view name);
+
+// A point in time, as a user gives one: a bookmark, a time that means "the last commit at or before
+// it", or a label.
+using Point = std::variant<Bookmark, Timestamp, Label>;
 
 // Parses what a person types for a point: a bookmark; an RFC 3339 time, "T" or a space between
 // date and time, without a zone taken as local time, the time or its seconds optional; unix
-// seconds, with a fraction if wanted; "now"; or words such as "5 minutes ago", "yesterday".
-// `now` is what words are relative to. Errors: kMalformed, listing the forms.
+// seconds, with a fraction if wanted; "now"; words such as "5 minutes ago", "yesterday"; or a
+// label, which any other word is that can be one. `now` is what words are relative to. Errors:
+// kMalformed, listing the forms.
 TIDEMARK_API Result<Point> ParsePoint(std::string_view text, Timestamp now);
 
 // RFC 3339 in UTC with microseconds: "2026-11-21T04:05:06.789012Z".

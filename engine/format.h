@@ -64,11 +64,12 @@
 //
 //   varint lsn      of the first record; for the others, the difference to the one before
 //   varint timeline that the record is about: of a frame, its own; of a timeline record, the one it
-//                   ends; of an object or namespace record, its LSN, which is what it creates; of
-//                   all others 0
+//                   ends; of an object or namespace record, its LSN, which is what it creates, and
+//                   of a label record, too; of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
-//   u64    tag      only if timeline is the LSN: of an object the first 8 bytes of its id, as a
-//                   big-endian number; of a namespace the XXH3-64 of its name, seed 0
+//   u64    tag      only if timeline is the LSN: of an object, and of a label's object, the first 8
+//                   bytes of its id, as a big-endian number; of a namespace the XXH3-64 of its
+//                   name, seed 0
 //
 // Record:
 //
@@ -121,7 +122,12 @@
 //                     rewrite 8               inherits no pages: another page size. The parent is
 //                                             the timeline that ends
 //                     scheduled restore 2, purge 7: reserved
-//   label (8), hold (9), policy (10), migration (11), licence (12): reserved
+//   label (8)       u8 operation, id of the object, string name (1 to 64 bytes); and if the
+//                   operation is to set: u8 flags, and the commit that the label names: varint
+//                   timeline, varint LSN, varint epoch, u64 state_hash. Operations: set 1, of one
+//                   that is there, too, and remove 2. flags & 1: automatic, which does not keep its
+//                   commit from expiring; other bits are 0
+//   hold (9), policy (10), migration (11), licence (12): reserved
 //
 // A frame leads to its batches from the last to the first. A frame without its batches is damage; a
 // batch without a frame counts for nothing. A page that several batches, or a batch and its frame,
@@ -226,6 +232,11 @@ enum class TimelineOperation : uint8_t {
   kRewrite = 8,
 };
 
+enum class LabelOperation : uint8_t {
+  kSet = 1,
+  kRemove = 2,
+};
+
 enum class PageForm : uint8_t {
   kZero = 0,
   kRaw = 1,
@@ -242,6 +253,9 @@ constexpr bool IsPatch(PageForm form) {
 inline constexpr uint8_t kFrameHasBatches = 1;
 inline constexpr uint8_t kFrameHasAlarm = 2;
 inline constexpr uint8_t kFrameChangesSchema = 4;
+
+inline constexpr uint8_t kLabelIsAutomatic = 1;
+inline constexpr uint32_t kMaxLabelBytes = 64;
 
 inline constexpr uint32_t kMinPageSize = 512;
 inline constexpr uint32_t kMaxPageSize = 65536;

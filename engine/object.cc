@@ -167,7 +167,13 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
     return commit;
   }
 
-  const Bookmark& bookmark = std::get<Bookmark>(point);
+  if (const auto* label = std::get_if<Label>(&point)) return ResolveLabel(*label);
+  return ResolveBookmark(std::get<Bookmark>(point), Expiry::kWithTheWindow);
+} catch (const std::bad_alloc&) {
+  return store_->OutOfMemory();
+}
+
+Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark, Expiry expiry) const {
   const std::string name = "bookmark " + bookmark.ToString();
   if (bookmark.object_tag != ObjectTag(state_->id)) {
     return Status(StatusCode::kForeign, name + " belongs to another object than " + DisplayName());
@@ -198,7 +204,9 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
   TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit.lsn));
-  if (commit.time < horizon) {
+  const Timestamp horizon =
+      store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
+  if (commit.time < horizon && expiry == Expiry::kWithTheWindow) {
     // Still in reach if it was the state at the horizon.
     TIDEMARK_ASSIGN_OR_RETURN(const auto oldest, FindCommitAtTime(*store_, *state_, horizon));
     if (commit.lsn < oldest.info.lsn) {
@@ -208,8 +216,6 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
     }
   }
   return commit;
-} catch (const std::bad_alloc&) {
-  return store_->OutOfMemory();
 }
 
 Status Object::History(const std::function<bool(const CommitInfo&)>& visit,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/bookmark.h"
@@ -25,6 +26,7 @@ enum class TimelineOperation : uint8_t;
 namespace internal {
 class StoreImpl;
 class ObjectState;
+struct LabelRow;
 }  // namespace internal
 
 // What a restore did, or would do; likewise a promote, a deletion, an undeletion.
@@ -33,6 +35,7 @@ struct RestoreInfo {
   CommitInfo to;      // the commit whose state is current now; of a deletion kNone
   CommitInfo result;  // the restore itself; kind kNone when it was only planned
   Bookmark undo;      // restoring to it brings back what was current before
+  std::string label;  // of a restore: the automatic label of `from`; empty if that is damaged
 };
 
 // Where the state of a fork, or of what was promoted, came from.
@@ -52,6 +55,23 @@ struct DamagedCommit {
   Lsn lsn;
   TimelineId timeline;
   Status why;  // kCorruption, naming object, LSN, segment and offset
+};
+
+// A label, as ListLabels gives it.
+struct LabelInfo {
+  std::string name;  // empty: its record is damaged, and with it the name
+  bool automatic = false;
+  Timestamp made;     // when it was set, or last moved
+  Bookmark bookmark;  // of the commit that it names
+  CommitInfo commit;  // kind kNone if it is damaged
+  // Not OK if the commit is damaged, or a record that may have moved or removed the label
+  // (kCorruption), or if the disk cannot read what the log says of the commit (kIoError).
+  Status damage;
+};
+
+enum class IfLabelExists {
+  kFail,  // kExists
+  kMove,  // it names the new commit from then on
 };
 
 // Made by Store::OpenObject; shared by everyone who opens the same object. Any thread may call it.
@@ -83,12 +103,14 @@ class TIDEMARK_API Object {
   // The bookmark of head(). Errors: kNotFound if the object does not exist.
   Result<Bookmark> CurrentBookmark() const;
 
-  // The commit that a bookmark names, or the last one at or before a time, on the timeline that
-  // the object had then.
+  // The commit that a bookmark or a label names, or the last one at or before a time, on the
+  // timeline that the object had then.
   //
   // Errors for bookmarks: kForeign, kExpired, kFuture, kLost, kCorruption (no such commit, or its
   // state hash differs: the bookmark or the store is damaged). For times: kNotFound when the object
-  // did not exist or was deleted, kExpired before the horizon. A time after now means now.
+  // did not exist or was deleted, kExpired before the horizon. A time after now means now. For
+  // labels: kNotFound, naming those that there are; kCorruption (the commit is damaged, or a record
+  // that may have moved or removed the label); kExpired for automatic ones only.
   Result<CommitInfo> Resolve(const Point& point) const;
 
   // Calls `visit` for each commit at or before `newest`, newest first, restores and deletions
@@ -109,7 +131,9 @@ class TIDEMARK_API Object {
   // Makes the state at `to` the current one, by starting a child timeline there: constant time,
   // nothing is copied, and nothing of the history is lost. The undo bookmark is durable before the
   // restore takes effect, and the restore is durable when this returns. Blocks for that. A deleted
-  // object exists again; restored to the bookmark of a deletion it is deleted again.
+  // object exists again; restored to the bookmark of a deletion it is deleted again. What was
+  // current before gets an automatic label, "before-restore-20261121T040506Z" (as
+  // SetAutomaticLabel), which comes into being with the restore or not at all.
   // Errors: kBusy if a transaction holds the write lock; as Resolve.
   Result<RestoreInfo> Restore(const Point& to);
 
@@ -142,7 +166,40 @@ class TIDEMARK_API Object {
   // What this object is a fork of. Errors: kNotFound if of none; as above.
   Result<ForkSource> Source() const;
 
+  // ---- labels ----
+  //
+  // A label names one commit of this object, on whatever timeline, and is a Point: everything that
+  // goes to a bookmark goes to a label. It never expires, and keeps its commit from expiring.
+  // Automatic labels do not: they expire with the window, as bookmarks do, so that nobody has to
+  // tidy them away. Labels are no commits: they neither need nor take the write lock, and change
+  // nothing that a snapshot or SQLite sees.
+
+  // Names the commit at `at`. Durable when it returns; blocks for that. Nothing happens if the
+  // label names that commit already, but that an automatic one is kept for good from then on.
+  // Errors: kInvalidArgument (ValidateLabelName); kExists, if it names another commit and is not to
+  // be moved, naming that; as Resolve.
+  Status SetLabel(std::string_view name, const Point& at,
+                  IfLabelExists if_exists = IfLabelExists::kFail);
+  // The commit stays. Durable when it returns; blocks for that. Errors: kInvalidArgument;
+  // kNotFound.
+  Status RemoveLabel(std::string_view name);
+  // Gives head() a label "PREFIX-20261121T040506Z", of the present time in UTC, with more digits if
+  // that is taken, and returns its name: to be called before something is done that somebody may
+  // regret. If head() has an automatic label it returns that one, so there is at most one a commit.
+  // Does not wait: the label stands in the log before whatever is committed later, so it survives
+  // if that does. Errors: kNotFound (no commit); kCorruption if the object is quarantined;
+  // kInvalidArgument if that is no name for a label.
+  Result<std::string> SetAutomaticLabel(std::string_view prefix);
+  // In order of names, without automatic labels that have expired. Cost: a look-up a label.
+  Result<std::vector<LabelInfo>> ListLabels() const;
+
  private:
+  enum class Expiry { kWithTheWindow, kNever };
+  Result<CommitInfo> ResolveBookmark(const Bookmark& bookmark, Expiry expiry) const;
+  Result<CommitInfo> ResolveLabel(const Label& label) const;
+  Result<CommitInfo> ResolveLabel(const internal::LabelRow& row) const;
+  Bookmark BookmarkOfLabel(const internal::LabelRow& row) const;
+  Status NoSuchLabel(std::string_view name) const;
   friend class Transaction;
   friend class Store;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);

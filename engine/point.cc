@@ -1,5 +1,7 @@
-// ParsePoint and FormatTime: what a person types for a point in time, and how one is shown.
+// ParsePoint, FormatTime and ValidateLabelName: what a person types for a point in time, and how
+// one is shown.
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <chrono>
@@ -9,6 +11,7 @@
 #include <string>
 
 #include "engine/bookmark.h"
+#include "engine/format.h"
 
 namespace tidemark {
 namespace {
@@ -22,10 +25,11 @@ constexpr int64_t kEndOfTimeSeconds = 253402300800;
 Status Malformed(std::string_view text, std::string_view why = "") {
   std::string message = "\"" + std::string(text) + "\" is no point in time";
   if (!why.empty()) message += ": " + std::string(why);
-  return Status(StatusCode::kMalformed,
-                message +
-                    "; give a bookmark, a time such as 2026-11-21T04:05:06Z or \"2026-11-21 "
-                    "04:05\" (local), unix seconds, \"now\", \"yesterday\" or \"5 minutes ago\"");
+  return Status(
+      StatusCode::kMalformed,
+      message +
+          "; give a bookmark, a time such as 2026-11-21T04:05:06Z or \"2026-11-21 "
+          "04:05\" (local), unix seconds, \"now\", \"yesterday\", \"5 minutes ago\" or a label");
 }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -276,14 +280,58 @@ bool LooksLikeNumber(std::string_view text) {
   return IsDigit(text[0]) && text.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool HasLabelForm(std::string_view text) {
+  return !text.empty() && text.size() <= format::kMaxLabelBytes && IsLetter(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return IsLetter(c) || IsDigit(c) || c == '.' || c == '-' || c == '_';
+         });
+}
+
+// The epoch of a bookmark, whatever follows it.
+bool BeginsLikeBookmark(std::string_view text) {
+  return text.size() > 8 && text[8] == '-' &&
+         text.substr(0, 8).find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+// Words for times; `word` in lower case.
+std::optional<Timestamp> TimeOfWord(std::string_view word, Timestamp now) {
+  if (word == "now") return now;
+  if (word == "yesterday") return now - std::chrono::hours(24);
+  return std::nullopt;
+}
+
+bool IsTimeWord(std::string_view text) {
+  Scanner in(text);
+  const std::string word = in.Word();
+  return in.AtEnd() && TimeOfWord(word, Timestamp()).has_value();
+}
+
 }  // namespace
+
+Status ValidateLabelName(std::string_view name) {
+  std::string why;
+  if (!HasLabelForm(name)) {
+    why = "is 1 to " + std::to_string(format::kMaxLabelBytes) +
+          " letters, digits, dots, dashes and underscores, the first one a letter";
+  } else if (IsTimeWord(name)) {
+    why = "is no word for a time";
+  } else if (BeginsLikeBookmark(name)) {
+    why = "does not begin like a bookmark, with eight hex digits and a dash";
+  } else {
+    return OkStatus();
+  }
+  return Status(StatusCode::kInvalidArgument,
+                "\"" + std::string(name) + "\" cannot be a label: its name " + why);
+}
 
 Result<Point> ParsePoint(std::string_view text, Timestamp now) {
   const std::string_view given = text;
   text = Trim(text);
   if (text.empty()) return Malformed(given, "it is empty");
   // A bookmark is told by its first dash: what is meant as one gets the message about bookmarks.
-  if (text.size() > 8 && text[8] == '-') {
+  if (BeginsLikeBookmark(text) || (text.size() > 8 && text[8] == '-' && !HasLabelForm(text))) {
     TIDEMARK_ASSIGN_OR_RETURN(Bookmark bookmark, Bookmark::Parse(text));
     return Point(bookmark);
   }
@@ -292,8 +340,10 @@ Result<Point> ParsePoint(std::string_view text, Timestamp now) {
 
   Scanner in(text);
   const std::string word = in.Word();
-  if (in.AtEnd() && word == "now") return Point(now);
-  if (in.AtEnd() && word == "yesterday") return Point(now - std::chrono::hours(24));
+  if (in.AtEnd()) {
+    if (const auto time = TimeOfWord(word, now)) return Point(*time);
+  }
+  if (HasLabelForm(text)) return Point(Label{std::string(text)});
   if (const auto time = ParseAgo(text, now)) return Point(*time);
   return Malformed(given);
 }

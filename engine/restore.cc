@@ -38,10 +38,11 @@ Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operati
       .parent = nullptr,
       .from_bookmark = info.undo.ToString(),
       .to_bookmark = BookmarkOf(info.to).ToString(),
+      .label_prefix = operation == TimelineOperation::kRestore ? "before-restore" : "",
   };
   const TimelineId parent = to_deletion ? info.from.timeline : info.to.timeline;
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store_->FindTimeline(parent));
-  TIDEMARK_ASSIGN_OR_RETURN(info.result, StartTimeline(*store_, state_, start));
+  TIDEMARK_ASSIGN_OR_RETURN(info.result, StartTimeline(*store_, state_, start, &info.label));
   return info;
 }
 

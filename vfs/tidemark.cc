@@ -63,7 +63,7 @@ Result<std::shared_ptr<Object>> FindObject(tidemark_store* store, const char* na
 }
 
 Result<Point> PointOf(const tidemark_store* store, const char* at) {
-  TIDEMARK_RETURN_IF_ERROR(NeedText("the bookmark or time", at));
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the bookmark, time or label", at));
   return ParsePoint(at, store->store->options().clock->Now());
 }
 

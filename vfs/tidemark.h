@@ -78,9 +78,10 @@ TIDEMARK_API int tidemark_open_store(const char* directory, int flags, tidemark_
  * what was confirmed is safe. Null does nothing. */
 TIDEMARK_API int tidemark_close_store(tidemark_store* store);
 
-/* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, or a
- * time (RFC 3339, unix seconds, "5 minutes ago") for a read-only view of the past. A commit returns
- * when it is durable (PRAGMA synchronous=FULL), or with synchronous=NORMAL when it is visible. */
+/* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, a
+ * label, or a time (RFC 3339, unix seconds, "5 minutes ago") for a read-only view of the past. A
+ * commit returns when it is durable (PRAGMA synchronous=FULL), or with synchronous=NORMAL when it
+ * is visible. */
 TIDEMARK_API int tidemark_open(tidemark_store* store, const char* namespace_name, const char* name,
                                const char* at, int flags, sqlite3** out);
 
@@ -88,14 +89,15 @@ TIDEMARK_API int tidemark_open(tidemark_store* store, const char* namespace_name
 TIDEMARK_API int tidemark_current_bookmark(tidemark_store* store, const char* namespace_name,
                                            const char* name, char out[TIDEMARK_BOOKMARK_SIZE]);
 
-/* The bookmark of what an object was at a time. A bookmark is checked and comes back. */
+/* The bookmark of what an object was at a time, or of what a label names. A bookmark is checked and
+ * comes back. */
 TIDEMARK_API int tidemark_bookmark_at(tidemark_store* store, const char* namespace_name,
                                       const char* name, const char* at,
                                       char out[TIDEMARK_BOOKMARK_SIZE]);
 
-/* Makes an object what it was at a bookmark or a time; durable when this returns. `undo`, if not
- * null, is set to the bookmark that undoes it. Open databases of the object see it with their next
- * transaction; while one of them writes, this is TIDEMARK_BUSY. */
+/* Makes an object what it was at a bookmark, a time or a label; durable when this returns. `undo`,
+ * if not null, is set to the bookmark that undoes it. Open databases of the object see it with
+ * their next transaction; while one of them writes, this is TIDEMARK_BUSY. */
 TIDEMARK_API int tidemark_restore(tidemark_store* store, const char* namespace_name,
                                   const char* name, const char* at,
                                   char undo[TIDEMARK_BOOKMARK_SIZE]);

@@ -3,7 +3,7 @@
 //   file:NAMESPACE/NAME?vfs=tidemark&store=DIR             an object of the store in DIR
 //   file:NAMESPACE/NAME?vfs=tidemark&store=DIR&at=POINT    its past, read-only
 //
-// The first '/' ends the namespace. POINT is a bookmark or a time (ParsePoint in
+// The first '/' ends the namespace. POINT is a bookmark, a time or a label (ParsePoint in
 // engine/bookmark.h); characters that mean something in a URI are percent-encoded. With the
 // environment variable TIDEMARK_STORE=DIR, plain file names are objects of the namespace "files".
 //

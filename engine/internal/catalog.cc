@@ -240,7 +240,11 @@ void StoreImpl::AddDamage(const DamageRow& row) {
 
 void StoreImpl::KeepDamageLocked(const DamageRow& row) {
   damaged_[row.timeline] = row;
-  if (row.tag != 0) lost_[row.tag] = row;
+  if (row.tag == 0) return;
+  const auto first = lost_.try_emplace(row.tag, row).first;
+  if (row.damage.lsn < first->second.damage.lsn) first->second = row;
+  const auto last = last_lost_.try_emplace(row.tag, row).first;
+  if (row.damage.lsn > last->second.damage.lsn) last->second = row;
 }
 
 Status StoreImpl::CheckNotLost(uint64_t tag, const std::string& what) const {

@@ -211,6 +211,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     }
   }
   const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
+  const std::vector<LabelChange> labels = store_->labels().CollectPending(cut.lsn);
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
     for (const auto& [lsn, row] : pending.namespaces) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));
@@ -220,6 +221,10 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     }
     for (const auto& [lsn, row] : pending.epochs) TIDEMARK_RETURN_IF_ERROR(writer.PutEpoch(row));
     for (const auto& [lsn, row] : pending.damage) TIDEMARK_RETURN_IF_ERROR(writer.PutDamage(row));
+    for (const auto& [row, removed] : labels) {
+      TIDEMARK_RETURN_IF_ERROR(removed ? writer.RemoveLabel(row.object, row.name)
+                                       : writer.PutLabel(row));
+    }
     for (const ObjectBatch& batch : objects) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
     }
@@ -250,6 +255,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     }
   }
   store_->DropPending(cut.lsn);
+  store_->labels().DropPending(cut.lsn);
   store_->UndirtyObjects();
   checkpoint_lsn_.store(cut.lsn.value, std::memory_order_release);
   count_.fetch_add(1, std::memory_order_relaxed);

@@ -180,6 +180,13 @@ std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_
       entry.timeline = fields->ended;
       break;
     }
+    case RecordKind::kLabel: {
+      const auto fields = DecodeLabel(record.fields);
+      if (!fields) return std::nullopt;
+      entry.timeline = TimelineId(lsn.value);
+      entry.tag = ObjectTag(fields->object);
+      break;
+    }
     default: break;
   }
   return entry;

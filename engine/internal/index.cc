@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/format.h"
 #include "engine/internal/coding.h"
 #include "engine/internal/index_rows.h"
 #include "engine/internal/lmdb_env.h"
@@ -75,6 +76,14 @@ class Writer final : public IndexWriter {
 
   Status PutDamage(const DamageRow& row) override {
     return transaction_.Put(kDamageTable, NumberKey(row.timeline.value), EncodeDamageRow(row));
+  }
+
+  Status PutLabel(const LabelRow& row) override {
+    return transaction_.Put(kLabelsTable, LabelKey(row.object, row.name), EncodeLabelRow(row));
+  }
+
+  Status RemoveLabel(const ObjectId& object, std::string_view name) override {
+    return transaction_.Remove(kLabelsTable, LabelKey(object, name));
   }
 
  private:
@@ -378,6 +387,18 @@ Result<std::vector<RestoreRow>> Index::ListRestores(const ObjectId& object) cons
 
 Result<std::vector<DamageRow>> Index::ListDamage() const {
   return impl_->ListPrefix<DamageRow>(kDamageTable, {}, DecodeDamageRow);
+}
+
+Result<std::optional<LabelRow>> Index::FindLabel(const ObjectId& object,
+                                                 std::string_view name) const {
+  if (name.size() > format::kMaxLabelBytes) return std::optional<LabelRow>();
+  return impl_->Find(
+      kLabelsTable, [&](LmdbCursor& cursor) { return cursor.Seek(LabelKey(object, name)); },
+      DecodeLabelRow);
+}
+
+Result<std::vector<LabelRow>> Index::ListLabels(const ObjectId& object) const {
+  return impl_->ListPrefix<LabelRow>(kLabelsTable, object.bytes, DecodeLabelRow);
 }
 
 uint64_t Index::ObjectCount() const { return impl_->Count(kObjectsTable); }

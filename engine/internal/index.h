@@ -15,6 +15,7 @@
 //   epochs           epoch                        EpochRow
 //   restores         object id, LSN               RestoreRow
 //   damage           timeline id                  DamageRow
+//   labels           object id, name              LabelRow
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -130,6 +131,20 @@ struct RestoreRow {
   bool operator==(const RestoreRow&) const = default;
 };
 
+// The commit that a label names.
+struct LabelRow {
+  ObjectId object{};
+  std::string name{};
+  Lsn lsn{};         // of the record that set it
+  Timestamp time{};  // of that record
+  bool automatic = false;
+  TimelineId timeline{};  // of the commit
+  Lsn commit{};
+  uint32_t epoch = 0;
+  uint64_t state_hash = 0;
+  bool operator==(const LabelRow&) const = default;
+};
+
 // Where a timeline stops being trusted.
 struct TimelineDamage {
   Lsn lsn{};            // commits from here on are not; not valid: all are
@@ -139,7 +154,7 @@ struct TimelineDamage {
 };
 
 struct DamageRow {
-  TimelineId timeline{};
+  TimelineId timeline{};  // of a label's record its LSN
   TimelineDamage damage{};
   uint64_t tag = 0;  // if the record that is damaged created something: its directory's tag
   bool operator==(const DamageRow&) const = default;
@@ -164,6 +179,8 @@ class IndexWriter {
   virtual Status PutEpoch(const EpochRow& row) = 0;
   virtual Status PutRestore(const RestoreRow& row) = 0;
   virtual Status PutDamage(const DamageRow& row) = 0;
+  virtual Status PutLabel(const LabelRow& row) = 0;
+  virtual Status RemoveLabel(const ObjectId& object, std::string_view name) = 0;  // if it is there
 };
 
 struct IndexOptions {
@@ -222,6 +239,8 @@ class Index {
   Result<std::optional<EpochRow>> FindEpochOf(Lsn lsn) const;
   Result<std::vector<RestoreRow>> ListRestores(const ObjectId& object) const;  // oldest first
   Result<std::vector<DamageRow>> ListDamage() const;
+  Result<std::optional<LabelRow>> FindLabel(const ObjectId& object, std::string_view name) const;
+  Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names
 
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;

@@ -81,6 +81,7 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"epochs", LmdbTableKind::kPlain},
     {"restores", LmdbTableKind::kPlain},
     {"damage", LmdbTableKind::kPlain},
+    {"labels", LmdbTableKind::kPlain},
 }};
 
 Key4 NumberKey(uint32_t number) {
@@ -118,6 +119,12 @@ Key40 RestoreKey(const ObjectId& object, Lsn lsn) {
   Key40 key;
   std::copy(object.bytes.begin(), object.bytes.end(), key.begin());
   StoreBigEndian(key.data() + 32, lsn.value);
+  return key;
+}
+
+std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name) {
+  std::vector<std::byte> key(object.bytes.begin(), object.bytes.end());
+  AppendBytes(key, std::as_bytes(std::span(name)));
   return key;
 }
 
@@ -322,6 +329,37 @@ std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value) {
   row.damage.time = ReadTime(reader);
   row.tag = reader.Fixed<uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeLabelRow(const LabelRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, static_cast<uint8_t>(row.automatic));
+  AppendFixed(out, row.lsn.value);
+  AppendTime(out, row.time);
+  AppendFixed(out, row.timeline.value);
+  AppendFixed(out, row.commit.value);
+  AppendFixed(out, row.epoch);
+  AppendFixed(out, row.state_hash);
+  return out;
+}
+
+std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value) {
+  Reader key_reader(key);
+  Reader reader(value);
+  LabelRow row;
+  row.object = ReadObjectId(key_reader);
+  const ConstBytes name = key_reader.Span(key_reader.remaining());
+  row.name.assign(reinterpret_cast<const char*>(name.data()), name.size());
+  const auto automatic = reader.Fixed<uint8_t>();
+  row.automatic = automatic == 1;
+  row.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.time = ReadTime(reader);
+  row.timeline = TimelineId(reader.Fixed<uint64_t>());
+  row.commit = Lsn(reader.Fixed<uint64_t>());
+  row.epoch = reader.Fixed<uint32_t>();
+  row.state_hash = reader.Fixed<uint64_t>();
+  if (!reader.AtEnd() || automatic > 1 || row.name.empty()) return std::nullopt;
   return row;
 }
 

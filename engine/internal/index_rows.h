@@ -18,6 +18,8 @@
 //   epochs           epoch 4                           first LSN 8, previous end 8
 //   restores         object id 32, LSN 8               time 8, kind 1, from, to: strings
 //   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
+//   labels           object id 32, name                automatic 1, LSN 8, time 8, timeline 8,
+//                                                      commit's LSN 8, epoch 4, state hash 8
 //
 //   Page version   offset  size  field
 //                       0     8  lsn          big-endian: duplicates sort by it
@@ -60,6 +62,7 @@ enum IndexTable : size_t {
   kEpochsTable,
   kRestoresTable,
   kDamageTable,
+  kLabelsTable,
   kIndexTableCount,
 };
 extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
@@ -85,6 +88,7 @@ Key8 TimeKey(Timestamp time);
 Key12 PageKey(TimelineId timeline, PageNo page);
 Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id);
 Key40 RestoreKey(const ObjectId& object, Lsn lsn);
+std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name);
 ConstBytes TextKey(std::string_view text);
 
 uint32_t LoadNumberKey4(ConstBytes key);  // CHECKs nothing: the caller knows the size
@@ -100,6 +104,7 @@ std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row);
 std::vector<std::byte> EncodeEpochRow(const EpochRow& row);
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
+std::vector<std::byte> EncodeLabelRow(const LabelRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
 std::optional<PageVersion> DecodePageVersion(ConstBytes value);
@@ -111,6 +116,7 @@ std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value);
 std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value);
 std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
 std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
+std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value);
 
 }  // namespace tidemark::internal
 

@@ -221,6 +221,13 @@ Status LmdbWriteTransaction::Put(size_t table, ConstBytes key, ConstBytes value)
   return Check(mdb_put(txn_, env_.handles_[table], &key_val, &value_val, 0));
 }
 
+Status LmdbWriteTransaction::Remove(size_t table, ConstBytes key) {
+  if (error_ != 0) return Check(error_);
+  MDB_val key_val = ToVal(key);
+  const int rc = mdb_del(txn_, env_.handles_[table], &key_val, nullptr);
+  return Check(rc == MDB_NOTFOUND ? 0 : rc);
+}
+
 Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBytes rows,
                                            size_t row_size, size_t identity_size) {
   CHECK(rows.size() % row_size == 0);

@@ -130,6 +130,9 @@ class LmdbWriteTransaction {
   // Sets the value of a key in a plain table.
   Status Put(size_t table, ConstBytes key, ConstBytes value);
 
+  // Removes a key and its value from a plain table, if it is there.
+  Status Remove(size_t table, ConstBytes key);
+
   // Adds rows of `row_size` bytes each to a key of a table with duplicates. The rows are strictly
   // ascending by their first `identity_size` bytes, and a row replaces the one that begins with
   // the same. Fastest when all are beyond the key's last.

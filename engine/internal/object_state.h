@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,11 @@ class ObjectState {
   Lsn created;
   uint32_t change_counter = 0;
   bool writer = false;  // the write lock
+
+  // Held by whoever makes, moves or removes a label, from looking it up until its record is
+  // appended, I/O included. Outermost of all locks. It guards what follows.
+  std::mutex label_mutex;
+  std::optional<Lsn> last_label;  // of the latest label record, if it was written by this process
 
   // What the index does not have yet, for the checkpointer.
   bool dirty = false;                 // on the store's list of dirty objects

@@ -230,6 +230,42 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   return std::nullopt;
 }
 
+void EncodeLabel(const LabelFields& f, Buffer& out) {
+  out.push_back(static_cast<std::byte>(f.operation));
+  AppendId(out, f.object);
+  AppendString(out, f.name);
+  if (f.operation == format::LabelOperation::kRemove) return;
+  out.push_back(static_cast<std::byte>(f.automatic ? format::kLabelIsAutomatic : 0));
+  AppendVarint(out, f.timeline.value);
+  AppendVarint(out, f.commit.value);
+  AppendVarint(out, f.epoch);
+  AppendFixed(out, f.state_hash);
+}
+
+std::optional<LabelFields> DecodeLabel(ConstBytes fields) {
+  Reader reader(fields);
+  LabelFields f;
+  const auto operation = reader.Fixed<uint8_t>();
+  f.operation = static_cast<format::LabelOperation>(operation);
+  f.object = ReadId(reader);
+  f.name = reader.String();
+  if (f.operation == format::LabelOperation::kSet) {
+    const auto flags = reader.Fixed<uint8_t>();
+    f.automatic = flags == format::kLabelIsAutomatic;
+    f.timeline = TimelineId(reader.Varint());
+    f.commit = Lsn(reader.Varint());
+    f.epoch = reader.Varint32();
+    f.state_hash = reader.Fixed<uint64_t>();
+    if ((flags & ~format::kLabelIsAutomatic) != 0) return std::nullopt;
+  } else if (f.operation != format::LabelOperation::kRemove) {
+    return std::nullopt;
+  }
+  if (!reader.AtEnd() || f.name.empty() || f.name.size() > format::kMaxLabelBytes) {
+    return std::nullopt;
+  }
+  return f;
+}
+
 AppendedRecord AppendRecord(RecordKind kind, const RecordPlace& place, ConstBytes fields,
                             ConstBytes payload, uint64_t incarnation, Buffer& out) {
   std::byte common[3 * kMaxVarintBytes];
@@ -268,7 +304,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kTimeline)) {
+      kind > static_cast<uint8_t>(RecordKind::kLabel)) {
     return ParseOutcome::kBad;
   }
   constexpr uint64_t kMaxLength = uint64_t{1} << 30;

@@ -96,6 +96,19 @@ struct TimelineFields {
   std::string to;
 };
 
+// `name` is a view of what was given or, when decoded, of the record's bytes.
+struct LabelFields {
+  format::LabelOperation operation = format::LabelOperation::kSet;
+  ObjectId object;
+  std::string_view name;
+  // Of a set.
+  bool automatic = false;
+  TimelineId timeline{};
+  Lsn commit{};
+  uint32_t epoch = 0;
+  uint64_t state_hash = 0;
+};
+
 // The fields of a kind, appended to `out` (which usually is empty and reused).
 void EncodeFrame(const FrameFields& fields, Buffer& out);
 void EncodeBatch(const BatchFields& fields, Buffer& out);
@@ -103,6 +116,7 @@ void EncodeOpen(const OpenFields& fields, Buffer& out);
 void EncodeNamespace(const NamespaceFields& fields, Buffer& out);
 void EncodeObject(const ObjectFields& fields, Buffer& out);
 void EncodeTimeline(const TimelineFields& fields, Buffer& out);
+void EncodeLabel(const LabelFields& fields, Buffer& out);
 
 // Empty if the bytes are not exactly such fields.
 std::optional<FrameFields> DecodeFrame(ConstBytes fields);
@@ -111,6 +125,7 @@ std::optional<OpenFields> DecodeOpen(ConstBytes fields);
 std::optional<NamespaceFields> DecodeNamespace(ConstBytes fields);
 std::optional<ObjectFields> DecodeObject(ConstBytes fields);
 std::optional<TimelineFields> DecodeTimeline(ConstBytes fields);
+std::optional<LabelFields> DecodeLabel(ConstBytes fields);
 
 // What AppendRecord adds to a record at most, hash and common fields included.
 inline constexpr size_t kRecordOverhead = 1 + 5 + 5 + 3 * kMaxVarintBytes + 8;

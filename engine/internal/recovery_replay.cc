@@ -53,7 +53,7 @@ std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Loc
 }
 
 Status Recovery::ReplayGroup(const ScannedGroup& group) {
-  if (store_->recent_versions > kMaxRecentWhileReplaying) {
+  if (store_->recent_versions + store_->labels().pending_count() > kMaxRecentWhileReplaying) {
     // This group is there, so the one before it was synced: the index may have it.
     TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
   }
@@ -102,6 +102,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
   switch (record.kind) {
     case RecordKind::kFrame: return ReplayFrame(group, entry, record);
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
+    case RecordKind::kLabel: return ReplayLabel(group, entry, record);
     case RecordKind::kOpen: {
       if (!DecodeOpen(record.fields)) return Inconsistent(group, entry, "is not an open record");
       return OkStatus();  // what it says is known already: NoteEpoch
@@ -269,6 +270,27 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
                        commit.info.time);
   }
   Publish(object, timeline, commit, {}, nullptr);
+  return OkStatus();
+}
+
+// Also of an object whose creation is damaged: nobody asks for it.
+Status Recovery::ReplayLabel(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  const auto fields = DecodeLabel(record.fields);
+  if (!fields) return Inconsistent(group, entry, "is not a label record");
+  if (ObjectTag(fields->object) != entry.tag) return Quarantine(group, entry);
+  LabelChange change{.row = {.object = fields->object,
+                             .name = std::string(fields->name),
+                             .lsn = Lsn(),
+                             .time = Timestamp(),
+                             .automatic = fields->automatic,
+                             .timeline = fields->timeline,
+                             .commit = fields->commit,
+                             .epoch = fields->epoch,
+                             .state_hash = fields->state_hash},
+                     .removed = fields->operation == format::LabelOperation::kRemove};
+  store_->labels().Add(LabelTable::NewChange(std::move(change)), entry.lsn,
+                       RecordTime(group.header, record.place));
   return OkStatus();
 }
 

@@ -145,6 +145,7 @@ Status StoreImpl::OpenFiles() {
                             Index::Open(options_.index_directory.empty() ? directory_ + "/index"
                                                                          : options_.index_directory,
                                         index_options));
+  labels_ = std::make_unique<LabelTable>(index_.get());
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);

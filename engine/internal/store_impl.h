@@ -8,8 +8,8 @@
 //       Checkpointer                       behind the log (checkpointer.h)
 //
 // Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
-// memory yet, never across a write. Order of locks: mutex_, ObjectState::mutex, then the commit
-// queue's or Timeline's, which are innermost.
+// memory yet, never across a write. Order of locks: ObjectState::label_mutex, mutex_,
+// ObjectState::mutex, then the commit queue's, Timeline's or LabelTable's, which are innermost.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
 #define TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
@@ -27,6 +27,7 @@
 #include "engine/internal/commit_queue.h"
 #include "engine/internal/commit_room.h"
 #include "engine/internal/index.h"
+#include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
 #include "engine/internal/page_reader.h"
 #include "engine/internal/segments.h"
@@ -38,6 +39,12 @@ namespace tidemark::internal {
 struct FoundCommit {
   CommitInfo info{};  // damaged: its LSN and timeline only, and a time that it is not older than
   Status damage{};    // kCorruption with LSN and place, if what the log says of it is not whole
+};
+
+// A label that says what was done to the commit it names, and when.
+struct AutomaticLabel {
+  std::string name;
+  std::optional<LabelTable::NewChange> made;  // none: the commit has one already
 };
 
 class StoreImpl {
@@ -66,6 +73,7 @@ class StoreImpl {
   CommitQueue& queue() { return *queue_; }
   const PageReader& reader() const { return *reader_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
+  LabelTable& labels() { return *labels_; }
 
   // ---- finding things ----
 
@@ -75,6 +83,8 @@ class StoreImpl {
   Result<std::shared_ptr<ObjectState>> FindObject(const std::shared_ptr<NamespaceState>& ns,
                                                   const ObjectId& id, std::string_view name,
                                                   IfMissing if_missing);
+  // The object whose ObjectTag is `tag`; null if there is none.
+  Result<std::shared_ptr<ObjectState>> FindObjectByTag(uint64_t tag);
   std::vector<std::shared_ptr<NamespaceState>> Namespaces() const;
   // Objects that have commits which the index does not have.
   std::vector<std::shared_ptr<ObjectState>> DirtyObjects() const;
@@ -113,6 +123,29 @@ class StoreImpl {
                                                    std::string_view name);
   // Recovery: a namespace that the log tells of.
   void AdoptNamespace(const std::shared_ptr<NamespaceState>& ns);
+
+  // ---- labels, see labels.cc; who makes one holds the object's label_mutex ----
+
+  // Errors: kCorruption if a damaged record behind `lsn`, the label's own (0 if there is none), may
+  // have changed it.
+  Status CheckLabel(const ObjectState& object, std::string_view name, Lsn lsn) const;
+  // What a label names. Errors: as CheckLabel.
+  Result<std::optional<LabelRow>> FindLabel(const ObjectState& object, std::string_view name) const;
+  static LabelTable::NewChange MakeLabel(const ObjectState& object, std::string_view name,
+                                         const CommitInfo& commit);
+  static LabelTable::NewChange MakeLabelRemoval(const ObjectState& object, std::string_view name);
+  // Named `prefix` and the time. Errors: kInvalidArgument.
+  Result<AutomaticLabel> MakeAutomaticLabel(const ObjectState& object, std::string_view prefix,
+                                            const CommitInfo& commit) const;
+  // The two steps of LogLabel, for one that shares its group with another record.
+  static CommitQueue::Appended AppendLabel(CommitQueue::Scope& scope, const ObjectState& object,
+                                           const LabelTable::NewChange& change);
+  void AddLabel(ObjectState& object, LabelTable::NewChange change,
+                const CommitQueue::Appended& appended) noexcept;
+  // Not waited for.
+  Result<Lsn> LogLabel(ObjectState& object, LabelTable::NewChange change);
+  // The latest damaged record that a label of the object may have had.
+  std::optional<TimelineDamage> LabelDamage(const ObjectId& object) const;
 
   // For the checkpointer.
   struct PendingRows {
@@ -178,11 +211,14 @@ class StoreImpl {
   DirtyList dirty_;
   PendingRows pending_;
   std::map<TimelineId, DamageRow> damaged_;
-  std::unordered_map<uint64_t, DamageRow>
-      lost_;  // objects and namespaces whose creation is damaged
+  // By tag: the first damaged record of what has it, which may be its creation, and the last one,
+  // which may be a label's.
+  std::unordered_map<uint64_t, DamageRow> lost_;
+  std::unordered_map<uint64_t, DamageRow> last_lost_;
 
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
+  std::unique_ptr<LabelTable> labels_;
   std::unique_ptr<CommitQueue> queue_;
   std::unique_ptr<PageReader> reader_;
   std::unique_ptr<Checkpointer> checkpointer_;

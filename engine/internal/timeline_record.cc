@@ -1,5 +1,6 @@
 #include "engine/internal/timeline_record.h"
 
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -100,7 +101,7 @@ namespace {
 
 // The fields of all records that one start takes: names three times, bookmarks, numbers.
 constexpr size_t kMostFieldBytes = 4096;
-constexpr size_t kMostRecords = 3;  // namespace, object, timeline
+constexpr size_t kMostRecords = 3;  // namespace, object, timeline; or label, timeline
 
 TimelineFields MakeFields(const ObjectState& state, const TimelineStart& start) {
   TimelineFields fields;
@@ -183,7 +184,7 @@ class NewObject {
 }  // namespace
 
 Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectState>& state,
-                                 const TimelineStart& start) {
+                                 const TimelineStart& start, std::string* label) {
   CommitQueue& queue = store.queue();
   // The way back first.
   TIDEMARK_RETURN_IF_ERROR(queue.WaitDurable(start.from.lsn));
@@ -199,6 +200,16 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   PendingRow<RestoreRow> journal;
   const bool in_journal = IsInJournal(fields.operation);
   if (in_journal) journal = PendingRow<RestoreRow>(MakeRestoreRow(fields));
+  std::unique_lock<std::mutex> label_lock;
+  AutomaticLabel before;
+  if (!start.label_prefix.empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto ended, store.FindTimeline(start.from.timeline));
+    label_lock = std::unique_lock(state->label_mutex);
+    if (ended->CheckTrusted(start.from.lsn).ok()) {
+      TIDEMARK_ASSIGN_OR_RETURN(before,
+                                store.MakeAutomaticLabel(*state, start.label_prefix, start.from));
+    }
+  }
   CommitRoom room;
   store.MakeRoom(state, *made.timeline, {}, &room);
   Buffer bytes;
@@ -210,6 +221,8 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   TIDEMARK_RETURN_IF_ERROR(scope.status());
 
   if (created) fields.ended = created->Append(scope, bytes);
+  CommitQueue::Appended labelled;
+  if (before.made) labelled = StoreImpl::AppendLabel(scope, *state, *before.made);
   bytes.clear();
   EncodeTimeline(fields, bytes);
   // The directory names the timeline that ends here: should this record be damaged, the object is
@@ -231,8 +244,10 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   commit.info.time = appended.time;
   commit.info.log_bytes = appended.length;
   if (in_journal) store.AddRestore(std::move(journal), appended.lsn, appended.time);
+  if (before.made) store.AddLabel(*state, *std::move(before.made), labelled);
   store.PublishCommit(&room, *state, timeline, commit, {}, nullptr);
   scope.Finish();
+  if (label != nullptr) *label = std::move(before.name);
   return commit.info;
 }
 

@@ -71,12 +71,15 @@ struct TimelineStart {
   std::shared_ptr<Timeline> parent;  // that `to` is on; of a deletion, what ends
   std::string from_bookmark;
   std::string to_bookmark;
+  std::string label_prefix{};  // of an automatic label of `from`; empty: none
 };
 
 // Writes it and makes it the object's present, durably. The object must exist unless this is a
-// fork, of which it is the creation. Errors: those of writing; kBroken.
+// fork, of which it is the creation. `label` gets the name of the label, if one is wanted and
+// `from` is not damaged; its record stands before this one, in the same group. Errors: those of
+// writing; kBroken.
 Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectState>& state,
-                                 const TimelineStart& start);
+                                 const TimelineStart& start, std::string* label = nullptr);
 
 }  // namespace tidemark::internal
 

@@ -23,6 +23,7 @@ Result<VerifyReport> Verifier::Run(const Progress& progress) {
   TIDEMARK_ASSIGN_OR_RETURN(end_, store_->queue().CutForCheckpoint());
   TIDEMARK_RETURN_IF_ERROR(CheckHeaders());
   TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
+  ReportMissingLabels();
   TIDEMARK_RETURN_IF_ERROR(CheckObjects());
   return std::move(report_);
 }
@@ -41,6 +42,14 @@ std::string Verifier::ObjectOf(TimelineId timeline) {
   const TimelineRow& row = (*found)->row();
   const auto object = store_->AdoptObject(row.namespace_id, row.object, "");
   return object.ok() ? (*object)->DisplayName() : "";
+}
+
+// A record that creates something has a tag only, and so has a label's: of that the object is
+// there.
+std::string Verifier::ObjectOf(const DirectoryEntry& entry) {
+  if (!entry.creates()) return ObjectOf(entry.timeline);
+  const auto object = store_->FindObjectByTag(entry.tag);
+  return object.ok() && *object != nullptr ? (*object)->DisplayName() : "";
 }
 
 // Either copy of a segment's header will do for reading; a lost one is still damage.
@@ -104,7 +113,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
         ParseRecord(group.bytes.subspan(entry.offset), group.incarnation, record) !=
             ParseOutcome::kOk ||
         entry.offset + record.length > group.bytes.size() || record.place.lsn != entry.lsn.value) {
-      Report(place, ObjectOf(entry.timeline),
+      Report(place, ObjectOf(entry),
              "the record with LSN " + std::to_string(entry.lsn.value) + " is damaged");
       continue;
     }
@@ -112,7 +121,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
       // Its file came back from a copy; or what it needs is damaged, and reported where that
       // stands.
       Report(
-          place, ObjectOf(entry.timeline),
+          place, ObjectOf(entry),
           "the index has left out the record with LSN " + std::to_string(entry.lsn.value) +
               ", which is whole now: if no other damage is found, close the store and remove its "
               "index, which opening it makes anew from the log");
@@ -120,6 +129,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     }
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
     if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
+    if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
   }
   // What is not one of its records' is its directory's, or that of a batch nobody names.
   if (!group.intact && report_.damage.size() == reported && group.header_ok) {
@@ -151,9 +161,7 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
                           const RecordView& record) {
   const Location place{group.location.segment, group.location.offset + entry.offset};
   const auto fields = DecodeFrame(record.fields);
-  const auto report = [&](const std::string& message) {
-    Report(place, ObjectOf(entry.timeline), message);
-  };
+  const auto report = [&](const std::string& message) { Report(place, ObjectOf(entry), message); };
   if (!fields) return report("the frame's fields are malformed");
   const auto timeline = store_->FindTimeline(fields->timeline);
   if (!timeline.ok()) return report(timeline.status().message());

@@ -2,14 +2,17 @@
 //
 // In log order: each group's and record's hash, and each page version decoded and hashed (against
 // the version before it, which is at hand, so a chain costs one patch a version), found in the
-// index where it stands. Then, object by object: the pages of its head give its state hash.
+// index where it stands; labels, and what they name, likewise (verifier_labels.cc). Then, object by
+// object: the pages of its head give its state hash.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 #define TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 
 #include <deque>
+#include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/internal/log_scanner.h"
@@ -30,6 +33,11 @@ class Verifier {
   Status CheckGroup(const ScannedGroup& group);
   void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
+  void CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
+  // Empty, or what is wrong.
+  Status CheckLabelled(const LabelFields& label);
+  // Those that were set, and not removed again by the end of what is verified.
+  void ReportMissingLabels();
   Status CheckVersion(const PageChange& change, uint32_t page_size);
   Status CheckIndexed(const Timeline& timeline, const PageChange& change);
   Status CheckObjects();
@@ -37,12 +45,21 @@ class Verifier {
 
   void Report(Location location, const std::string& object, const std::string& message);
   std::string ObjectOf(TimelineId timeline);
+  std::string ObjectOf(const DirectoryEntry& entry);
 
   void Remember(Location location, Buffer page);
 
   StoreImpl* const store_;
   CheckpointRow end_;
   VerifyReport report_;
+
+  // Labels that a record sets, and that the index does not know as it says: a later record must
+  // remove them.
+  struct MissingLabel {
+    Location location;
+    std::string object;  // for messages
+  };
+  std::map<std::pair<ObjectId, std::string>, MissingLabel> missing_labels_;
 
   // Decoded pages, the latest versions of a bounded number of pages.
   std::unordered_map<uint64_t, Buffer> pages_;

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
+#include <set>
+#include <string>
 
 #include "engine/clock.h"
 #include "engine/format.h"
@@ -168,6 +171,36 @@ class Trial {
     }
     CheckTimes(*object, model);
     CheckHistory(*object, model);
+    CheckLabels(*object, model);
+  }
+
+  // A label names what it was given, or says that this is not known; a damaged record of one costs
+  // the object's labels, at most.
+  void CheckLabels(const Object& object, const RotObject& model) {
+    const bool hurt = IsHurt(model) || std::any_of(model.labels.begin(), model.labels.end(),
+                                                   [&](const RotLabelChange& change) {
+                                                     return hit_.lsns.contains(change.lsn);
+                                                   });
+    std::map<std::string, std::set<uint64_t>> allowed = {{"never", {0}}};
+    for (const RotLabelChange& change : model.labels) {
+      std::set<uint64_t>& commits = allowed[change.name];
+      if (commits.empty()) commits.insert(0);
+      if (change.lsn < hit_.lost_from) commits.clear();
+      commits.insert(change.commit);
+    }
+    for (const auto& [name, commits] : allowed) {
+      const auto found = object.Resolve(Label{name});
+      if (found.ok()) {
+        EXPECT_TRUE(commits.contains(found->lsn.value)) << name << " names another commit";
+      } else if (found.status().code() == StatusCode::kNotFound) {
+        EXPECT_TRUE(commits.contains(0)) << name << " is not there";
+      } else {
+        ++errors_;
+        EXPECT_ERROR(found, StatusCode::kCorruption, model.ns + "/" + model.name) << name;
+        EXPECT_TRUE(hurt) << found.status().ToString();
+      }
+    }
+    EXPECT_OK(object.ListLabels());
   }
 
   void CheckVersion(const Snapshot& snapshot, const RotObject& model, const RotVersion& version,
@@ -235,6 +268,11 @@ class Trial {
         auto info = (*object)->Restore((*object)->BookmarkOf(whole->commit));
         ASSERT_OK(info);
         next.commit = info->result;
+        if (!info->label.empty()) {
+          model.labels.push_back({.name = info->label,
+                                  .lsn = info->result.lsn.value - 1,
+                                  .commit = info->from.lsn.value});
+        }
       } else if (!IsHurt(model)) {
         Transaction transaction(*object);
         ASSERT_OK(transaction.Begin());

@@ -92,6 +92,8 @@ class Worker {
       DeleteOrUndelete(object);
     } else if (kind == 5 && object.is_fork) {
       Promote(object);
+    } else if (kind >= 17 && !object.versions.empty()) {
+      ChangeLabel(object);
     } else {
       Commit(object, kind == 2 ? 60 + random_.Below(80) : 1 + random_.Below(4), kind == 3);
     }
@@ -106,6 +108,7 @@ class Worker {
     auto info = object->Restore(object->BookmarkOf(next.commit));
     ASSERT_OK(info);
     next.commit = info->result;
+    NoteLabel(model, info->label, info->result.lsn.value - 1, info->from.lsn.value);
     model.versions.push_back(std::move(next));
   }
 
@@ -163,6 +166,35 @@ class Worker {
     }
     next.commit = info->result;
     model.versions.push_back(std::move(next));
+  }
+
+  // Unless it was there already.
+  static void NoteLabel(RotObject& model, const std::string& name, uint64_t lsn, uint64_t commit) {
+    for (const RotLabelChange& change : model.labels) {
+      if (change.name == name && change.commit == commit) return;
+    }
+    model.labels.push_back({.name = name, .lsn = lsn, .commit = commit});
+  }
+
+  void ChangeLabel(RotObject& model) {
+    const auto object = Open(model);
+    const std::string name = "label-" + std::to_string(random_.Below(4));
+    const CommitInfo& commit = model.versions[random_.Below(model.versions.size())].commit;
+    const Lsn before = store_->Stats().last_lsn;
+    if (random_.OneIn(4)) {
+      const auto label = object->SetAutomaticLabel("auto");
+      ASSERT_OK(label);
+      NoteLabel(model, *label, before.value + 1, model.versions.back().commit.lsn.value);
+    } else if (random_.OneIn(3)) {
+      const Status removed = object->RemoveLabel(name);
+      if (removed.code() == StatusCode::kNotFound) return;
+      ASSERT_OK(removed);
+      model.labels.push_back({.name = name, .lsn = before.value + 1, .commit = 0});
+    } else {
+      ASSERT_OK(object->SetLabel(name, object->BookmarkOf(commit), IfLabelExists::kMove));
+      if (store_->Stats().last_lsn == before) return;  // it named that
+      model.labels.push_back({.name = name, .lsn = before.value + 1, .commit = commit.lsn.value});
+    }
   }
 
   void Commit(RotObject& model, uint64_t writes, bool other_page_size) {

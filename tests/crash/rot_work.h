@@ -26,6 +26,13 @@ struct RotVersion {
   std::vector<RotPage> pages;  // null: zeros
 };
 
+// What a label's record did.
+struct RotLabelChange {
+  std::string name;
+  uint64_t lsn = 0;     // of the record
+  uint64_t commit = 0;  // that the label names from then on; 0: it was removed
+};
+
 struct RotObject {
   std::string ns;
   std::string name;
@@ -33,8 +40,9 @@ struct RotObject {
   // LSNs of its other records: its creation, timelines, batches; and of all that it has from
   // another object by a fork or a promote.
   std::set<uint64_t> records;
-  bool is_fork = false;  // it comes into being as one
-  std::string origin{};  // of a fork: the name of what it is one of
+  bool is_fork = false;                  // it comes into being as one
+  std::string origin{};                  // of a fork: the name of what it is one of
+  std::vector<RotLabelChange> labels{};  // in order of LSNs
 };
 
 // A stretch of a segment: a copy of the segment's header, or a part of a group.
@@ -66,9 +74,9 @@ struct RotWork {
 };
 
 // Several objects in two namespaces: small commits alone and many in a group, other page sizes,
-// truncations, restores, forks, promotes, deletions and undeletions, transactions in batches, one
-// that is rolled back; over several segments; closed and opened again in between; everything
-// confirmed in the end.
+// truncations, restores, forks, promotes, deletions and undeletions, labels, transactions in
+// batches, one that is rolled back; over several segments; closed and opened again in between;
+// everything confirmed in the end.
 RotWork MakeRotWork(uint64_t seed);
 
 std::string RotSegmentPath(uint32_t segment);

@@ -26,6 +26,7 @@ enum class Step {
   kPromote,
   kDelete,
   kUndelete,
+  kLabel,
   kCheckpoint,
   kPrepare,
   kReopen
@@ -41,6 +42,7 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kPromote, random.Below(2)},
                                               {Step::kDelete, random.Below(2)},
                                               {Step::kUndelete, random.Below(2)},
+                                              {Step::kLabel, random.Between(1, 3)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
                                               {Step::kReopen, random.Below(2)}};
@@ -62,6 +64,7 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kPromote: return model.Promote(sim.store());
     case Step::kDelete: return model.Delete(sim.store());
     case Step::kUndelete: return model.Undelete(sim.store());
+    case Step::kLabel: return model.ChangeLabel(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
     case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();

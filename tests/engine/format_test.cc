@@ -119,7 +119,7 @@ Buffer TwoRecordGroup() {
   return Buffer(group.bytes().begin(), group.bytes().end());
 }
 
-// An object's creation, and its restore.
+// An object's creation, its restore, and a label.
 Buffer ObjectGroup() {
   ObjectId id;
   id.bytes.fill(std::byte{0xa5});
@@ -133,6 +133,8 @@ Buffer ObjectGroup() {
   restore.parent = TimelineId(1000);
   group.Add(RecordKind::kTimeline, Lsn(1001), At(0), TimelineId(1000), 0,
             Encoded(EncodeTimeline, restore), {});
+  group.Add(RecordKind::kLabel, Lsn(1002), At(0), TimelineId(1002), ObjectTag(id),
+            Encoded(EncodeLabel, LabelFields{.object = id, .name = "v1"}), {});
   group.Close();
   group.Seal(Lsn(999));
   return Buffer(group.bytes().begin(), group.bytes().end());

@@ -96,6 +96,15 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                   .time = At(0x77),
                                                   .from_bookmark = "from",
                                                   .to_bookmark = "to"}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutLabel({.object = TestId(),
+                                                .name = "v1",
+                                                .lsn = Lsn(0x0205),
+                                                .time = At(0x88),
+                                                .automatic = true,
+                                                .timeline = TimelineId(0x22),
+                                                .commit = Lsn(0x0203),
+                                                .epoch = 9,
+                                                .state_hash = 0x1122334455667788}));
       return writer.PutDamage({.timeline = TimelineId(0x22),
                                .damage = {.lsn = Lsn(0x0204),
                                           .location = {.segment = 6, .offset = 0x4100},
@@ -156,6 +165,13 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                        "00410000"
                                                        "7700000000000000"
                                                        "0807060504030201"}));
+  EXPECT_EQ(Dump(*env, kLabelsTable), (Rows{id + "7631=01"
+                                                 "0502000000000000"
+                                                 "8800000000000000"
+                                                 "2200000000000000"
+                                                 "0302000000000000"
+                                                 "09000000"
+                                                 "8877665544332211"}));
 }
 
 // Goal: LMDB's order of keys is the order of the numbers they are made of. Method: compare the
@@ -232,6 +248,17 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
     EXPECT_EQ(DecodeRestoreRow(RestoreKey(restore.object, restore.lsn), EncodeRestoreRow(restore)),
               restore);
 
+    const LabelRow label{.object = TestId(),
+                         .name = std::string(random.Between(1, 64), 'n'),
+                         .lsn = Lsn(number()),
+                         .time = checkpoint.time,
+                         .automatic = random.OneIn(2),
+                         .timeline = TimelineId(number()),
+                         .commit = Lsn(number()),
+                         .epoch = number32(),
+                         .state_hash = number()};
+    EXPECT_EQ(DecodeLabelRow(LabelKey(label.object, label.name), EncodeLabelRow(label)), label);
+
     const TimelineRow timeline{.id = TimelineId(number()),
                                .kind = static_cast<TimelineKind>(random.Between(1, 7)),
                                .namespace_id = number(),
@@ -277,7 +304,16 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
                       [&](ConstBytes b) { return DecodeRestoreRow(key40, b); });
   refuses_other_sizes(EncodeDamageRow({}), [&](ConstBytes b) { return DecodeDamageRow(key8, b); });
 
+  const std::vector<std::byte> label_key = LabelKey(TestId(), "v1");
+  refuses_other_sizes(EncodeLabelRow({}),
+                      [&](ConstBytes b) { return DecodeLabelRow(label_key, b); });
+  auto label = EncodeLabelRow({});
+  label[0] = std::byte{2};
+  EXPECT_FALSE(DecodeLabelRow(label_key, label));
+
   // Keys of another table's size.
+  EXPECT_FALSE(DecodeLabelRow(LabelKey(TestId(), ""), EncodeLabelRow({})));
+  EXPECT_FALSE(DecodeLabelRow(key8, EncodeLabelRow({})));
   EXPECT_FALSE(DecodeObjectRow(key8, EncodeObjectRow({})));
   EXPECT_FALSE(DecodeTimelineRow(key4, EncodeTimelineRow({})));
   EXPECT_FALSE(DecodeEpochRow(key8, EncodeEpochRow({})));

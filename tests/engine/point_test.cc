@@ -46,6 +46,7 @@ std::string Parsed(const std::string& text) {
   const auto point = ParsePoint(text, kNow);
   if (!point.ok()) return point.status().ToString();
   if (const auto* time = std::get_if<Timestamp>(&*point)) return FormatTime(*time);
+  if (const auto* label = std::get_if<Label>(&*point)) return "label " + label->name;
   return std::get<Bookmark>(*point).ToString();
 }
 
@@ -131,11 +132,8 @@ TEST(PointTest, Words) {
 TEST(PointTest, WrongForms) {
   for (const char* text : {"",
                            "   ",
-                           "tomorrow",
-                           "noon",
                            "now now",
                            "yesterday 5",
-                           "ago",
                            "and ago",
                            "5 ago",
                            "5 minutes",
@@ -178,6 +176,12 @@ TEST(PointTest, WrongForms) {
                            "..",
                            "12a",
                            "0x10",
+                           "before migration",
+                           "-v1",
+                           "_v1",
+                           ".v1",
+                           "caf\xc3\xa9",
+                           "a/b",
                            "1e5",
                            "\xff\xfe"}) {
     const bool is_unix = std::string(text) == "2026";
@@ -188,6 +192,30 @@ TEST(PointTest, WrongForms) {
       EXPECT_ERROR(ParsePoint(text, kNow), StatusCode::kMalformed, "minutes ago") << text;
     }
   }
+}
+
+// Goal: a word that can be a label is one, and nothing that has been a time or a bookmark is; what
+// ParsePoint takes for a label is what may be set as one.
+TEST(PointTest, Labels) {
+  const std::string longest(64, 'x');
+  for (const std::string& name : std::initializer_list<std::string>{
+           "before-migration", "v1.2.3", "a", "A_b", longest, "pre-test-2", "deadbeef", "deadbee-f",
+           "deadbeefg-1", "tomorrow", "ago", "nowhere", "now-2", "yesterday_",
+           "before-restore-20261121T040506Z-000017"}) {
+    EXPECT_EQ(Parsed(name), "label " + name);
+    EXPECT_EQ(Parsed(" " + name + "\n"), "label " + name);
+    EXPECT_OK(ValidateLabelName(name));
+  }
+  for (const std::string& name : std::initializer_list<std::string>{
+           "", longest + "x", "1", "-a", ".a", "_a", "a b", " a", "a\n", "a/b", "caf\xc3\xa9",
+           std::string("a\0", 2), "now", "NOW", "Yesterday", "deadbeef-", "DeadBeef-1",
+           "0000002a-00000000-0000c0de-8f14e45fceea167a5a36dedd4bea2543", "20261121"}) {
+    EXPECT_ERROR(ValidateLabelName(name), StatusCode::kInvalidArgument, "cannot be a label");
+    const auto point = ParsePoint(name, kNow);
+    if (!point.ok() || name == " a" || name == "a\n") continue;
+    EXPECT_FALSE(std::holds_alternative<Label>(*point)) << name;
+  }
+  EXPECT_ERROR(ParsePoint("deadbeef-1", kNow), StatusCode::kMalformed, "not a bookmark");
 }
 
 // Goal: no text ends the process. Method: random characters of those that the grammar knows.

@@ -15,6 +15,7 @@
 namespace tidemark::internal {
 namespace {
 
+using format::LabelOperation;
 using format::TimelineOperation;
 using testing::Golden;
 using testing::GuardedBytes;
@@ -96,6 +97,16 @@ std::vector<Sample> Samples() {
   promote.operation = TimelineOperation::kPromote;
   TimelineFields undelete = restore;
   undelete.operation = TimelineOperation::kUndelete;
+  const LabelFields label{.operation = LabelOperation::kSet,
+                          .object = TestId(),
+                          .name = "v1",
+                          .automatic = true,
+                          .timeline = TimelineId(300),
+                          .commit = Lsn(1000),
+                          .epoch = 8,
+                          .state_hash = kStateHash};
+  LabelFields removal = label;
+  removal.operation = LabelOperation::kRemove;
   const auto decodes = [](auto decode) {
     return [decode](ConstBytes bytes) { return decode(bytes).has_value(); };
   };
@@ -173,6 +184,14 @@ std::vector<Sample> Samples() {
        decodes(DecodeTimeline)},
       {"timeline: undelete", Encoded(EncodeTimeline, undelete),
        "06" ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
+      {"label", Encoded(EncodeLabel, label),
+       "01"                 // operation: set
+       ID_HEX "027631"      // "v1"
+       "01"                 // flags: automatic
+       "ac02 e807 08"       // timeline 300, LSN 1000, epoch 8
+       "1122334455667788",  // state hash
+       decodes(DecodeLabel)},
+      {"label: removal", Encoded(EncodeLabel, removal), "02" ID_HEX "027631", decodes(DecodeLabel)},
   };
 }
 
@@ -219,6 +238,37 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
   EXPECT_EQ(timeline->parent_lsn, Lsn(1000));
   EXPECT_EQ(timeline->from, "ab");
   EXPECT_EQ(timeline->to, "c");
+}
+
+TEST(RecordFormatTest, FieldsOfALabel) {
+  const Buffer bytes = Sampled("label").bytes;
+  const auto label = DecodeLabel(bytes);
+  ASSERT_TRUE(label.has_value());
+  EXPECT_EQ(label->operation, LabelOperation::kSet);
+  EXPECT_EQ(label->object, TestId());
+  EXPECT_EQ(label->name, "v1");
+  EXPECT_TRUE(label->automatic);
+  EXPECT_EQ(label->timeline, TimelineId(300));
+  EXPECT_EQ(label->commit, Lsn(1000));
+  EXPECT_EQ(label->epoch, 8u);
+  EXPECT_EQ(label->state_hash, kStateHash);
+  constexpr size_t kFlags = 1 + 32 + 3;
+  for (unsigned value = 0; value < 256; ++value) {
+    Buffer other = bytes;
+    other[kFlags] = static_cast<std::byte>(value);
+    EXPECT_EQ(DecodeLabel(other).has_value(), value <= 1) << value;
+    other = bytes;
+    other[0] = static_cast<std::byte>(value);
+    EXPECT_EQ(DecodeLabel(other).has_value(), value == 1) << value;
+    other = Sampled("label: removal").bytes;
+    other[0] = static_cast<std::byte>(value);
+    EXPECT_EQ(DecodeLabel(other).has_value(), value == 2) << value;
+  }
+  for (const size_t size : {0u, 1u, 64u, 65u}) {
+    const std::string name(size, 'x');
+    const LabelFields removal{.operation = LabelOperation::kRemove, .object = {}, .name = name};
+    EXPECT_EQ(DecodeLabel(Encoded(EncodeLabel, removal)).has_value(), size >= 1 && size <= 64);
+  }
 }
 
 // Goal: fields are exactly what format.h allows. Method: cut them everywhere, go on behind them,
@@ -330,7 +380,7 @@ TEST(RecordFormatTest, OtherRecordsAreRefused) {
     Buffer record;
     AppendRecord(static_cast<RecordKind>(kind), {}, {}, {}, kIncarnation, record);
     RecordView view;
-    EXPECT_EQ(ParseRecord(record, kIncarnation, view) == ParseOutcome::kOk, kind >= 1 && kind <= 7)
+    EXPECT_EQ(ParseRecord(record, kIncarnation, view) == ParseOutcome::kOk, kind >= 1 && kind <= 8)
         << kind;
   }
   // Header length 2: no group offset. LSN in two bytes that fits one. Lengths beyond 1 GiB.

@@ -75,6 +75,8 @@ class Life {
       case 15: return model_.Promote(store);
       case 16: return random_.OneIn(2) ? model_.Delete(store) : OkStatus();
       case 17: return model_.Undelete(store);
+      case 18:
+      case 19: return model_.ChangeLabel(store);
       default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
     }
   }
@@ -148,6 +150,11 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.looks_by_bookmark, 0u);
     EXPECT_GT(counts.looks_by_time, 0u);
     EXPECT_GT(counts.held_snapshots, 0u);
+    EXPECT_GT(counts.set_labels, 0u);
+    EXPECT_GT(counts.moved_labels, 0u);
+    EXPECT_GT(counts.removed_labels, 0u);
+    EXPECT_GT(counts.automatic_labels, 0u);
+    EXPECT_GT(counts.looks_by_label, 0u);
     EXPECT_GT(counts.lost, 0u);
     EXPECT_GT(life.crashes(), 0u);
     EXPECT_GT(life.reopenings(), 0u);

@@ -192,9 +192,14 @@ Status StoreModel::Restore(Store& store) {
   if (model.versions.empty()) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kDeleted));
   Version next = model.versions[random_.Below(model.versions.size())];
+  const Lsn from = model.head()->commit.lsn;
   model.under_way = next;
+  model.label_under_way = {.name = "before-restore-",
+                           .after = LabelModel{.commit = from, .record = {}, .automatic = true}};
   TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info,
                             object->Restore(object->BookmarkOf(next.commit)));
+  model.label_under_way.reset();
+  AddAutomaticLabel(model, info.label, from, Lsn(info.result.lsn.value - 1));
   EXPECT_EQ(info.to, next.commit);
   EXPECT_EQ(info.from, model.head()->commit);
   Done(model, std::move(next), info.result);
@@ -222,7 +227,15 @@ void StoreModel::LookBack(Store& store) {
   auto expected =
       model.versions.begin() + static_cast<ptrdiff_t>(random_.Below(model.versions.size()));
   Point point = (*object)->BookmarkOf(expected->commit);
-  if (random_.OneIn(2)) {
+  if (random_.OneIn(3) && !model.labels.empty()) {
+    const auto label =
+        std::next(model.labels.begin(), static_cast<ptrdiff_t>(random_.Below(model.labels.size())));
+    expected = std::find_if(model.versions.begin(), model.versions.end(),
+                            [&](const Version& v) { return v.commit.lsn == label->second.commit; });
+    ASSERT_NE(expected, model.versions.end()) << label->first << " outlived its commit";
+    point = Label{label->first};
+    ++counts_.looks_by_label;
+  } else if (random_.OneIn(2)) {
     // Between this version and the next: what was current then is the last one up to that time.
     const auto later = std::next(expected);
     const Timestamp from = expected->commit.time;

@@ -5,9 +5,9 @@
 // everything that was confirmed, and each commit must be whole, the one that was under way
 // included.
 //
-// Three sources: store_model.cc works, and store_model_fork.cc between objects;
-// store_model_check.cc compares. A model is a value: a copy is what the store must hold if it goes
-// on from here some other way.
+// Four sources: store_model.cc works, store_model_fork.cc between objects; store_model_check.cc
+// compares, store_model_labels.cc does both for labels. A model is a value: a copy is what the
+// store must hold if it goes on from here some other way.
 
 #ifndef TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 #define TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
@@ -37,12 +37,27 @@ class StoreModel {
 
     bool deleted() const { return commit.kind == CommitKind::kDelete; }
   };
+  struct LabelModel {
+    Lsn commit{};
+    Lsn record{};  // its own LSN, if that is known
+    bool automatic = false;
+    bool Names(const LabelModel& other) const {
+      return commit == other.commit && automatic == other.automatic;
+    }
+  };
+  // A change of a label that failed: made or not.
+  struct LabelUnderWay {
+    std::string name{};  // or what the name of an automatic one begins with
+    std::optional<LabelModel> after{};
+  };
   struct ObjectModel {
     std::vector<Version> versions;     // in order of LSNs
     std::optional<Version> under_way;  // its commit failed: there or not, but whole
     std::string origin;                // what it is, or was to be, a fork of
     Lsn origin_lsn;
     size_t most_pages = 0;  // that it ever had
+    std::map<std::string, LabelModel> labels{};
+    std::optional<LabelUnderWay> label_under_way{};
     const Version* head() const { return versions.empty() ? nullptr : &versions.back(); }
   };
   struct Limits {
@@ -76,6 +91,12 @@ class StoreModel {
     uint64_t looks_by_time = 0;
     uint64_t held_snapshots = 0;
     uint64_t lost = 0;  // versions that a crash took
+    uint64_t set_labels = 0;
+    uint64_t moved_labels = 0;
+    uint64_t removed_labels = 0;
+    uint64_t automatic_labels = 0;
+    uint64_t lost_labels = 0;
+    uint64_t looks_by_label = 0;
   };
 
   StoreModel(uint64_t seed, const Limits& limits);
@@ -97,10 +118,13 @@ class StoreModel {
   Status Promote(Store& store);
   Status Delete(Store& store);
   Status Undelete(Store& store);
+  // Sets, moves or removes a label, durably; or makes an automatic one, which is not waited for.
+  Status ChangeLabel(Store& store);
   // Waits until everything is durable, and remembers that it is.
   Status Sync(Store& store);
 
-  // Opens a snapshot of a random past version, by its bookmark or by a time, and compares it.
+  // Opens a snapshot of a random past version, by its bookmark, by a time or by a label, and
+  // compares it.
   void LookBack(Store& store);
   // Opens a snapshot of a head, and keeps it open; compares those that are. They must be dropped
   // before the store closes.
@@ -137,6 +161,13 @@ class StoreModel {
   void CheckNew(Lsn lsn);
   void CheckStaged(Transaction& transaction, const Version& next);
   void CheckContents(const Snapshot& snapshot, const Version& version, const std::string& what);
+  static bool HasAutomaticLabel(const ObjectModel& model, Lsn commit);
+  void AddAutomaticLabel(ObjectModel& model, const std::string& name, Lsn commit, Lsn record);
+  static std::map<std::string, LabelModel> LabelsOf(const Object& object);
+  // The highest LSN that a label of the model, which the store has, proves to be there.
+  static Lsn LastLabel(const Object& object, const ObjectModel& model);
+  // `last` is the highest LSN that is known to have survived.
+  void CheckLabels(const Object& object, ObjectModel& model, After after, Lsn last);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
   void CheckListings(Store& store);
 

@@ -69,7 +69,7 @@ void StoreModel::Check(Store& store, After after) {
     auto object = Open(store, name, IfMissing::kCreate);
     ASSERT_OK(object);
     heads[name] = (*object)->head();
-    last = std::max(last, heads[name].lsn);
+    last = std::max({last, heads[name].lsn, LastLabel(**object, model)});
   }
   for (auto& [name, model] : objects_) {
     SCOPED_TRACE(name);
@@ -91,6 +91,7 @@ void StoreModel::Check(Store& store, After after) {
     auto snapshot = (*object)->OpenSnapshot();
     ASSERT_OK(snapshot);
     const Lsn known = model.head() == nullptr ? Lsn() : model.head()->commit.lsn;
+    bool survived = true;  // what was under way
     if (head.lsn != known) {
       ASSERT_TRUE(model.under_way) << "a commit that nobody made: LSN " << head.lsn.value;
       ASSERT_EQ(after, After::kCrash);
@@ -98,6 +99,15 @@ void StoreModel::Check(Store& store, After after) {
       model.versions.back().commit = head;
       if (head.kind != CommitKind::kPromote) model.versions.back().promoted.clear();
       highest_ = std::max(highest_, head.lsn);
+    } else {
+      survived = false;
+    }
+    const bool restoring = model.under_way && model.label_under_way;
+    const Lsn restored_from = restoring ? model.label_under_way->after->commit : Lsn();
+    if (restoring && !survived) model.label_under_way.reset();  // both, or neither
+    CheckLabels(**object, model, after, last);
+    if (restoring && survived) {
+      EXPECT_TRUE(HasAutomaticLabel(model, restored_from));
     }
     model.under_way.reset();
     if (model.head() == nullptr) {
@@ -138,9 +148,9 @@ void StoreModel::CheckListings(Store& store) {
 }
 
 void StoreModel::CheckHistory(Store& store) {
-  for (const auto& entry : objects_) {
+  for (auto& entry : objects_) {
     const auto& name = entry.first;  // clang 14 captures no structured bindings
-    const auto& model = entry.second;
+    auto& model = entry.second;
     if (model.versions.empty()) continue;
     SCOPED_TRACE(name);
     auto object = Open(store, name, IfMissing::kDeleted);
@@ -161,6 +171,7 @@ void StoreModel::CheckHistory(Store& store) {
       return true;
     }));
     EXPECT_EQ(expected, model.versions.rend());
+    CheckLabels(**object, model, After::kWork, confirmed_);
   }
 }
 

@@ -209,7 +209,7 @@ TEST_F(BadInputTest, TimeBeforeTheObjectExisted) {
   const ProcessResult result = Tool({"restore", store(), "rooms/lobby", "--to", "2 hours ago"});
   EXPECT_ENDS(result, 1, "rooms/lobby");
   EXPECT_ENDS(result, 1, "log " + store() + " rooms/lobby");
-  EXPECT_ENDS(Tool({"restore", store(), "rooms/lobby", "--to", "teatime"}), 2, "teatime");
+  EXPECT_ENDS(Tool({"restore", store(), "rooms/lobby", "--to", "tea time"}), 2, "tea time");
 }
 
 TEST_F(BadInputTest, FilesThatAreNoDatabase) {

@@ -230,6 +230,7 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
        }},
       {"delete and undelete", 0, 0, [this] { return CodeOf(DeleteAndUndelete()); }},
       {"look back", 0, 0, [this] { return CodeOf(LookBack()); }},
+      {"labels", 0, 0, [this] { return CodeOf(ChangeLabels()); }, commit},
       {"list", 0, 0, [this] { return CodeOf(ListAll()); }},
       {"checkpoint", 0, 0, [this] { return CodeOf(store_->Checkpoint()); }, commit},
       {.name = "close and open",
@@ -276,6 +277,21 @@ Status FaultWork::LookBack() {
   return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
 }
 
+Status FaultWork::ChangeLabels() {
+  Object& object = db_->object();
+  const Status removed = object.RemoveLabel("past");
+  if (removed.code() != StatusCode::kNotFound) TIDEMARK_RETURN_IF_ERROR(removed);
+  TIDEMARK_RETURN_IF_ERROR(object.SetLabel("past", past_));
+  TIDEMARK_RETURN_IF_ERROR(object.SetLabel("moved", time_, IfLabelExists::kMove));
+  TIDEMARK_RETURN_IF_ERROR(object.SetLabel("moved", Timestamp::max(), IfLabelExists::kMove));
+  TIDEMARK_ASSIGN_OR_RETURN(const std::string automatic, object.SetAutomaticLabel("automatic"));
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo past, object.Resolve(Label{"past"}));
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo now, object.Resolve(Label{automatic}));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto labels, object.ListLabels());
+  const bool complete = past.lsn == past_.lsn && now.lsn == object.head().lsn && labels.size() >= 3;
+  return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
+}
+
 Status FaultWork::ListAll() {
   uint64_t objects = 0;
   const auto count = [&](const ObjectSummary&) { return ++objects > 0; };
@@ -298,6 +314,12 @@ void FaultWork::ExpectWhole() {
   const Result<Snapshot> snapshot = db_->object().OpenSnapshot();
   ASSERT_OK(snapshot);
   EXPECT_OK(snapshot->Verify());
+  const auto labels = db_->object().ListLabels();
+  ASSERT_OK(labels);
+  for (const LabelInfo& label : *labels) {
+    EXPECT_OK(label.damage) << label.name;
+    EXPECT_TRUE(label.name != "past" || label.bookmark == past_);
+  }
 }
 
 void FaultWork::TidyUp() {

@@ -89,6 +89,7 @@ class FaultWork {
   Status ListAll();
   Status Fork();
   Status DeleteAndUndelete();
+  Status ChangeLabels();
   std::string Uri(const std::string& name) const;
 
   TempDirectory index_;

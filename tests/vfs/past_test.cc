@@ -39,6 +39,10 @@ TEST_F(PastTest, ShowsAnEarlierCommit) {
   Connection by_uri(Uri("o", "&at=" + two.ToString()));
   ASSERT_EQ(by_uri.code(), SQLITE_OK);
   EXPECT_EQ(Query(by_uri.handle(), "SELECT x FROM t"), "2");
+  ASSERT_OK(Open("o").object().SetLabel("two", two));
+  Connection by_label(Uri("o", "&at=two"));
+  ASSERT_EQ(by_label.code(), SQLITE_OK);
+  EXPECT_EQ(Query(by_label.handle(), "SELECT x FROM t"), "2");
   Connection by_words(Uri("o", "&at=1%20second%20ago"));
   ASSERT_EQ(by_words.code(), SQLITE_OK);
   EXPECT_EQ(Query(by_words.handle(), "SELECT x FROM t"), "2");

@@ -44,7 +44,7 @@ TEST_F(TidemarkPragmaTest, BookmarkIsOfWhatIsSeen) {
 }
 
 // Goal: tidemark_restore brings a point back, and what it gives undoes it; connections that are
-// open see both. Method: there and back, by bookmark and by time.
+// open see both. Method: there and back, by bookmark, by time and by label.
 TEST_F(TidemarkPragmaTest, RestoreAndUndo) {
   Database a = Open("o");
   Database b = Open("o");
@@ -59,6 +59,11 @@ TEST_F(TidemarkPragmaTest, RestoreAndUndo) {
   EXPECT_EQ(Query(b, "SELECT x FROM t; PRAGMA integrity_check"), "two\nok");
   Exec(a, "PRAGMA tidemark_restore='now'");
   EXPECT_EQ(Query(b, "SELECT x FROM t"), "two");
+  ASSERT_OK(a.object().SetLabel("first", *Bookmark::Parse(one)));
+  Exec(b, "PRAGMA tidemark_restore='first'");
+  EXPECT_EQ(Query(a, "SELECT x FROM t"), "one");
+  EXPECT_THAT(Failure(a, "PRAGMA tidemark_restore='frist'"),
+              ::testing::HasSubstr("has no label \"frist\"; its labels: first"));
 }
 
 // Goal: a schema before the pragma's name says which database is meant.

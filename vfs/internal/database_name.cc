@@ -116,7 +116,8 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
   if (context.at != nullptr) {
     result.at = context.at;
     if (result.at.empty() || result.at.find('/') != std::string::npos) {
-      return Invalid("at=" + result.at + " is not a point in time: give a bookmark or a time");
+      return Invalid("at=" + result.at +
+                     " is not a point in time: give a bookmark, a time or a label");
     }
   }
   // A host that knows no URIs names the past by its full path name.

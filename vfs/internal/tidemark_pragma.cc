@@ -125,7 +125,7 @@ Result<std::string> RunTidemarkPragma(MainFile& file, const char* name, const ch
   if (is("tidemark_restore")) {
     if (value == nullptr) {
       return Invalid(
-          "tidemark_restore needs a point: PRAGMA tidemark_restore='BOOKMARK', or a "
+          "tidemark_restore needs a point: PRAGMA tidemark_restore='BOOKMARK', a label, or a "
           "time such as '5 minutes ago'");
     }
     return RunRestore(file, value, in_transaction);
