@@ -31,9 +31,33 @@ std::string NotFoundHint(const Subject& subject) {
     case Subject::Kind::kPoint:
       return "see how far back it goes with: " +
              Command({"log", subject.store, subject.object, "--limit", "0"});
+    case Subject::Kind::kLabel:
+      return "list its labels with: " + Command({"labels", subject.store, subject.object}) +
+             "  (a point may also be a bookmark, a time, or words such as \"5 minutes ago\")";
     case Subject::Kind::kNone: break;
   }
   return "";
+}
+
+std::string ExistsHint(const Subject& subject) {
+  switch (subject.kind) {
+    case Subject::Kind::kNewStore:
+      return "nothing was changed; choose a directory that is missing or empty";
+    case Subject::Kind::kLabel: {
+      const std::string label = Command({"label", subject.store, subject.object, subject.label});
+      return "nothing was changed; --move moves it, and this removes it: " + label + " --remove";
+    }
+    default: return "nothing was changed";
+  }
+}
+
+std::string InvalidArgumentHint(const Subject& subject) {
+  switch (subject.kind) {
+    case Subject::Kind::kObject:
+      return "OBJECT is NAMESPACE/NAME, each 1 to 512 bytes of UTF-8, such as rooms/lobby";
+    case Subject::Kind::kLabel: return "choose another name, such as before-migration";
+    default: return "see: " + Command({"--help"});
+  }
 }
 
 std::string HintFor(StatusCode code, const Subject& subject) {
@@ -43,14 +67,8 @@ std::string HintFor(StatusCode code, const Subject& subject) {
   switch (code) {
     case StatusCode::kOk: break;
     case StatusCode::kNotFound: return NotFoundHint(subject);
-    case StatusCode::kExists:
-      return subject.kind == Subject::Kind::kNewStore
-                 ? "nothing was changed; choose a directory that is missing or empty"
-                 : "nothing was changed";
-    case StatusCode::kInvalidArgument:
-      return subject.kind == Subject::Kind::kObject
-                 ? "OBJECT is NAMESPACE/NAME, each 1 to 512 bytes of UTF-8, such as rooms/lobby"
-                 : "see: " + Command({"--help"});
+    case StatusCode::kExists: return ExistsHint(subject);
+    case StatusCode::kInvalidArgument: return InvalidArgumentHint(subject);
     case StatusCode::kBusy: return "try again when the other transaction is over";
     case StatusCode::kInUse:
       return "one process owns a store at a time: wait for that process or end it, then try again";

@@ -45,10 +45,11 @@ Failure FileFailure(const std::string& message, const std::string& hint);
 // What a call was about: it decides the hint, because "not found" means something else for a store
 // than for an object or a time.
 struct Subject {
-  enum class Kind { kNone, kNewStore, kStore, kObject, kPoint };
+  enum class Kind { kNone, kNewStore, kStore, kObject, kPoint, kLabel };
   Kind kind = Kind::kNone;
   std::string store{};   // as the user gave it
   std::string object{};  // "rooms/lobby"
+  std::string label{};   // kLabel: the one that was to be set, if one was
 };
 
 // `status` must be an error.

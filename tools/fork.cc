@@ -28,9 +28,10 @@ void Run(const Arguments& arguments, bool json) {
     const std::shared_ptr<Object> object =
         session.OpenObject(name, at ? IfMissing::kDeleted : IfMissing::kFail);
     const CommitInfo source = session.ResolveCommit(*object, at);
-    const auto fork = OrThrow(session.store().Fork(*object, object->BookmarkOf(source),
-                                                   fork_name.namespace_name, fork_name.name),
-                              session.AboutPoint(name.text));
+    const Point point = FixedPoint(*object, at, source);
+    const auto fork =
+        OrThrow(session.store().Fork(*object, point, fork_name.namespace_name, fork_name.name),
+                session.AboutPoint(name.text, point));
     const std::string promote = Command({"promote", session.path(), fork_name.text});
     const std::string undo = Command({"delete", session.path(), fork_name.text});
     if (json) {

@@ -37,13 +37,21 @@ struct Range {
   }
 };
 
-// Restores by their LSN: a restore's line says what it brought back.
-using Restores = std::map<Lsn, Bookmark>;
+// What stands beside commits, by their LSNs.
+struct Notes {
+  std::map<Lsn, Bookmark> restored;  // what a restore brought back
+  std::map<Lsn, std::vector<std::string>> labels;
+
+  std::vector<std::string> LabelsOf(Lsn lsn) const {
+    const auto it = labels.find(lsn);
+    return it == labels.end() ? std::vector<std::string>() : it->second;
+  }
+};
 
 class Printer {
  public:
-  Printer(const Object& object, Subject about, Restores restores, bool json)
-      : object_(object), about_(std::move(about)), restores_(std::move(restores)), json_(json) {}
+  Printer(const Object& object, Subject about, Notes notes, bool json)
+      : object_(object), about_(std::move(about)), notes_(std::move(notes)), json_(json) {}
 
   void Begin(const std::string& store) {
     if (json_) {
@@ -53,14 +61,15 @@ class Printer {
   }
 
   void Commit(const CommitInfo& commit) {
-    const auto restore = restores_.find(commit.lsn);
-    std::string restored = restore == restores_.end() ? "" : restore->second.ToString();
+    const auto restore = notes_.restored.find(commit.lsn);
+    std::string restored = restore == notes_.restored.end() ? "" : restore->second.ToString();
     std::string source;  // the object that the bookmark is of, if it is another one
     if (commit.kind == CommitKind::kFork || commit.kind == CommitKind::kPromote) {
       const ForkSource from = OrThrow(object_.SourceOf(commit), about_);
       restored = from.bookmark.ToString();
       source = from.display_name;
     }
+    const std::vector<std::string> labels = notes_.LabelsOf(commit.lsn);
     if (json_) {
       Json row = CommitJson(object_, commit);
       if (restored.empty()) {
@@ -73,6 +82,7 @@ class Printer {
       } else {
         row["source"] = source;
       }
+      row["labels"] = labels;
       row["damage"] = nullptr;
       std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
     } else {
@@ -81,7 +91,8 @@ class Printer {
       if (!restored.empty()) what += (source.empty() ? " of " : " ") + restored;
       if (commit.schema_changed) what += ", schema";
       table_.AddRow({object_.BookmarkOf(commit).ToString(), FormatLocalTime(commit.time),
-                     FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what});
+                     FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what,
+                     Join(labels)});
     }
     ++count_;
   }
@@ -92,11 +103,12 @@ class Printer {
       for (Json& field : row) field = nullptr;
       row["lsn"] = commit.lsn.value;
       row["restored"] = row["source"] = nullptr;
+      row["labels"] = notes_.LabelsOf(commit.lsn);
       row["damage"] = commit.why.message();
       std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
     } else {
       table_.AddRow({"(none: LSN " + std::to_string(commit.lsn.value) + " is damaged)", "", "", "",
-                     commit.why.message()});
+                     commit.why.message(), Join(notes_.LabelsOf(commit.lsn))});
     }
     ++count_;
     ++damaged_;
@@ -118,14 +130,24 @@ class Printer {
   uint64_t damaged() const { return damaged_; }
 
  private:
+  static std::string Join(const std::vector<std::string>& labels) {
+    std::string text;
+    for (const std::string& label : labels) text += (text.empty() ? "" : ", ") + label;
+    return text;
+  }
+
   const Object& object_;
   const Subject about_;
-  const Restores restores_;
+  const Notes notes_;
   const bool json_;
   uint64_t count_ = 0;
   uint64_t damaged_ = 0;
-  Table table_{
-      {{"BOOKMARK"}, {"TIME"}, {"PAGES", Align::kRight}, {"BYTES", Align::kRight}, {"WHAT"}}};
+  Table table_{{{"BOOKMARK"},
+                {"TIME"},
+                {"PAGES", Align::kRight},
+                {"BYTES", Align::kRight},
+                {"WHAT"},
+                {"LABELS"}}};
 };
 
 void Run(const Arguments& arguments, bool json) {
@@ -144,12 +166,15 @@ void Run(const Arguments& arguments, bool json) {
     } else if (since) {
       range.oldest = session.ResolveCommit(*object, since).lsn;
     }
-    Restores restores;
+    Notes notes;
     for (const RestoreEntry& entry :
          OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text))) {
-      if (entry.to) restores[entry.lsn] = *entry.to;
+      if (entry.to) notes.restored[entry.lsn] = *entry.to;
     }
-    Printer printer(*object, session.AboutObject(name.text), std::move(restores), json);
+    for (const LabelInfo& label : OrThrow(object->ListLabels(), session.AboutObject(name.text))) {
+      if (!label.name.empty()) notes.labels[label.bookmark.lsn].push_back(label.name);
+    }
+    Printer printer(*object, session.AboutObject(name.text), std::move(notes), json);
     bool more = false;
     Progress progress("reading");
     printer.Begin(session.path());
@@ -208,8 +233,10 @@ void AddLog(CLI::App& app, Invocation* invocation) {
            "A commit has\n" +
            std::string(kCommitFields) +
            ",\nrestored (the bookmark that was brought back, or that was forked or promoted, else "
-           "null), source\n(the object of that bookmark if it is another one, else null), damage "
-           "(null; of a damaged commit\nwhat is wrong: its other fields but the lsn are null)"},
+           "null), source\n(the object of that bookmark if it is another one, else null), labels "
+           "(their "
+           "names), damage (null; of a\ndamaged commit what is wrong: its other fields but lsn and "
+           "labels are null)"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);

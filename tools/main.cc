@@ -18,8 +18,8 @@ namespace {
 constexpr char kFooter[] =
     R"(STORE is a directory; set TIDEMARK_STORE to leave it out.
 OBJECT is NAMESPACE/NAME, such as rooms/lobby.
-POINT is a bookmark, an RFC 3339 time (local time if it names no zone), unix
-seconds, or words such as "5 minutes ago".
+POINT is a bookmark, a label, an RFC 3339 time (local time if it names no zone),
+unix seconds, or words such as "5 minutes ago".
 
 Results go to stdout, errors and remarks to stderr. Exit codes: 0 done, 1 not
 done, 2 wrong usage, 3 damage found. With --json, an error is one line on stderr:
@@ -55,6 +55,8 @@ int Main(int argc, char** argv) {
   AddLs(app, &invocation);
   AddLog(app, &invocation);
   AddBookmark(app, &invocation);
+  AddLabel(app, &invocation);
+  AddLabels(app, &invocation);
   AddRestore(app, &invocation);
   AddRestores(app, &invocation);
   AddFork(app, &invocation);

@@ -24,7 +24,7 @@ void Run(const Arguments& arguments, bool json) {
   bool done = false;
   {
     const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
-    RestoreInfo info = OrThrow(object->PlanRestore(to), session.AboutPoint(name.text));
+    RestoreInfo info = OrThrow(object->PlanRestore(to), session.AboutPoint(name.text, to));
     // Or it would add a line to the log each time that a script is run again.
     const bool needed = !SameState(info.from, info.to);
     if (!json) {
@@ -35,7 +35,8 @@ void Run(const Arguments& arguments, bool json) {
     }
     if (needed && !arguments.dry_run) {
       // The very commit that was shown, also if a time was given and time went on.
-      info = OrThrow(object->Restore(object->BookmarkOf(info.to)), session.AboutPoint(name.text));
+      info = OrThrow(object->Restore(FixedPoint(*object, to, info.to)),
+                     session.AboutPoint(name.text, to));
       done = true;
     }
     const std::string undo = RestoreCommand(session, name.text, info.undo);
@@ -47,9 +48,11 @@ void Run(const Arguments& arguments, bool json) {
                        {"from", CommitJson(*object, info.from)},
                        {"to", CommitJson(*object, info.to)},
                        {"result", nullptr},
+                       {"label", nullptr},
                        {"undo_bookmark", nullptr},
                        {"undo", nullptr}};
       if (done) document["result"] = CommitJson(*object, info.result);
+      if (!info.label.empty()) document["label"] = info.label;
       if (needed) {
         document["undo_bookmark"] = info.undo.ToString();
         document["undo"] = undo;
@@ -58,7 +61,9 @@ void Run(const Arguments& arguments, bool json) {
     } else if (!needed) {
       PrintLine("nothing to do: that is its present state");
     } else if (done) {
-      PrintLine("done; nothing of its history is lost. To undo:");
+      PrintLine("done; nothing of its history is lost" +
+                (info.label.empty() ? "" : ", and what it was is labelled " + info.label) +
+                ". To undo:");
       PrintLine("  " + undo);
     } else {
       PrintLine("dry run: nothing was changed. Afterwards, this would undo it:");
@@ -79,15 +84,17 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
        .usage = "STORE OBJECT --to POINT [--dry-run]",
        .details = std::string("Takes the same time whatever the size of the object: nothing is "
                               "copied, and nothing of its\nhistory is lost. Prints the command "
-                              "that undoes it.\n") +
+                              "that undoes it, and gives what was current an automatic label.\n") +
                   kPointHelp,
        .example = "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\" --dry-run\n"
                   "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"",
-       .json_fields = "{\"store\",\"object\",\"done\",\"dry_run\",\"from\",\"to\",\"result\","
-                      "\"undo_bookmark\",\"undo\"}; from, to and\nresult (null unless done) "
-                      "are commits:\n" +
-                      std::string(kCommitFields) +
-                      "\nundo is a command; null if the object is at that point already"},
+       .json_fields =
+           "{\"store\",\"object\",\"done\",\"dry_run\",\"from\",\"to\",\"result\",\"label\",\n"
+           "\"undo_bookmark\",\"undo\"}; from, to and\nresult (null unless done) "
+           "are commits:\n" +
+           std::string(kCommitFields) +
+           "\nlabel is the automatic one of from; null unless done; undo is a command; null if the "
+           "object is at that point already"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <variant>
 
 #include "tools/progress.h"
 
@@ -72,7 +73,7 @@ std::shared_ptr<Object> Session::OpenOrCreateObject(const ObjectName& object) {
 
 CommitInfo Session::ResolveCommit(const Object& object, const std::optional<Point>& at) {
   if (!at) return object.head();
-  return OrThrow(object.Resolve(*at), AboutPoint(object.DisplayName()));
+  return OrThrow(object.Resolve(*at), AboutPoint(object.DisplayName(), *at));
 }
 
 void Session::Close() {
@@ -87,8 +88,15 @@ Subject Session::AboutObject(const std::string& object) const {
   return MakeSubject(Subject::Kind::kObject, path_, object);
 }
 
-Subject Session::AboutPoint(const std::string& object) const {
+Subject Session::AboutPoint(const std::string& object, const Point& at) const {
+  if (std::holds_alternative<Label>(at)) return AboutLabel(object);
   return MakeSubject(Subject::Kind::kPoint, path_, object);
+}
+
+Subject Session::AboutLabel(const std::string& object, const std::string& label) const {
+  Subject subject = MakeSubject(Subject::Kind::kLabel, path_, object);
+  subject.label = label;
+  return subject;
 }
 
 std::string_view CommitKindName(CommitKind kind) {
@@ -133,9 +141,19 @@ bool SameState(const CommitInfo& a, const CommitInfo& b) {
          (a.kind == CommitKind::kDelete) == (b.kind == CommitKind::kDelete);
 }
 
+Point FixedPoint(const Object& object, const std::optional<Point>& at, const CommitInfo& commit) {
+  if (at && std::holds_alternative<Label>(*at)) return *at;
+  return object.BookmarkOf(commit);
+}
+
 std::string RestoreCommand(const Session& session, const std::string& object,
                            const Bookmark& bookmark) {
-  return Command({"restore", session.path(), object, "--to", bookmark.ToString()});
+  return RestoreCommand(session, object, bookmark.ToString());
+}
+
+std::string RestoreCommand(const Session& session, const std::string& object,
+                           const std::string& label) {
+  return Command({"restore", session.path(), object, "--to", label});
 }
 
 void PrintJson(const Json& json) { PrintLine(DumpJson(json)); }

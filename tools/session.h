@@ -56,7 +56,9 @@ class Session {
 
   Subject AboutStore() const;
   Subject AboutObject(const std::string& object) const;
-  Subject AboutPoint(const std::string& object) const;
+  Subject AboutPoint(const std::string& object, const Point& at) const;
+  // `label` is the one that is to be set, if one is.
+  Subject AboutLabel(const std::string& object, const std::string& label = "") const;
 
  private:
   std::string path_;
@@ -77,9 +79,15 @@ std::string DescribeCommit(const Object& object, const CommitInfo& commit);
 // Making the one the present where the other is would change nothing but the log.
 bool SameState(const CommitInfo& a, const CommitInfo& b);
 
-// The command that brings `bookmark` back.
+// What names `commit`, which `at` (or the present) stands for, from here on: its bookmark, because
+// a time goes on; but a label remains, because its commit does not expire.
+Point FixedPoint(const Object& object, const std::optional<Point>& at, const CommitInfo& commit);
+
+// The command that brings `bookmark`, or a label, back.
 std::string RestoreCommand(const Session& session, const std::string& object,
                            const Bookmark& bookmark);
+std::string RestoreCommand(const Session& session, const std::string& object,
+                           const std::string& label);
 
 // Prints on stdout, with a line end.
 void PrintJson(const Json& json);

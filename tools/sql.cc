@@ -21,6 +21,7 @@ struct Arguments {
   std::string sql;
   std::optional<std::string> at;
   bool create = false;
+  bool no_label = false;
   bool csv = false;
 };
 
@@ -34,6 +35,31 @@ std::string ReadStandardInput() {
   }
   return text;
 }
+
+// Makes an automatic label of the object's latest commit before it may be regretted: at most one a
+// commit, and none of an object that does not exist. None is waited for.
+class SafetyLabels {
+ public:
+  explicit SafetyLabels(Object& object) : object_(object) {}
+
+  Status Before(const std::string& what) {
+    const CommitInfo head = object_.head();
+    if (!object_.exists() || head.lsn == labelled_) return OkStatus();
+    TIDEMARK_ASSIGN_OR_RETURN(std::string label, object_.SetAutomaticLabel("before-" + what));
+    labelled_ = head.lsn;
+    if (count_++ == 0) first_ = std::move(label);
+    return OkStatus();
+  }
+
+  const std::string& first() const { return first_; }  // empty if none was made
+  uint64_t count() const { return count_; }
+
+ private:
+  Object& object_;
+  Lsn labelled_;
+  std::string first_;
+  uint64_t count_ = 0;
+};
 
 // What the statements did to the object.
 struct Effect {
@@ -58,7 +84,8 @@ Effect FinishWriting(Session& session, Object& object, sqlite3* db, const Commit
   return effect;
 }
 
-void PrintEffect(const Session& session, const std::string& object, const Effect& effect) {
+void PrintEffect(const Session& session, const std::string& object, const Effect& effect,
+                 const SafetyLabels& labels) {
   if (!effect.changed) return;
   std::fflush(stdout);
   const std::string rows = Plural(static_cast<uint64_t>(effect.rows), "row") + " changed";
@@ -66,38 +93,49 @@ void PrintEffect(const Session& session, const std::string& object, const Effect
     PrintNote(object + ": created, " + rows);
     return;
   }
+  if (labels.count() != 0) {
+    PrintNote("label " + labels.first() + ": " + RestoreCommand(session, object, labels.first()));
+  }
+  if (labels.count() > 1) {
+    PrintNote("and " + Plural(labels.count() - 1, "label") +
+              " more: " + Command({"labels", session.path(), object}));
+  }
   PrintNote(object + ": " + rows + "; the bookmark before is " + effect.before->ToString());
   PrintNote("undo: " + RestoreCommand(session, object, *effect.before));
 }
 
 // The fields that follow the results.
 void PrintEffectJson(const Session& session, const std::string& object,
-                     const std::optional<std::string>& at, const Effect& effect) {
-  Json fields = {{"object", object},
-                 {"at", nullptr},
-                 {"changed", effect.changed},
-                 {"rows_changed", effect.rows},
-                 {"bookmark", nullptr},
-                 {"before", nullptr},
-                 {"undo", nullptr}};
+                     const std::optional<std::string>& at, const Effect& effect,
+                     const std::string& label) {
+  Json fields = {{"object", object},          {"at", nullptr},
+                 {"changed", effect.changed}, {"rows_changed", effect.rows},
+                 {"bookmark", nullptr},       {"before", nullptr},
+                 {"label", nullptr},          {"undo", nullptr}};
   if (at) fields["at"] = *at;
   if (effect.after) fields["bookmark"] = effect.after->ToString();
   if (effect.changed && effect.before) {
     fields["before"] = effect.before->ToString();
     fields["undo"] = RestoreCommand(session, object, *effect.before);
   }
+  if (!label.empty()) fields["label"] = label;
   PrintLine("]," + DumpJson(fields).substr(1));
 }
 
 // Runs the statements; what was printed is a whole document whether they fail or not.
 std::optional<Failure> RunScript(Session& session, const ObjectName& name, Database& database,
-                                 const std::string& sql, ResultFormat format) {
+                                 const std::string& sql, ResultFormat format,
+                                 SafetyLabels* labels) {
   if (format == ResultFormat::kJson) {
     std::printf("{\"store\":%s,\"results\":[", DumpJson(session.path()).c_str());
   }
   const auto printer = ResultPrinter::Make(format);
   try {
-    SqlScript(database, *printer, session.AboutObject(name.text)).Run(sql);
+    SqlScript script(database, *printer, session.AboutObject(name.text));
+    if (labels != nullptr) {
+      script.set_before_loss([labels](const std::string& what) { return labels->Before(what); });
+    }
+    script.Run(sql);
   } catch (const Failure& failure) {
     return failure;
   }
@@ -107,24 +145,26 @@ std::optional<Failure> RunScript(Session& session, const ObjectName& name, Datab
 void RunAt(Session& session, const ObjectName& name, const Point& at, const std::string& sql,
            ResultFormat format) {
   const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
-  const Bookmark bookmark = object->BookmarkOf(session.ResolveCommit(*object, at));
+  const CommitInfo commit = session.ResolveCommit(*object, at);
+  const Bookmark bookmark = object->BookmarkOf(commit);
   DatabaseOptions options;
   options.if_missing = IfMissing::kFail;
   options.read_only = true;
-  options.at = bookmark;
+  options.at = FixedPoint(*object, at, commit);
   Database database =
       OrThrow(Database::Open(session.store(), name.namespace_name, name.name, options),
-              session.AboutPoint(name.text));
-  const std::optional<Failure> failure = RunScript(session, name, database, sql, format);
-  if (format == ResultFormat::kJson) PrintEffectJson(session, name.text, bookmark.ToString(), {});
+              session.AboutPoint(name.text, at));
+  const std::optional<Failure> failure = RunScript(session, name, database, sql, format, nullptr);
+  if (format == ResultFormat::kJson) {
+    PrintEffectJson(session, name.text, bookmark.ToString(), {}, "");
+  }
   if (failure) throw Failure(*failure);
 }
 
-void RunNow(Session& session, const ObjectName& name, IfMissing if_missing, const std::string& sql,
-            ResultFormat format) {
-  const std::shared_ptr<Object> object = if_missing == IfMissing::kCreate
-                                             ? session.OpenOrCreateObject(name)
-                                             : session.OpenObject(name);
+void RunNow(Session& session, const ObjectName& name, const Arguments& arguments,
+            const std::string& sql, ResultFormat format) {
+  const std::shared_ptr<Object> object =
+      arguments.create ? session.OpenOrCreateObject(name) : session.OpenObject(name);
   const CommitInfo before = object->head();
   DatabaseOptions options;
   // One wait for all commits of the text, at its end.
@@ -132,13 +172,15 @@ void RunNow(Session& session, const ObjectName& name, IfMissing if_missing, cons
   Database database =
       OrThrow(Database::Open(session.store(), name.namespace_name, name.name, options),
               session.AboutObject(name.text));
-  std::optional<Failure> failure = RunScript(session, name, database, sql, format);
+  SafetyLabels labels(*object);
+  std::optional<Failure> failure =
+      RunScript(session, name, database, sql, format, arguments.no_label ? nullptr : &labels);
   // Transactions that the text ended before the failure stay: they, too, must be told.
   const Effect effect = FinishWriting(session, *object, database.handle(), before, name.text);
   if (format == ResultFormat::kJson) {
-    PrintEffectJson(session, name.text, std::nullopt, effect);
+    PrintEffectJson(session, name.text, std::nullopt, effect, labels.first());
   } else {
-    PrintEffect(session, name.text, effect);
+    PrintEffect(session, name.text, effect, labels);
   }
   if (failure && failure->code == "sql") {
     failure->hint = effect.changed ? "the transactions that ended before it stay, this one does not"
@@ -167,7 +209,7 @@ void Run(const Arguments& arguments, bool json) {
   if (at) {
     RunAt(session, name, *at, sql, format);
   } else {
-    RunNow(session, name, arguments.create ? IfMissing::kCreate : IfMissing::kFail, sql, format);
+    RunNow(session, name, arguments, sql, format);
   }
   session.Close();
 }
@@ -180,12 +222,15 @@ void AddSql(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "sql",
        .summary = "Run SQL on an object, now or in the past",
-       .usage = "STORE OBJECT [--at POINT] SQL",
+       .usage = "STORE OBJECT [--at POINT] [--no-label] SQL",
        .details = std::string(
                       "SQL may hold several statements; they run as one transaction, all or none, "
                       "unless the text has\nBEGIN and COMMIT itself. The verb ends when the change "
                       "is durable, and prints (on stderr, or in\nthe JSON) the command that undoes "
                       "it. An empty line stands between results of several statements.\n"
+                      "Before DROP, ALTER, VACUUM, and DELETE or UPDATE without WHERE, what the "
+                      "object was before the\ntransaction gets an automatic label, which is "
+                      "printed, too.\n"
                       "--csv: NULL is nothing, an empty text is \"\", a BLOB is x'00ff'.\n") +
                   kPointHelp,
        .example =
@@ -194,10 +239,11 @@ void AddSql(CLI::App& app, Invocation* invocation) {
            "tidemark sql /var/lib/rooms rooms/lobby - < script.sql",
        .json_fields =
            "{\"store\",\"results\":[{\"columns\":[…],\"rows\":[[…],…]},…],\"object\",\"at\","
-           "\"changed\",\n \"rows_changed\",\"bookmark\",\"before\",\"undo\"}; a BLOB (or text "
+           "\"changed\",\n \"rows_changed\",\"bookmark\",\"before\",\"label\",\"undo\"}; a BLOB "
+           "(or text "
            "that "
            "is not UTF-8) is {\"blob\":\"00ff\"};\nundo is a command, before the bookmark that it "
-           "goes to: null if nothing was changed"},
+           "goes to: null if nothing was changed;\nlabel is the first automatic label, or null"},
       invocation);
   auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
   positionals->Add("OBJECT", kObjectHelp, &arguments->object);
@@ -205,6 +251,7 @@ void AddSql(CLI::App& app, Invocation* invocation) {
   verb->add_option("--at", arguments->at, "A read-only view of this POINT");
   verb->add_flag("--create", arguments->create,
                  "Make the object if it is missing (with the first statement that writes)");
+  verb->add_flag("--no-label", arguments->no_label, "Make no automatic label");
   verb->add_flag("--csv", arguments->csv, "Print results as CSV");
   verb->callback([=] {
     positionals->Resolve();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "tools/sql_statement.h"
 #include "tools/text.h"
 
 namespace tidemark::tools {
@@ -17,32 +18,6 @@ struct FinalizeStatement {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
-
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
-
-// The first word of a statement in upper case, comments skipped.
-std::string FirstWord(std::string_view sql) {
-  size_t i = 0;
-  while (i < sql.size()) {
-    if (IsSpace(sql[i]) || sql[i] == ';') {
-      ++i;
-    } else if (sql.substr(i, 2) == "--") {
-      i = std::min(sql.find('\n', i), sql.size());
-    } else if (sql.substr(i, 2) == "/*") {
-      const size_t end = sql.find("*/", i + 2);
-      i = end == std::string_view::npos ? sql.size() : end + 2;
-    } else {
-      break;
-    }
-  }
-  std::string word;
-  for (; i < sql.size(); ++i) {
-    const char upper = sql[i] >= 'a' && sql[i] <= 'z' ? static_cast<char>(sql[i] - 32) : sql[i];
-    if (upper < 'A' || upper > 'Z') break;
-    word += upper;
-  }
-  return word;
-}
 
 // Statements that control transactions themselves, or that do nothing or fail inside one.
 bool StandsAlone(std::string_view sql) {
@@ -118,6 +93,61 @@ class ProgressHandler {
   sqlite3* const db_;
 };
 
+// What SQLite says a statement will do, when it is prepared, to the object itself: not to temporary
+// tables nor to other databases that are attached.
+class Intent {
+ public:
+  explicit Intent(sqlite3* db) : db_(db) { sqlite3_set_authorizer(db_, Note, this); }
+  ~Intent() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
+  Intent(const Intent&) = delete;
+  Intent& operator=(const Intent&) = delete;
+
+  void Clear() { drops_ = alters_ = changes_rows_ = false; }
+  bool drops() const { return drops_; }
+  bool alters() const { return alters_; }
+  bool changes_rows() const { return changes_rows_; }
+
+ private:
+  static int Note(void* self, int action, const char* first, const char* /*second*/,
+                  const char* database, const char* /*trigger*/) {
+    Intent& intent = *static_cast<Intent*>(self);
+    const auto is_main = [](const char* name) {
+      return name != nullptr && std::string_view(name) == "main";
+    };
+    switch (action) {
+      case SQLITE_DROP_TABLE:
+      case SQLITE_DROP_INDEX:
+      case SQLITE_DROP_VIEW:
+      case SQLITE_DROP_TRIGGER:
+      case SQLITE_DROP_VTABLE: intent.drops_ |= is_main(database); break;
+      case SQLITE_ALTER_TABLE: intent.alters_ |= is_main(first); break;
+      case SQLITE_DELETE:
+      case SQLITE_UPDATE: intent.changes_rows_ |= is_main(database); break;
+      default: break;
+    }
+    return SQLITE_OK;
+  }
+
+  sqlite3* const db_;
+  bool drops_ = false;
+  bool alters_ = false;
+  bool changes_rows_ = false;
+};
+
+// The word for what a statement may take away; empty if nothing.
+std::string LossOf(sqlite3_stmt* statement, const Intent& intent) {
+  if (sqlite3_stmt_isexplain(statement) != 0) return "";
+  if (intent.drops()) return "drop";
+  if (intent.alters()) return "alter";
+  switch (SweepOf(sqlite3_sql(statement))) {
+    case Sweep::kDelete: return intent.changes_rows() ? "delete" : "";
+    case Sweep::kUpdate: return intent.changes_rows() ? "update" : "";
+    case Sweep::kVacuum: return "vacuum";
+    case Sweep::kNone: break;
+  }
+  return "";
+}
+
 }  // namespace
 
 SqlScript::SqlScript(Database& database, ResultPrinter& printer, Subject subject)
@@ -127,10 +157,12 @@ void SqlScript::Run(std::string_view text) {
   text_ = text;
   sqlite3* db = database_.handle();
   const ProgressHandler handler(db, &progress_);
+  Intent intent(db);
   size_t position = 0;
   while (position < text_.size()) {
     const bool alone = StandsAlone(std::string_view(text_).substr(position));
     if (alone && own_transaction_) Commit(position);
+    intent.Clear();
     sqlite3_stmt* raw = nullptr;
     const char* tail = nullptr;
     const int code = sqlite3_prepare_v2(db, text_.data() + position,
@@ -139,6 +171,9 @@ void SqlScript::Run(std::string_view text) {
     if (code != SQLITE_OK) Fail(position);
     if (statement) {
       if (!alone && sqlite3_get_autocommit(db) != 0) Begin();
+      if (const std::string loss = LossOf(statement.get(), intent); !loss.empty()) {
+        BeforeLoss(loss);
+      }
       RunStatement(statement.get(), position);
     }
     position = static_cast<size_t>(tail - text_.data());
@@ -149,6 +184,14 @@ void SqlScript::Run(std::string_view text) {
     throw Failure("sql", kExitFailed, "the SQL ends inside a transaction that it began",
                   "that transaction was rolled back; end the text with COMMIT");
   }
+}
+
+void SqlScript::BeforeLoss(const std::string& what) {
+  if (!before_loss_) return;
+  const Status status = before_loss_(what);
+  if (status.ok()) return;
+  RollBack();
+  throw Explain(status, subject_);
 }
 
 void SqlScript::RunStatement(sqlite3_stmt* statement, size_t position) {
@@ -188,10 +231,13 @@ void SqlScript::Commit(size_t position) {
 
 void SqlScript::Fail(size_t position) {
   const Failure failure = SqlFailure(position);
-  if (sqlite3_get_autocommit(database_.handle()) == 0) {
-    sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
-  }
+  RollBack();
   throw failure;
+}
+
+void SqlScript::RollBack() {
+  if (sqlite3_get_autocommit(database_.handle()) != 0) return;
+  sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 Failure SqlScript::SqlFailure(size_t position) const {

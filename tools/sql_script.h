@@ -5,8 +5,10 @@
 
 #include <sqlite3.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tools/failure.h"
 #include "tools/progress.h"
@@ -24,14 +26,23 @@ class SqlScript {
   // `subject`.
   SqlScript(Database& database, ResultPrinter& printer, Subject subject);
 
+  // Before a statement that may take away more than was meant (DROP, ALTER, VACUUM, DELETE or
+  // UPDATE without WHERE) of the object itself, `f` is called with its first word in lower case. If
+  // it fails, so does the statement, and the transaction it stands in is rolled back.
+  void set_before_loss(std::function<Status(const std::string& what)> f) {
+    before_loss_ = std::move(f);
+  }
+
   // Throws Failure at the first statement that fails; the transaction it stands in is rolled back
   // then. A text that ends inside a transaction is a failure, too.
   void Run(std::string_view text);
 
  private:
   void RunStatement(sqlite3_stmt* statement, size_t position);
+  void BeforeLoss(const std::string& what);
   void Begin();
   void Commit(size_t position);
+  void RollBack();
   // Rolls back what is open and throws.
   [[noreturn]] void Fail(size_t position);
   Failure SqlFailure(size_t position) const;
@@ -41,6 +52,7 @@ class SqlScript {
   const Subject subject_;
   std::string text_;
   Progress progress_{"running"};
+  std::function<Status(const std::string&)> before_loss_;
   bool own_transaction_ = false;  // Begin() opened it, not the text
 };
 

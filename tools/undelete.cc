@@ -23,7 +23,7 @@ RestoreInfo Undelete(const Session& session, Object& object) {
         "nothing was changed; earlier states come back with: " +
             Command({"restore", session.path(), object.DisplayName(), "--to", "BOOKMARK"}));
   }
-  return OrThrow(std::move(info), session.AboutPoint(object.DisplayName()));
+  return OrThrow(std::move(info), session.AboutObject(object.DisplayName()));
 }
 
 void Run(const Arguments& arguments, bool json) {

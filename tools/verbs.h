@@ -9,8 +9,9 @@
 namespace tidemark::tools {
 
 inline constexpr char kPointHelp[] =
-    "POINT is a bookmark, an RFC 3339 time (local time if it names no zone), unix seconds, or "
-    "words such as \"5 minutes ago\". A time means the last commit at or before it.";
+    "POINT is a bookmark, a label, an RFC 3339 time (local time if it names no zone), unix "
+    "seconds, "
+    "or words such as \"5 minutes ago\". A time means the last commit at or before it.";
 inline constexpr char kObjectHelp[] = "NAMESPACE/NAME of the object, such as rooms/lobby";
 inline constexpr char kCommitFields[] =
     "bookmark, lsn, time, kind (\"commit\", \"restore\", \"fork\", \"promote\", \"delete\", "
@@ -25,6 +26,8 @@ void AddSql(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
 void AddLog(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
+void AddLabel(CLI::App& app, Invocation* invocation);
+void AddLabels(CLI::App& app, Invocation* invocation);
 void AddRestore(CLI::App& app, Invocation* invocation);
 void AddRestores(CLI::App& app, Invocation* invocation);
 void AddFork(CLI::App& app, Invocation* invocation);
