@@ -221,14 +221,26 @@ class Scanner {
   // How long a damaged group with this header is. The header can be of a group that a misdirected
   // write has put here, or its length wrong: where the directory at its end is not its own, it ends
   // before the next one at the latest. Otherwise that one would be passed over as a part of it.
-  Result<uint32_t> LengthOf(const GroupHeader& header, uint32_t begin) {
+  //
+  // Its own directory can be what such a write has moved, with the header behind it: then the group
+  // is as long as both say, and `moved` is what they say of its records.
+  Result<uint32_t> LengthOf(const GroupHeader& header, uint32_t begin,
+                            std::vector<DirectoryEntry>* moved) {
     TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, window_->Read(begin, header.length));
     const auto directory = ParseDirectory(bytes, window_->segment().incarnation);
     if (directory && IsDirectoryOf(*directory, header)) return header.length;
     TIDEMARK_ASSIGN_OR_RETURN(
         const uint32_t next,
         window_->FindGroup(begin + uint32_t{format::kGroupAlignment}, Lsn(header.first_lsn)));
-    return next == 0 ? header.length : std::min(header.length, next - begin);
+    if (next == 0 || next - begin >= header.length) return header.length;
+    TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes before, window_->Read(begin, next - begin));
+    const auto footer = ParseFooter(before, window_->segment().incarnation);
+    auto there = ParseDirectory(before, window_->segment().incarnation);
+    if (there && footer->length == header.length && IsDirectoryOf(*there, header)) {
+      *moved = *std::move(there);
+      return header.length;
+    }
+    return next - begin;
   }
 
   // Visits the damaged groups from here up to the next good one, or to the end of the segment.
@@ -237,8 +249,9 @@ class Scanner {
     TIDEMARK_ASSIGN_OR_RETURN(auto header, window_->HeaderAt(begin));
     uint32_t end = 0;
     Lsn next_lsn(UINT64_MAX);  // of what stands at `end`
+    std::vector<DirectoryEntry> moved;
     if (header && MayBeginWith(header->first_lsn) && !has_hole_) {
-      TIDEMARK_ASSIGN_OR_RETURN(header->length, LengthOf(*header, begin));
+      TIDEMARK_ASSIGN_OR_RETURN(header->length, LengthOf(*header, begin, &moved));
       end = begin + header->length;
     } else {
       header.reset();
@@ -272,7 +285,8 @@ class Scanner {
     for (auto stretch = groups.rbegin(); stretch != groups.rend(); ++stretch) {
       TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes,
                                 window_->Read(stretch->begin, stretch->length));
-      std::vector<DirectoryEntry> directory = DirectoryOf(bytes, header, next_lsn);
+      std::vector<DirectoryEntry> directory =
+          moved.empty() ? DirectoryOf(bytes, header, next_lsn) : std::move(moved);
       if (directory.empty()) return Lose(end);
       ScannedGroup group;
       group.location = {end_.position.segment, stretch->begin};

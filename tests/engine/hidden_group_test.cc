@@ -174,5 +174,49 @@ TEST_F(HiddenGroupTest, RecordThatTheDirectoryLeavesOut) {
   }
 }
 
+// Goal: two sectors that changed places cost the objects whose bytes were in them, also where one
+// of them held the directory of the group and the header behind it: that header is found inside the
+// group then, which ends before it no more than it did. Method: a group of three objects, the last
+// one's record ending in the sector of the directory; the first one's page takes its place.
+TEST_F(HiddenGroupTest, DirectoryThatMovedIntoItsGroup) {
+  constexpr uint64_t kSector = 512;
+  ASSERT_OK(sim_.Open());
+  Group behind;
+  for (uint64_t round = 0; round < 100; ++round) {
+    // A little more each time, until the directory and the next header share a sector.
+    ASSERT_OK_AND_ASSIGN(const auto filler, Open("filler"));
+    ASSERT_OK(Commit(filler, {{1, PageBytes(kPageSize, static_cast<std::byte>(round))}}));
+    ASSERT_OK(sim_.store().Sync());
+    for (const auto& [name, page] :
+         {std::pair("first", 1), std::pair("well", 2), std::pair("last", 3)}) {
+      ASSERT_OK_AND_ASSIGN(const auto object, Open(name));
+      const auto seed = static_cast<uint64_t>(page) + 10 * round;
+      ASSERT_OK(Commit(object, {{1, RandomPage(seed)}}));
+    }
+    ASSERT_OK(sim_.store().Sync());
+    ASSERT_OK(Put("behind", 9 + 10 * round));
+    behind = GroupAround(PlaceOf(9 + 10 * round));
+    const uint64_t in_sector = behind.offset % kSector;
+    if (in_sector < 100 || in_sector > kSector - sizeof(format::GroupHeader)) continue;
+    sim_.Crash(PowerLoss::kNothing);
+    auto bytes = sim_.fs().Contents(PathOf(behind.segment));
+    const auto one = bytes.begin() + static_cast<ptrdiff_t>(behind.offset / kSector * kSector);
+    const Place first = PlaceOf(1 + 10 * round);
+    const auto other =
+        bytes.begin() + static_cast<ptrdiff_t>((first.offset / kSector + 2) * kSector);
+    std::swap_ranges(one, one + kSector, other);
+    sim_.fs().Overwrite(PathOf(behind.segment), 0, bytes);
+    ByLogAndByIndex([&] {
+      EXPECT_TRUE(Holds("well", 2 + 10 * round));
+      for (const char* const name : {"first", "last"}) {
+        ASSERT_OK_AND_ASSIGN(const auto object, Open(name, IfMissing::kFail));
+        EXPECT_ERROR(object->OpenSnapshot(), StatusCode::kCorruption, name);
+      }
+    });
+    return;
+  }
+  FAIL() << "no group ended where it should";
+}
+
 }  // namespace
 }  // namespace tidemark::testing
