@@ -46,7 +46,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddBookmark(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "bookmark",
        .summary = "Print the bookmark for now or for a time",
@@ -56,14 +56,10 @@ void AddBookmark(CLI::App& app, Invocation* invocation) {
        .example = "tidemark bookmark /var/lib/rooms rooms/lobby\n"
                   "tidemark bookmark /var/lib/rooms rooms/lobby --at \"5 minutes ago\"",
        .json_fields = std::string(kCommitFields) + ", store, object"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->add_option("--at", arguments->at, "The commit at this POINT, not the latest");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Option("--at", "The commit at this POINT, not the latest", &arguments->at);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

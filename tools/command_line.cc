@@ -1,8 +1,9 @@
 #include "tools/command_line.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <memory>
 #include <utility>
+#include <vector>
 
 #include "tools/failure.h"
 
@@ -36,9 +37,7 @@ std::string StoreFromEnvironment() {
   return value == nullptr ? "" : value;
 }
 
-}  // namespace
-
-CLI::App* AddVerb(CLI::App& app, const VerbHelp& help, Invocation* invocation) {
+CLI::App* MakeVerb(CLI::App& app, const VerbHelp& help, Invocation* invocation) {
   CLI::App* verb = app.add_subcommand(help.name, help.summary);
   verb->formatter(
       std::make_shared<VerbFormatter>("tidemark " + help.name + " [OPTIONS] " + help.usage));
@@ -50,29 +49,79 @@ CLI::App* AddVerb(CLI::App& app, const VerbHelp& help, Invocation* invocation) {
   return verb;
 }
 
-Positionals::Positionals(CLI::App* verb, std::string* store) : verb_(verb) {
-  AddSlot("STORE", "Directory of the store; may be left out when TIDEMARK_STORE is set", store,
-          /*required=*/true);
+}  // namespace
+
+// The arguments that stand without an option's name: STORE, then others.
+class Verb::Positionals {
+ public:
+  explicit Positionals(CLI::App* verb) : verb_(verb) {}
+
+  void Add(const std::string& name, const std::string& description, std::string* value,
+           bool required) {
+    slots_.push_back({.name = name,
+                      .value = value,
+                      .option = verb_->add_option(name, *value, description),
+                      .required = required});
+  }
+
+  // After parsing: decides whether STORE was left out and sets every value.
+  // Throws a usage Failure that names what is missing.
+  void Resolve() const;
+
+ private:
+  struct Slot {
+    std::string name;
+    std::string* value = nullptr;
+    CLI::Option* option = nullptr;
+    bool required = true;
+  };
+
+  CLI::App* const verb_;
+  std::vector<Slot> slots_;  // slots_[0] is STORE
+};
+
+Verb::Verb(CLI::App& app, const VerbHelp& help, std::string* store, Invocation* invocation)
+    : verb_(MakeVerb(app, help, invocation)),
+      invocation_(invocation),
+      positionals_(std::make_shared<Positionals>(verb_)) {
+  Argument("STORE", "Directory of the store; may be left out when TIDEMARK_STORE is set", store);
 }
 
-void Positionals::Add(const std::string& name, const std::string& description, std::string* value) {
-  AddSlot(name, description, value, /*required=*/true);
+void Verb::Argument(const std::string& name, const std::string& description, std::string* value) {
+  positionals_->Add(name, description, value, /*required=*/true);
 }
 
-void Positionals::AddOptional(const std::string& name, const std::string& description,
-                              std::string* value) {
-  AddSlot(name, description, value, /*required=*/false);
+void Verb::OptionalArgument(const std::string& name, const std::string& description,
+                            std::string* value) {
+  positionals_->Add(name, description, value, /*required=*/false);
 }
 
-void Positionals::AddSlot(const std::string& name, const std::string& description,
-                          std::string* value, bool required) {
-  slots_.push_back({.name = name,
-                    .value = value,
-                    .option = verb_->add_option(name, *value, description),
-                    .required = required});
+void Verb::Option(const std::string& names, const std::string& description,
+                  std::optional<std::string>* value) {
+  verb_->add_option(names, *value, description);
 }
 
-void Positionals::Resolve() const {
+void Verb::RequiredOption(const std::string& names, const std::string& description,
+                          std::string* value) {
+  verb_->add_option(names, *value, description)->required();
+}
+
+void Verb::Option(const std::string& names, const std::string& description, uint64_t* value) {
+  verb_->add_option(names, *value, description)->capture_default_str();
+}
+
+void Verb::Flag(const std::string& names, const std::string& description, bool* value) {
+  verb_->add_flag(names, *value, description);
+}
+
+void Verb::OnRun(std::function<void()> run) {
+  verb_->callback([positionals = positionals_, invocation = invocation_, run = std::move(run)] {
+    positionals->Resolve();
+    invocation->run = run;
+  });
+}
+
+void Verb::Positionals::Resolve() const {
   std::vector<std::string> given;
   for (const Slot& slot : slots_) {
     if (slot.option->count() > 0) given.push_back(*slot.value);

@@ -1,17 +1,24 @@
-// The command line: what every verb's arguments have in common.
+// The command line: what a verb says of itself and its arguments, and what all have in common.
 //
 // STORE is the first argument of every verb, and may be left out when TIDEMARK_STORE is set. Which
 // of the two was meant follows from the number of arguments: a verb that takes STORE and two more
 // reads two as "STORE left out" and three as "STORE given". Only `ls` has an argument that may be
-// missing besides; see Positionals::Resolve.
+// missing besides.
+//
+// CLI11 parses; its header takes seconds to compile, and only command_line.cc and main.cc read it.
 
 #ifndef TIDEMARK_TOOLS_COMMAND_LINE_H_
 #define TIDEMARK_TOOLS_COMMAND_LINE_H_
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace tidemark::tools {
 
@@ -30,36 +37,36 @@ struct VerbHelp {
   std::string json_fields;  // what --json prints
 };
 
-// Adds the verb with its help and its --json flag (into invocation->json).
-CLI::App* AddVerb(CLI::App& app, const VerbHelp& help, Invocation* invocation);
-
-// The arguments of one verb that stand without an option's name: STORE, then others.
-class Positionals {
+// One verb, with its help, its --json flag (into invocation->json) and its arguments. What is named
+// in the constructor, and every `value`, must live until the verb has run.
+class Verb {
  public:
-  // `verb` must outlive this; `store` gets the directory.
-  Positionals(CLI::App* verb, std::string* store);
+  // `store` gets the directory.
+  Verb(CLI::App& app, const VerbHelp& help, std::string* store, Invocation* invocation);
 
-  // Adds an argument; `value` must live until Resolve. Optional ones come last.
-  void Add(const std::string& name, const std::string& description, std::string* value);
-  void AddOptional(const std::string& name, const std::string& description, std::string* value);
+  // What stands without an option's name, behind STORE and in this order. Optional ones come last.
+  void Argument(const std::string& name, const std::string& description, std::string* value);
+  void OptionalArgument(const std::string& name, const std::string& description,
+                        std::string* value);
 
-  // After parsing: decides whether STORE was left out and sets every value.
-  // Throws a usage Failure that names what is missing.
-  void Resolve() const;
+  // `names` are those of CLI11: "-o,--output".
+  void Option(const std::string& names, const std::string& description,
+              std::optional<std::string>* value);
+  void RequiredOption(const std::string& names, const std::string& description, std::string* value);
+  // Its help shows what `value` is now.
+  void Option(const std::string& names, const std::string& description, uint64_t* value);
+  void Flag(const std::string& names, const std::string& description, bool* value);
+
+  // What the verb does, once it was named and its arguments are there (else a usage Failure names
+  // what is missing).
+  void OnRun(std::function<void()> run);
 
  private:
-  struct Slot {
-    std::string name;
-    std::string* value = nullptr;
-    CLI::Option* option = nullptr;
-    bool required = true;
-  };
+  class Positionals;
 
-  void AddSlot(const std::string& name, const std::string& description, std::string* value,
-               bool required);
-
-  CLI::App* verb_;
-  std::vector<Slot> slots_;  // slots_[0] is STORE
+  CLI::App* const verb_;
+  Invocation* const invocation_;
+  const std::shared_ptr<Positionals> positionals_;
 };
 
 }  // namespace tidemark::tools

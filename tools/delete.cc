@@ -54,7 +54,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddDelete(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "delete",
        .summary = "Delete an object, in a way that can be undone",
@@ -66,13 +66,9 @@ void AddDelete(CLI::App& app, Invocation* invocation) {
        .json_fields = "{\"store\",\"object\",\"done\",\"from\",\"result\",\"undo_bookmark\","
                       "\"undo\"}; from (null unless done) and\nresult are commits:\n" +
                       std::string(kCommitFields) + "\nundo is a command"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

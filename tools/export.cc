@@ -89,7 +89,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddExport(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "export",
        .summary = "Write an object to a plain SQLite file",
@@ -101,16 +101,12 @@ void AddExport(CLI::App& app, Invocation* invocation) {
                   "tidemark export /var/lib/rooms rooms/lobby --at yesterday -o before.sqlite",
        .json_fields =
            "{\"store\",\"object\",\"file\"} and of the commit:\n" + std::string(kCommitFields)},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->add_option("--at", arguments->at, "As of this POINT, not the latest commit");
-  verb->add_option("-o,--output", arguments->file, "The file to write")->required();
-  verb->add_flag("--force", arguments->force, "Replace a file that exists");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Option("--at", "As of this POINT, not the latest commit", &arguments->at);
+  verb.RequiredOption("-o,--output", "The file to write", &arguments->file);
+  verb.Flag("--force", "Replace a file that exists", &arguments->force);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -59,7 +59,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddFork(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "fork",
        .summary = "Make a new object of what another one is or was",
@@ -72,15 +72,11 @@ void AddFork(CLI::App& app, Invocation* invocation) {
        .json_fields = "{\"store\",\"object\",\"source\",\"from\",\"result\",\"promote\",\"undo\"}; "
                       "from (of the source) and\nresult are commits:\n" +
                       std::string(kCommitFields) + "\npromote and undo are commands"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  positionals->Add("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
-  verb->add_option("--at", arguments->at, "What it was at this POINT, not what it is");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
+  verb.Option("--at", "What it was at this POINT, not what it is", &arguments->at);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -148,7 +148,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddImport(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "import",
        .summary = "Copy a SQLite file into an object",
@@ -162,15 +162,11 @@ void AddImport(CLI::App& app, Invocation* invocation) {
                       "commit:\n" +
                       std::string(kCommitFields) +
                       "\nbefore (a bookmark) and undo (a command) are null for a new object"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  positionals->Add("FILE", "The SQLite database to import", &arguments->file);
-  verb->add_flag("--replace", arguments->replace, "Replace an object that exists");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("FILE", "The SQLite database to import", &arguments->file);
+  verb.Flag("--replace", "Replace an object that exists", &arguments->replace);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

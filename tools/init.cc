@@ -34,20 +34,16 @@ void AddInit(CLI::App& app, Invocation* invocation) {
     std::string store;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(app,
-                           {.name = "init",
-                            .summary = "Make an empty store",
-                            .usage = "STORE",
-                            .details = "The directory must be missing or empty; the one above it "
-                                       "must exist.",
-                            .example = "tidemark init /var/lib/rooms",
-                            .json_fields = "{\"store\",\"store_id\",\"format_version\"}"},
-                           invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(arguments->store, invocation->json); };
-  });
+  Verb verb(app,
+            {.name = "init",
+             .summary = "Make an empty store",
+             .usage = "STORE",
+             .details = "The directory must be missing or empty; the one above it "
+                        "must exist.",
+             .example = "tidemark init /var/lib/rooms",
+             .json_fields = "{\"store\",\"store_id\",\"format_version\"}"},
+            &arguments->store, invocation);
+  verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -79,7 +79,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddLabel(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "label",
        .summary = "Give a commit of an object a name that stays",
@@ -93,17 +93,13 @@ void AddLabel(CLI::App& app, Invocation* invocation) {
                   "tidemark restore /var/lib/rooms rooms/lobby --to before-migration",
        .json_fields = std::string(kCommitFields) +
                       ",\nstore, object, label, removed; with --remove only these four"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  positionals->Add("NAME", "The label", &arguments->name);
-  verb->add_option("--at", arguments->at, "Name the commit at this POINT, not the latest");
-  verb->add_flag("--move", arguments->move, "If the label exists, let it name this commit instead");
-  verb->add_flag("--remove", arguments->remove, "Remove the label; the commit stays");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("NAME", "The label", &arguments->name);
+  verb.Option("--at", "Name the commit at this POINT, not the latest", &arguments->at);
+  verb.Flag("--move", "If the label exists, let it name this commit instead", &arguments->move);
+  verb.Flag("--remove", "Remove the label; the commit stays", &arguments->remove);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

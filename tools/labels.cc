@@ -84,7 +84,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddLabels(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "labels",
        .summary = "List the labels of an object, in order of their names",
@@ -101,13 +101,9 @@ void AddLabels(CLI::App& app, Invocation* invocation) {
            "\"lsn\",\"time\",\n\"restore\",\"damage\"}]}; made: when it was set; time: of the "
            "commit; restore: a command; damage:\nnull, or what is wrong: then time and restore are "
            "null, and of a label whose name is lost all\nelse"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

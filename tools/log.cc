@@ -213,7 +213,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddLog(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "log",
        .summary = "List the commits of an object, newest first",
@@ -237,17 +237,12 @@ void AddLog(CLI::App& app, Invocation* invocation) {
            "(their "
            "names), damage (null; of a\ndamaged commit what is wrong: its other fields but lsn and "
            "labels are null)"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->add_option("--since", arguments->since, "Only commits at or after this POINT");
-  verb->add_option("--until", arguments->until, "Only commits at or before this POINT");
-  verb->add_option("--limit", arguments->limit, "At most this many commits; 0 for all")
-      ->capture_default_str();
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Option("--since", "Only commits at or after this POINT", &arguments->since);
+  verb.Option("--until", "Only commits at or before this POINT", &arguments->until);
+  verb.Option("--limit", "At most this many commits; 0 for all", &arguments->limit);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -115,7 +115,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddLs(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "ls",
        .summary = "List objects with size, commits and last change",
@@ -129,15 +129,11 @@ void AddLs(CLI::App& app, Invocation* invocation) {
                       "\"bytes\",\n  \"page_size\",\"page_count\",\"commits\",\"lsn\","
                       "\"last_change\"[,\"damage\"]}]};\nof a damaged object what is not known is "
                       "null; last_change of a deleted one is the deletion"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->AddOptional("NAMESPACE", "Only the objects of this namespace",
-                           &arguments->namespace_name);
-  verb->add_flag("--deleted", arguments->deleted, "The deleted objects, and only those");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.OptionalArgument("NAMESPACE", "Only the objects of this namespace",
+                        &arguments->namespace_name);
+  verb.Flag("--deleted", "The deleted objects, and only those", &arguments->deleted);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -1,6 +1,7 @@
 // The `tidemark` command: parses the command line, runs the verb, and turns its end into an exit
 // code: 0 when the end state that was asked for holds, 2 for wrong usage, 3 for damage, 1 else.
 
+#include <CLI/CLI.hpp>
 #include <clocale>
 #include <cstdio>
 #include <exception>

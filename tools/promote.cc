@@ -81,7 +81,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddPromote(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "promote",
        .summary = "Put a fork in the place of what it is a fork of",
@@ -93,16 +93,12 @@ void AddPromote(CLI::App& app, Invocation* invocation) {
        .json_fields = "{\"store\",\"object\",\"fork\",\"from\",\"to\",\"result\",\"undo_bookmark\","
                       "\"undo\"}; from, to (of the\nfork) and result are commits:\n" +
                       std::string(kCommitFields) + "\nundo is a command"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("FORK", "NAMESPACE/NAME of a fork", &arguments->fork);
-  verb->add_option("--into", arguments->into,
-                   "The object to take its place, if not the one that it was made of");
-  verb->add_flag("--force", arguments->force, "Also if that has newer commits");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("FORK", "NAMESPACE/NAME of a fork", &arguments->fork);
+  verb.Option("--into", "The object to take its place, if not the one that it was made of",
+              &arguments->into);
+  verb.Flag("--force", "Also if that has newer commits", &arguments->force);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -77,7 +77,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddRestore(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "restore",
        .summary = "Bring an object back to a point of its past",
@@ -95,15 +95,11 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
            std::string(kCommitFields) +
            "\nlabel is the automatic one of from; null unless done; undo is a command; null if the "
            "object is at that point already"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->add_option("--to", arguments->to, "The POINT to go back to")->required();
-  verb->add_flag("--dry-run", arguments->dry_run, "Only say what would happen");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.RequiredOption("--to", "The POINT to go back to", &arguments->to);
+  verb.Flag("--dry-run", "Only say what would happen", &arguments->dry_run);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -60,7 +60,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddRestores(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "restores",
        .summary = "List the restores and deletions of an object, newest first",
@@ -71,13 +71,9 @@ void AddRestores(CLI::App& app, Invocation* invocation) {
        .example = "tidemark restores /var/lib/rooms rooms/lobby",
        .json_fields = "{\"store\",\"object\",\"restores\":[{\"lsn\",\"time\",\"kind\",\"from\","
                       "\"to\",\"undo\"}]};\nundo is a command; to is null of a deletion"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

@@ -218,7 +218,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddSql(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "sql",
        .summary = "Run SQL on an object, now or in the past",
@@ -244,19 +244,15 @@ void AddSql(CLI::App& app, Invocation* invocation) {
            "that "
            "is not UTF-8) is {\"blob\":\"00ff\"};\nundo is a command, before the bookmark that it "
            "goes to: null if nothing was changed;\nlabel is the first automatic label, or null"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  positionals->Add("SQL", "The statements; - reads them from stdin", &arguments->sql);
-  verb->add_option("--at", arguments->at, "A read-only view of this POINT");
-  verb->add_flag("--create", arguments->create,
-                 "Make the object if it is missing (with the first statement that writes)");
-  verb->add_flag("--no-label", arguments->no_label, "Make no automatic label");
-  verb->add_flag("--csv", arguments->csv, "Print results as CSV");
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("SQL", "The statements; - reads them from stdin", &arguments->sql);
+  verb.Option("--at", "A read-only view of this POINT", &arguments->at);
+  verb.Flag("--create", "Make the object if it is missing (with the first statement that writes)",
+            &arguments->create);
+  verb.Flag("--no-label", "Make no automatic label", &arguments->no_label);
+  verb.Flag("--csv", "Print results as CSV", &arguments->csv);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

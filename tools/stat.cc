@@ -75,7 +75,7 @@ void AddStat(CLI::App& app, Invocation* invocation) {
     std::string store;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "stat",
        .summary = "Show sizes, segments, index, counts, horizon and LSNs",
@@ -87,12 +87,8 @@ void AddStat(CLI::App& app, Invocation* invocation) {
            " \"damaged_objects\",\"horizon\",\"last_lsn\",\"durable_lsn\",\"checkpoint_lsn\",\n"
            " \"segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
            " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(arguments->store, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }
 
 }  // namespace tidemark::tools

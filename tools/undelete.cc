@@ -56,7 +56,7 @@ void Run(const Arguments& arguments, bool json) {
 
 void AddUndelete(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "undelete",
        .summary = "Bring a deleted object back",
@@ -68,13 +68,9 @@ void AddUndelete(CLI::App& app, Invocation* invocation) {
        .json_fields = "{\"store\",\"object\",\"from\",\"to\",\"result\",\"undo_bookmark\","
                       "\"undo\"}; from (the deletion), to and\nresult are commits:\n" +
                       std::string(kCommitFields) + "\nundo is a command"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  positionals->Add("OBJECT", kObjectHelp, &arguments->object);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(*arguments, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 
 }  // namespace tidemark::tools

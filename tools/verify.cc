@@ -81,7 +81,7 @@ void AddVerify(CLI::App& app, Invocation* invocation) {
     std::string store;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = AddVerb(
+  Verb verb(
       app,
       {.name = "verify",
        .summary = "Read everything and check every hash",
@@ -94,12 +94,8 @@ void AddVerify(CLI::App& app, Invocation* invocation) {
        .json_fields = "{\"store\",\"whole\",\"segments\",\"groups\",\"records\",\"page_versions\","
                       "\"objects\",\"bytes\",\n \"damage\":[{\"object\" (or null),\"segment\","
                       "\"offset\",\"message\"}]}"},
-      invocation);
-  auto positionals = std::make_shared<Positionals>(verb, &arguments->store);
-  verb->callback([=] {
-    positionals->Resolve();
-    invocation->run = [=] { Run(arguments->store, invocation->json); };
-  });
+      &arguments->store, invocation);
+  verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }
 
 }  // namespace tidemark::tools
