@@ -47,7 +47,7 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
   internal::DatabaseName database_name{"", std::string(namespace_name), std::string(name), ""};
   if (options.at) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(*options.at));
-    database_name.at = object->BookmarkOf(commit).ToString();
+    database_name.at = internal::AtOf(*object, *options.at, commit);
   }
   TIDEMARK_ASSIGN_OR_RETURN(database_name.store_directory,
                             internal::StoreRegistry::Get().AddUser(&store));

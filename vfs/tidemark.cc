@@ -101,7 +101,7 @@ Status OpenDatabase(tidemark_store* store, const char* namespace_name, const cha
   if (at != nullptr) {
     TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(point));
-    uri.at = object->BookmarkOf(commit).ToString();
+    uri.at = internal::AtOf(*object, point, commit);
   }
   TIDEMARK_RETURN_IF_ERROR(object->OpenSnapshot().status());
 

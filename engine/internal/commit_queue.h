@@ -17,7 +17,7 @@
 //   * What was appended becomes visible: the memory for that is got before (commit_room.h). No
 //     checkpoint covers a record that is not visible yet.
 //
-// Two sources: commit_queue.cc reserves, appends and answers; commit_queue_writing.cc writes groups.
+// Two sources: commit_queue.cc reserves, appends, answers; commit_queue_writing.cc writes groups.
 // Threads: any. `mutex_` guards everything; no I/O happens under it.
 // The read path is in engine/snapshot.h, recovery in recovery.h.
 

@@ -139,7 +139,8 @@ TEST_F(ForkVerbsTest, WrongUse) {
   EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/attic"}), 1, "rooms/attic exists");
   EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/lobby"}), 1, "rooms/lobby exists");
   EXPECT_ENDS(Tool({"fork", store(), "rooms/none", "rooms/new"}), 1, "rooms/none does not exist");
-  EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/new", "--at", "teatime"}), 2, "teatime");
+  EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/new", "--at", "tea time"}), 2,
+              "tea time");
   EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/new", "--at", "2 hours ago"}), 1,
               "did not exist");
   const ProcessResult foreign =

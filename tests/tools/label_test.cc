@@ -7,7 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/clock.h"
+#include "engine/store.h"
+#include "tests/support/status_matchers.h"
 #include "tests/tools/tools_fixture.h"
+#include "tests/vfs/vfs_fixture.h"
 
 namespace tidemark::testing {
 namespace {
@@ -209,6 +213,39 @@ TEST_F(LabelVerbTest, OneACommit) {
   EXPECT_NE(many.err.find("and 19 labels more: "), std::string::npos) << many.err;
   EXPECT_EQ(Labels().size(), 22u);
   for (const nlohmann::json& label : Labels()) EXPECT_EQ(label["automatic"], true);
+}
+
+// Goal: every verb goes to a label whose commit's bookmark has expired.
+TEST_F(LabelVerbTest, DoesNotExpire) {
+  const std::string aged = Path("aged");
+  std::string expired;
+  {
+    ManualClock clock(Clock::System()->Now() - std::chrono::hours(24 * 50));
+    StoreOptions options;
+    options.create_if_missing = true;
+    options.clock = &clock;
+    ASSERT_OK_AND_ASSIGN(const auto past, Store::Open(aged, options));
+    {
+      ASSERT_OK_AND_ASSIGN(const Database database, Database::Open(*past, "rooms", "lobby"));
+      Exec(database, "create table t(a); insert into t values (1)");
+      expired = database.object().CurrentBookmark()->ToString();
+      ASSERT_OK(database.object().SetLabel("first", *Bookmark::Parse(expired)));
+      clock.Advance(std::chrono::hours(24 * 10));
+      Exec(database, "insert into t values (2)");
+    }
+    ASSERT_OK(past->Close());
+  }
+  EXPECT_ENDS(Tool({"restore", aged, "rooms/lobby", "--to", expired}), 1, "expired");
+  const std::string count = "select count(*) from t";
+  EXPECT_EQ(Tool({"sql", aged, "rooms/lobby", "--csv", "--at", "first", count}).out,
+            "count(*)\n1\n");
+  ASSERT_DONE(Tool({"export", aged, "rooms/lobby", "--at", "first", "-o", Path("first.sqlite")}));
+  ASSERT_DONE(Tool({"label", aged, "rooms/lobby", "again", "--at", "first"}));
+  ASSERT_DONE(Tool({"fork", aged, "rooms/lobby", "rooms/fork", "--at", "first"}));
+  ASSERT_DONE(Tool({"restore", aged, "rooms/lobby", "--to", "again"}));
+  for (const char* const object : {"rooms/lobby", "rooms/fork"}) {
+    EXPECT_EQ(Tool({"sql", aged, object, "--csv", count}).out, "count(*)\n1\n") << object;
+  }
 }
 
 // Goal: a restore labels what was current before, and says so.

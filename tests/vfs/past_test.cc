@@ -39,13 +39,27 @@ TEST_F(PastTest, ShowsAnEarlierCommit) {
   Connection by_uri(Uri("o", "&at=" + two.ToString()));
   ASSERT_EQ(by_uri.code(), SQLITE_OK);
   EXPECT_EQ(Query(by_uri.handle(), "SELECT x FROM t"), "2");
-  ASSERT_OK(Open("o").object().SetLabel("two", two));
+  ASSERT_OK(db.object().SetLabel("two", two));
   Connection by_label(Uri("o", "&at=two"));
   ASSERT_EQ(by_label.code(), SQLITE_OK);
   EXPECT_EQ(Query(by_label.handle(), "SELECT x FROM t"), "2");
   Connection by_words(Uri("o", "&at=1%20second%20ago"));
   ASSERT_EQ(by_words.code(), SQLITE_OK);
   EXPECT_EQ(Query(by_words.handle(), "SELECT x FROM t"), "2");
+}
+
+// Goal: what a label names is opened when its bookmark has long expired.
+TEST_F(PastTest, ALabelsCommitDoesNotExpire) {
+  Database db = Open("o");
+  const Bookmark one = CommitSql(db, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+  ASSERT_OK(db.object().SetLabel("one", one));
+  CommitSql(db, "UPDATE t SET x = 2");
+  clock_.Advance(store_->options().retention + std::chrono::hours(1));
+  EXPECT_ERROR(Database::Open(*store_, "ns", "o", {.at = one}), StatusCode::kExpired, "");
+  Database past = Open("o", {.at = Label{"one"}});
+  EXPECT_EQ(Query(past, "SELECT x FROM t"), "1");
+  Exec(db, "PRAGMA tidemark_restore='one'");
+  EXPECT_EQ(Query(db, "SELECT x FROM t"), "1");
 }
 
 // Goal: the past cannot be written, and nor can a read-only connection.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "vfs/internal/store_registry.h"
 #include "vfs/vfs.h"
@@ -154,6 +155,11 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
                    "add &exact=1 if the object is really called so");
   }
   return result;
+}
+
+std::string AtOf(const Object& object, const Point& point, const CommitInfo& commit) {
+  const auto* label = std::get_if<Label>(&point);
+  return label != nullptr ? label->name : object.BookmarkOf(commit).ToString();
 }
 
 }  // namespace tidemark::internal

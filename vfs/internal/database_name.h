@@ -27,6 +27,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/bookmark.h"
+#include "engine/object.h"
 #include "engine/result.h"
 
 namespace tidemark::internal {
@@ -57,6 +59,10 @@ struct DatabaseName {
   // saying what a name looks like.
   static Result<DatabaseName> Parse(std::string_view path, const Context& context);
 };
+
+// The `at` of a name for `commit`, which `point` stands for: its bookmark, because a time goes on;
+// but a label remains, because its commit does not expire.
+std::string AtOf(const Object& object, const Point& point, const CommitInfo& commit);
 
 // The namespace of plain file names.
 inline constexpr char kFilesNamespace[] = "files";
