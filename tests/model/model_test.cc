@@ -73,7 +73,7 @@ class Life {
       case 13: model_.CheckHeld(); return OkStatus();
       case 14: return model_.Fork(store);
       case 15: return model_.Promote(store);
-      case 16: return random_.OneIn(2) ? model_.Delete(store) : OkStatus();
+      case 16: return model_.Delete(store);
       case 17: return model_.Undelete(store);
       case 18:
       case 19: return model_.ChangeLabel(store);

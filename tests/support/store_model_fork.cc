@@ -132,11 +132,16 @@ Status StoreModel::Delete(Store& store) {
 
 Status StoreModel::Undelete(Store& store) {
   std::string name;
-  ObjectModel* found = &RandomObject(&name);
-  for (int i = 0; i < 3 && !(found->head() != nullptr && found->head()->deleted()); ++i) {
-    found = &RandomObject(&name);
+  std::vector<std::string> deleted;
+  for (const auto& [candidate, model] : objects_) {
+    if (model.head() != nullptr && model.head()->deleted()) deleted.push_back(candidate);
   }
-  ObjectModel& model = *found;
+  if (deleted.empty()) {
+    RandomObject(&name);
+  } else {
+    name = deleted[random_.Below(deleted.size())];
+  }
+  ObjectModel& model = objects_[name];
   if (model.versions.empty()) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, Open(store, name, IfMissing::kDeleted));
   if (!model.head()->deleted()) {
