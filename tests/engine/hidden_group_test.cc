@@ -198,6 +198,7 @@ TEST_F(HiddenGroupTest, DirectoryThatMovedIntoItsGroup) {
     behind = GroupAround(PlaceOf(9 + 10 * round));
     const uint64_t in_sector = behind.offset % kSector;
     if (in_sector < 100 || in_sector > kSector - sizeof(format::GroupHeader)) continue;
+    if (round == 0) continue;  // what is damaged must not be what creates the objects
     sim_.Crash(PowerLoss::kNothing);
     auto bytes = sim_.fs().Contents(PathOf(behind.segment));
     const auto one = bytes.begin() + static_cast<ptrdiff_t>(behind.offset / kSector * kSector);
