@@ -393,7 +393,7 @@ TEST_F(LabelTest, DamagedRecord) {
 TEST_F(LabelTest, DamagedCommit) {
   {
     ASSERT_OK_AND_ASSIGN(const auto object, Open("hurt"));
-    for (const uint64_t i : {1, 2, 3}) {
+    for (const uint64_t i : {1u, 2u, 3u}) {
       ASSERT_OK(Put("hurt", i));
       ASSERT_OK(object->SetLabel("v" + std::to_string(i), *object->CurrentBookmark()));
     }
