@@ -53,7 +53,8 @@ TEST_F(IdleStoreTest, OpenedAndDied) {
   EXPECT_TRUE(Holds("a", 1));
   ASSERT_OK(sim_.Close());
   ASSERT_OK(sim_.Open());
-  EXPECT_LE(sim_.store().Stats().index_bytes - before.index_bytes, cycles_ * 256);
+  // The index grows by whole pages: some tables get their first.
+  EXPECT_LE(sim_.store().Stats().index_bytes - before.index_bytes, 32768 + cycles_ * 96);
 }
 
 }  // namespace
