@@ -1,6 +1,15 @@
 #include "engine/clock.h"
 
+#include <time.h>
+
 namespace tidemark {
+
+std::chrono::microseconds Clock::Monotonic() const {
+  timespec time{};
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_nsec / 1000);
+}
+
 namespace {
 
 class SystemClock final : public Clock {

@@ -22,6 +22,10 @@ class TIDEMARK_API Clock {
   // Called from any thread, also while the store holds locks; must not block.
   virtual Timestamp Now() const = 0;
 
+  // Microseconds since some moment, which nobody sets and which goes on while the machine sleeps:
+  // what tells time that has passed from a clock that was set. Likewise called from any thread.
+  virtual std::chrono::microseconds Monotonic() const;
+
   // The machine's clock; lives for ever.
   static const Clock* System();
 };
@@ -37,12 +41,21 @@ class TIDEMARK_API ManualClock final : public Clock {
 
   Timestamp Now() const override { return Timestamp(std::chrono::microseconds(now_.load())); }
 
-  // Negative steps are allowed: real clocks are set back, too.
-  void Advance(std::chrono::microseconds step) { now_ += step.count(); }
+  std::chrono::microseconds Monotonic() const override {
+    return std::chrono::microseconds(passed_.load());
+  }
+
+  // Time passes. Negative steps are allowed: real clocks are set back, too.
+  void Advance(std::chrono::microseconds step) {
+    now_ += step.count();
+    if (step.count() > 0) passed_ += step.count();
+  }
+  // The clock is set: no time passes.
   void Set(Timestamp time) { now_ = time.time_since_epoch().count(); }
 
  private:
   std::atomic<int64_t> now_;
+  std::atomic<int64_t> passed_{0};
 };
 
 }  // namespace tidemark

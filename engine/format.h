@@ -65,11 +65,13 @@
 //   varint lsn      of the first record; for the others, the difference to the one before
 //   varint timeline that the record is about: of a frame, its own; of a timeline record, the one it
 //                   ends; of an object or namespace record, its LSN, which is what it creates, and
-//                   of a label record, too; of all others 0
+//                   of a label, hold, policy or licence record, too; of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
-//   u64    tag      only if timeline is the LSN: of an object, and of a label's object, the first 8
-//                   bytes of its id, as a big-endian number; of a namespace the XXH3-64 of its
-//                   name, seed 0
+//   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold
+//   or
+//                   policy, the first 8 bytes of its id, as a big-endian number; of a namespace,
+//                   and of a namespace's policy, the XXH3-64 of its name, seed 0; of a licence, and
+//                   of the store's policy, the XXH3-64 of nothing, seed 0
 //
 // Record:
 //
@@ -127,7 +129,24 @@
 //                   timeline, varint LSN, varint epoch, u64 state_hash. Operations: set 1, of one
 //                   that is there, too, and remove 2. flags & 1: automatic, which does not keep its
 //                   commit from expiring; other bits are 0
-//   hold (9), policy (10), migration (11), licence (12): reserved
+//   hold (9)        u8 operation, id of the object, horizons of the object; and if the operation is
+//                   to set: string reason (at most 256 bytes). Operations: set 1, of one that is
+//                   set, too, and release 2
+//   policy (10)     u8 operation, u8 scope, of a namespace its varint number, of an object its id,
+//                   horizons of the scope; and if the operation is to set: varint window, varint
+//                   hourly, varint daily, in seconds. Operations: set 1, clear 2. Scopes: store 1,
+//                   namespace 2, object 3
+//   licence (12)    u8 operation, varint LSN of the grant in force (of a grant 0), varint time as
+//   of
+//                   which it was granted, varint horizon that it gives to objects without a policy;
+//                   if the operation is to pause: varint time expected, varint time found.
+//                   Operations: grant 1, pause 2 (the clock is not to be trusted) and confirm 3 (it
+//                   is), which repeat the last grant
+//   migration (11): reserved
+//
+// Horizons, at which the new rule begins: varint everything, varint microseconds to hourly, back
+// from there, varint microseconds to daily, back from that; see engine/internal/horizon.h. A time
+// in these three records is microseconds since 1970.
 //
 // A frame leads to its batches from the last to the first. A frame without its batches is damage; a
 // batch without a frame counts for nothing. A page that several batches, or a batch and its frame,
@@ -237,6 +256,24 @@ enum class LabelOperation : uint8_t {
   kRemove = 2,
 };
 
+// Of hold and policy records.
+enum class RuleOperation : uint8_t {
+  kSet = 1,
+  kEnd = 2,
+};
+
+enum class PolicyScope : uint8_t {
+  kStore = 1,
+  kNamespace = 2,
+  kObject = 3,
+};
+
+enum class LicenceOperation : uint8_t {
+  kGrant = 1,
+  kPause = 2,
+  kConfirm = 3,
+};
+
 enum class PageForm : uint8_t {
   kZero = 0,
   kRaw = 1,
@@ -256,6 +293,7 @@ inline constexpr uint8_t kFrameChangesSchema = 4;
 
 inline constexpr uint8_t kLabelIsAutomatic = 1;
 inline constexpr uint32_t kMaxLabelBytes = 64;
+inline constexpr uint32_t kMaxReasonBytes = 256;
 
 inline constexpr uint32_t kMinPageSize = 512;
 inline constexpr uint32_t kMaxPageSize = 65536;

@@ -23,6 +23,7 @@ std::string_view StatusCodeName(StatusCode code) {
     case StatusCode::kMalformed: return "malformed";
     case StatusCode::kForeign: return "foreign";
     case StatusCode::kExpired: return "expired";
+    case StatusCode::kPaused: return "paused";
     case StatusCode::kFuture: return "future";
     case StatusCode::kLost: return "lost";
     case StatusCode::kCorruption: return "corruption";

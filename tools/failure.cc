@@ -104,6 +104,9 @@ std::string HintFor(StatusCode code, const Subject& subject) {
              "; objects it does not name are whole";
     case StatusCode::kIoError: return "see what the system says about the disk, then try again";
     case StatusCode::kOutOfMemory: return "nothing was changed; free some memory, then try again";
+    case StatusCode::kPaused:
+      return "if this machine's time is right now: " +
+             Command({"retention", subject.store, "--confirm-clock"});
     case StatusCode::kBroken: return "run the command again: opening the store recovers it";
     case StatusCode::kOutOfRange:
     case StatusCode::kLimitExceeded: break;

@@ -29,6 +29,7 @@ static_assert(static_cast<int>(StatusCode::kFull) == TIDEMARK_FULL);
 static_assert(static_cast<int>(StatusCode::kLost) == TIDEMARK_LOST);
 static_assert(static_cast<int>(StatusCode::kBroken) == TIDEMARK_BROKEN);
 static_assert(static_cast<int>(StatusCode::kOutOfMemory) == TIDEMARK_OUT_OF_MEMORY);
+static_assert(static_cast<int>(StatusCode::kPaused) == TIDEMARK_PAUSED);
 
 std::string& LastError() {
   static thread_local std::string text;

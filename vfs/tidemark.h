@@ -51,7 +51,8 @@ enum tidemark_code {
   TIDEMARK_CORRUPTION = 16,         /* damage was found; none of it was returned */
   TIDEMARK_IO_ERROR = 17,           /* the operating system refused */
   TIDEMARK_BROKEN = 18,             /* an earlier failure: close the store and open it again */
-  TIDEMARK_OUT_OF_MEMORY = 19       /* nothing was changed: free some memory, then try again */
+  TIDEMARK_OUT_OF_MEMORY = 19,      /* nothing was changed: free some memory, then try again */
+  TIDEMARK_PAUSED = 20              /* the clock is in doubt: nothing expires until it is confirmed */
 };
 
 /* Flags. */

@@ -147,6 +147,11 @@ NewTimeline StoreImpl::MakeTimeline(std::shared_ptr<Timeline> parent) const {
   decltype(timelines_) one;
   one.emplace(TimelineId(), made.timeline);
   made.entry = one.extract(one.begin());
+  if (made.timeline->parent() != nullptr) {
+    decltype(children_) child;
+    child.emplace(made.timeline->parent()->id(), ChildRow());
+    made.child = child.extract(child.begin());
+  }
   return made;
 }
 
@@ -155,6 +160,11 @@ std::shared_ptr<Timeline> StoreImpl::AddTimeline(NewTimeline made,
   made.timeline->set_row(row);
   made.entry.key() = row.id;
   std::lock_guard lock(mutex_);
+  if (!made.child.empty()) {
+    made.child.mapped() = {.parent_lsn = row.parent_lsn, .id = row.id};
+    children_.insert(std::move(made.child));
+    references_made_.fetch_add(1);
+  }
   const auto added = timelines_.insert(std::move(made.entry));
   if (!added.inserted) added.position->second = made.timeline;  // of an index that is not true
   SweepLocked();
@@ -241,6 +251,7 @@ void StoreImpl::AddDamage(const DamageRow& row) {
 void StoreImpl::KeepDamageLocked(const DamageRow& row) {
   damaged_[row.timeline] = row;
   if (row.tag == 0) return;
+  has_lost_ = true;
   const auto first = lost_.try_emplace(row.tag, row).first;
   if (row.damage.lsn < first->second.damage.lsn) first->second = row;
   const auto last = last_lost_.try_emplace(row.tag, row).first;
@@ -278,6 +289,36 @@ void StoreImpl::DropPending(Lsn cut) {
   drop(pending_.restores);
   drop(pending_.epochs);
   drop(pending_.damage);
+  std::erase_if(children_, [cut](const auto& entry) { return entry.second.id.value <= cut.value; });
+}
+
+Result<std::vector<ChildRow>> StoreImpl::ChildrenOf(TimelineId timeline,
+                                                    const ChildRow& first) const {
+  constexpr size_t kMost = 256;
+  std::vector<ChildRow> children;
+  {
+    std::lock_guard lock(mutex_);
+    const auto range = children_.equal_range(timeline);
+    for (auto it = range.first; it != range.second; ++it) {
+      if (it->second >= first) children.push_back(it->second);
+    }
+  }
+  // What went from memory meanwhile is in the index.
+  TIDEMARK_ASSIGN_OR_RETURN(const auto rows, index_->ListChildren(timeline, first, kMost));
+  const bool more = rows.size() == kMost;
+  if (more) std::erase_if(children, [&](const ChildRow& row) { return row > rows.back(); });
+  children.insert(children.end(), rows.begin(), rows.end());
+  std::sort(children.begin(), children.end());
+  children.erase(std::unique(children.begin(), children.end()), children.end());
+  return children;
+}
+
+std::optional<TimelineDamage> StoreImpl::LastLost(uint64_t tag) const {
+  if (!has_lost_) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  const auto it = last_lost_.find(tag);
+  if (it == last_lost_.end()) return std::nullopt;
+  return it->second.damage;
 }
 
 Result<std::vector<RestoreRow>> StoreImpl::RestoresOf(const ObjectId& object) const {

@@ -212,6 +212,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   }
   const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
   const std::vector<LabelChange> labels = store_->labels().CollectPending(cut.lsn);
+  const auto retention = store_->retention().table().CollectPending(cut.lsn);
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
     for (const auto& [lsn, row] : pending.namespaces) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));
@@ -225,6 +226,8 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       TIDEMARK_RETURN_IF_ERROR(removed ? writer.RemoveLabel(row.object, row.name)
                                        : writer.PutLabel(row));
     }
+    for (const RuleRow& row : retention.rules) TIDEMARK_RETURN_IF_ERROR(writer.PutRule(row));
+    if (retention.licence) TIDEMARK_RETURN_IF_ERROR(writer.PutLicence(*retention.licence));
     for (const ObjectBatch& batch : objects) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
     }
@@ -256,6 +259,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   }
   store_->DropPending(cut.lsn);
   store_->labels().DropPending(cut.lsn);
+  store_->retention().table().DropPending(cut.lsn);
   store_->UndirtyObjects();
   checkpoint_lsn_.store(cut.lsn.value, std::memory_order_release);
   count_.fetch_add(1, std::memory_order_relaxed);

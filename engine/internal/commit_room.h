@@ -45,10 +45,11 @@ class PendingRow {
   typename Pending<Row>::node_type node_;
 };
 
-// A timeline that will get its number when it is appended, and its entry among those in memory.
+// A timeline that will get its number when it is appended, and its entries among those in memory.
 struct NewTimeline {
   std::shared_ptr<Timeline> timeline;
   std::map<TimelineId, std::weak_ptr<Timeline>>::node_type entry;
+  std::multimap<TimelineId, ChildRow>::node_type child;  // its parent's, if it has one
 };
 
 // The objects that have commits which the index does not have.

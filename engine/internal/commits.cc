@@ -89,29 +89,76 @@ Result<FoundCommit> StoreImpl::LocateCommitAt(const ObjectState& object, Lsn lsn
   while (true) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, FindTimelineAt(object, lsn));
     if (timeline == nullptr) return FoundCommit{};
-    FoundCommit found;
-    if (const auto recent = timeline->FindRecentCommit(lsn)) {
-      found.info = recent->info;
-      return found;
-    }
-    TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline->id(), lsn));
-    if (row) {
-      auto commit = ReadCommit(*row, timeline->id());
-      if (commit.ok()) {
-        found.info = *commit;
-      } else if (commit.status().code() == StatusCode::kCorruption) {
-        found.info.lsn = row->lsn;
-        found.info.timeline = timeline->id();
-        found.info.kind = CommitKind::kCommit;
-        TIDEMARK_ASSIGN_OR_RETURN(found.info.time, NotOlderThan(object.id, *row));
-        found.damage = commit.status().WithContext("object " + object.DisplayName());
-      } else {
-        return commit.status();
-      }
-      return found;
-    }
+    TIDEMARK_ASSIGN_OR_RETURN(auto found, LocateCommitOn(object, *timeline, lsn));
+    if (found) return *std::move(found);
     lsn = Lsn(timeline->id().value - 1);  // nothing yet: what was before it
   }
+}
+
+Result<std::optional<FoundCommit>> StoreImpl::LocateCommitOn(const ObjectState& object,
+                                                             const Timeline& timeline, Lsn lsn) {
+  FoundCommit found;
+  if (const auto recent = timeline.FindRecentCommit(lsn)) {
+    found.info = recent->info;
+    return std::optional(std::move(found));
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline.id(), lsn));
+  if (!row) return std::optional<FoundCommit>();
+  auto commit = ReadCommit(*row, timeline.id());
+  if (commit.ok()) {
+    found.info = *commit;
+  } else if (commit.status().code() == StatusCode::kCorruption) {
+    found.info.lsn = row->lsn;
+    found.info.timeline = timeline.id();
+    found.info.kind = CommitKind::kCommit;
+    TIDEMARK_ASSIGN_OR_RETURN(found.info.time, NotOlderThan(object.id, *row));
+    found.damage = commit.status().WithContext("object " + object.DisplayName());
+  } else {
+    return commit.status();
+  }
+  return std::optional(std::move(found));
+}
+
+// Commit times rise with LSNs, so this is a binary search over LSNs, each step one look-up.
+Result<FoundCommit> StoreImpl::LocateCommitAtTime(const ObjectState& object, Timestamp time) {
+  CommitInfo head;
+  {
+    std::lock_guard lock(object.mutex);
+    head = object.head;
+  }
+  if (head.kind == CommitKind::kNone || head.time <= time) return FoundCommit{.info = head};
+  uint64_t high = head.lsn.value - 1;  // what is found lies in [low, high]
+  uint64_t low = 0;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto after, index_->FirstLsnAfter(time));
+  if (after && after->value <= high) high = after->value;
+  FoundCommit found;
+  while (low <= high) {
+    const uint64_t middle = low + (high - low) / 2;
+    TIDEMARK_ASSIGN_OR_RETURN(FoundCommit commit, LocateCommitAt(object, Lsn(middle)));
+    const bool none = commit.info.kind == CommitKind::kNone;
+    if (none || commit.info.time <= time) {
+      if (!none) found = std::move(commit);
+      low = middle + 1;
+    } else {
+      high = commit.info.lsn.value - 1;
+    }
+  }
+  return found;
+}
+
+Result<bool> StoreImpl::IsCreatedAfter(const ObjectState& object, Timestamp time) {
+  Lsn created;
+  {
+    std::lock_guard lock(object.mutex);
+    created = object.created;
+  }
+  if (!created.valid()) return true;
+  // Its first commit stands directly behind the record that creates it.
+  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit first,
+                            LocateCommitAt(object, Lsn(created.value + 1)));
+  if (first.info.lsn.valid()) return first.info.time > time;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto after, index_->FirstLsnAfter(time));
+  return after && created >= *after;
 }
 
 Result<CommitInfo> StoreImpl::FindCommitAt(const ObjectState& object, Lsn lsn) {

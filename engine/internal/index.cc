@@ -41,6 +41,11 @@ class Writer final : public IndexWriter {
   Status PutTimeline(const TimelineRow& row) override {
     const Key8 id = NumberKey(row.id.value);
     TIDEMARK_RETURN_IF_ERROR(transaction_.Put(kTimelinesTable, id, EncodeTimelineRow(row)));
+    if (row.parent.valid()) {
+      const Key16 child = EncodeChildRow({.parent_lsn = row.parent_lsn, .id = row.id});
+      TIDEMARK_RETURN_IF_ERROR(transaction_.PutDuplicates(
+          kChildrenTable, NumberKey(row.parent.value), child, child.size(), child.size()));
+    }
     return transaction_.PutDuplicates(kObjectTimelinesTable, row.object.bytes, id, id.size(),
                                       id.size());
   }
@@ -84,6 +89,14 @@ class Writer final : public IndexWriter {
 
   Status RemoveLabel(const ObjectId& object, std::string_view name) override {
     return transaction_.Remove(kLabelsTable, LabelKey(object, name));
+  }
+
+  Status PutRule(const RuleRow& row) override {
+    return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
+  }
+
+  Status PutLicence(const LicenceRow& row) override {
+    return transaction_.Put(kMetaTable, TextKey(kLicenceKey), EncodeLicenceRow(row));
   }
 
  private:
@@ -401,6 +414,33 @@ Result<std::vector<LabelRow>> Index::ListLabels(const ObjectId& object) const {
   return impl_->ListPrefix<LabelRow>(kLabelsTable, object.bytes, DecodeLabelRow);
 }
 
+Result<std::optional<RuleRow>> Index::FindRule(const RuleKey& key) const {
+  const std::vector<std::byte> bytes = EncodeRuleKey(key);
+  return impl_->Find(
+      kRulesTable, [&](LmdbCursor& cursor) { return cursor.Seek(bytes); }, DecodeRuleRow);
+}
+
+Result<std::vector<RuleRow>> Index::ListRules() const {
+  return impl_->ListPrefix<RuleRow>(kRulesTable, {}, DecodeRuleRow);
+}
+
+Result<std::optional<LicenceRow>> Index::Licence() const {
+  return impl_->Find(
+      kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kLicenceKey)); },
+      [](ConstBytes, ConstBytes value) { return DecodeLicenceRow(value); });
+}
+
+Result<std::vector<ChildRow>> Index::ListChildren(TimelineId parent, const ChildRow& first,
+                                                  size_t limit) const {
+  const Key8 key = NumberKey(parent.value);
+  const Key16 from = EncodeChildRow(first);
+  return impl_->List<ChildRow>(
+      kChildrenTable, [&](LmdbCursor& cursor) { return cursor.SeekDuplicateAtOrAfter(key, from); },
+      [](LmdbCursor& cursor) { return cursor.NextDuplicate(); },
+      [](ConstBytes, ConstBytes value) { return DecodeChildRow(value); }, limit);
+}
+
+uint64_t Index::RuleCount() const { return impl_->Count(kRulesTable); }
 uint64_t Index::ObjectCount() const { return impl_->Count(kObjectsTable); }
 uint64_t Index::NamespaceCount() const { return impl_->Count(kNamespacesTable); }
 

@@ -16,6 +16,8 @@
 //   restores         object id, LSN               RestoreRow
 //   damage           timeline id                  DamageRow
 //   labels           object id, name              LabelRow
+//   rules            kind, scope                  RuleRow: policies and holds
+//   children         parent timeline id           ChildRow rows, duplicates sorted by parent LSN
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -36,6 +38,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/internal/retention_rows.h"
 #include "engine/lsn.h"
 #include "engine/object_id.h"
 #include "engine/result.h"
@@ -112,6 +115,13 @@ struct TimelineRow {
   bool operator==(const TimelineRow&) const = default;
 };
 
+// A timeline, as the one that it inherits pages of knows it.
+struct ChildRow {
+  Lsn parent_lsn{};
+  TimelineId id{};
+  auto operator<=>(const ChildRow&) const = default;
+};
+
 struct EpochRow {
   uint32_t epoch = 0;
   Lsn first_lsn{};     // its open record
@@ -170,7 +180,8 @@ class IndexWriter {
   virtual Status PutDurable(Lsn lsn) = 0;
   virtual Status PutNamespace(const NamespaceRow& row) = 0;
   virtual Status PutObject(const ObjectRow& row) = 0;
-  virtual Status PutTimeline(const TimelineRow& row) = 0;  // and its row in object_timelines
+  // And its rows in object_timelines and children.
+  virtual Status PutTimeline(const TimelineRow& row) = 0;
   // Versions of one page, in LSN order. Fastest when called in order of (timeline, page).
   virtual Status PutPageVersions(TimelineId timeline, PageNo page,
                                  std::span<const PageVersion> versions) = 0;
@@ -181,6 +192,8 @@ class IndexWriter {
   virtual Status PutDamage(const DamageRow& row) = 0;
   virtual Status PutLabel(const LabelRow& row) = 0;
   virtual Status RemoveLabel(const ObjectId& object, std::string_view name) = 0;  // if it is there
+  virtual Status PutRule(const RuleRow& row) = 0;
+  virtual Status PutLicence(const LicenceRow& row) = 0;
 };
 
 struct IndexOptions {
@@ -242,6 +255,14 @@ class Index {
   Result<std::optional<LabelRow>> FindLabel(const ObjectId& object, std::string_view name) const;
   Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names
 
+  Result<std::optional<RuleRow>> FindRule(const RuleKey& key) const;
+  Result<std::vector<RuleRow>> ListRules() const;  // policies first, the store's the first of them
+  Result<std::optional<LicenceRow>> Licence() const;
+  // The timeline's children at or behind `first`, in order of parent LSNs, at most `limit`.
+  Result<std::vector<ChildRow>> ListChildren(TimelineId parent, const ChildRow& first,
+                                             size_t limit) const;
+
+  uint64_t RuleCount() const;
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;
   uint64_t UsedBytes() const;  // pages in use

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kLengthBits = 17;
 constexpr uint32_t kDepthBits = 7;
+constexpr size_t kRuleKeyBytes = 9;  // of a rule that is not an object's
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
 
 template <typename T>
@@ -82,6 +83,8 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"restores", LmdbTableKind::kPlain},
     {"damage", LmdbTableKind::kPlain},
     {"labels", LmdbTableKind::kPlain},
+    {"rules", LmdbTableKind::kPlain},
+    {"children", LmdbTableKind::kDuplicates},
 }};
 
 Key4 NumberKey(uint32_t number) {
@@ -120,6 +123,16 @@ Key40 RestoreKey(const ObjectId& object, Lsn lsn) {
   std::copy(object.bytes.begin(), object.bytes.end(), key.begin());
   StoreBigEndian(key.data() + 32, lsn.value);
   return key;
+}
+
+std::vector<std::byte> EncodeRuleKey(const RuleKey& key) {
+  std::vector<std::byte> bytes(kRuleKeyBytes + (key.object ? sizeof(key.object->bytes) : 0));
+  bytes[0] = static_cast<std::byte>(key.kind);
+  StoreBigEndian(bytes.data() + 1, key.namespace_id);
+  if (key.object) {
+    std::copy(key.object->bytes.begin(), key.object->bytes.end(), bytes.begin() + kRuleKeyBytes);
+  }
+  return bytes;
 }
 
 std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name) {
@@ -361,6 +374,98 @@ std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value) {
   row.state_hash = reader.Fixed<uint64_t>();
   if (!reader.AtEnd() || automatic > 1 || row.name.empty()) return std::nullopt;
   return row;
+}
+
+std::vector<std::byte> EncodeRuleRow(const RuleRow& row) {
+  std::vector<std::byte> out;
+  out.reserve(96 + row.reason.size());
+  AppendFixed(out, static_cast<uint8_t>(row.set));
+  AppendFixed(out, row.lsn.value);
+  AppendTime(out, row.time);
+  AppendTime(out, row.floor.everything);
+  AppendTime(out, row.floor.hourly);
+  AppendTime(out, row.floor.daily);
+  AppendFixed(out, static_cast<int64_t>(row.policy.window.count()));
+  AppendFixed(out, static_cast<int64_t>(row.policy.hourly.count()));
+  AppendFixed(out, static_cast<int64_t>(row.policy.daily.count()));
+  AppendString(out, row.reason);
+  return out;
+}
+
+std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != kRuleKeyBytes && key.size() != kRuleKeyBytes + sizeof(ObjectId::bytes))
+    return std::nullopt;
+  Reader reader(value);
+  RuleRow row;
+  const auto kind = static_cast<uint8_t>(key[0]);
+  if (kind != static_cast<uint8_t>(RuleKind::kPolicy) &&
+      kind != static_cast<uint8_t>(RuleKind::kHold)) {
+    return std::nullopt;
+  }
+  row.key.kind = static_cast<RuleKind>(kind);
+  row.key.namespace_id = LoadBigEndian<uint64_t>(key.data() + 1);
+  if (key.size() != kRuleKeyBytes) {
+    Reader id(key.subspan(kRuleKeyBytes));
+    row.key.object = ReadObjectId(id);
+  }
+  const auto set = reader.Fixed<uint8_t>();
+  row.set = set == 1;
+  row.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.time = ReadTime(reader);
+  row.floor.everything = ReadTime(reader);
+  row.floor.hourly = ReadTime(reader);
+  row.floor.daily = ReadTime(reader);
+  row.policy.window = std::chrono::seconds(reader.Fixed<int64_t>());
+  row.policy.hourly = std::chrono::seconds(reader.Fixed<int64_t>());
+  row.policy.daily = std::chrono::seconds(reader.Fixed<int64_t>());
+  row.reason = reader.String();
+  if (!reader.AtEnd() || set > 1) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row) {
+  std::vector<std::byte> out;
+  const ClockAlarm alarm = row.alarm.value_or(ClockAlarm());
+  AppendFixed(out, row.lsn.value);
+  AppendFixed(out, row.granted.value);
+  AppendTime(out, row.time);
+  AppendTime(out, row.by_default);
+  AppendFixed(out, static_cast<uint8_t>(row.alarm.has_value()));
+  AppendTime(out, alarm.from);
+  AppendTime(out, alarm.to);
+  AppendFixed(out, static_cast<uint8_t>(row.confirms));
+  return out;
+}
+
+std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value) {
+  Reader reader(value);
+  LicenceRow row;
+  row.lsn = Lsn(reader.Fixed<uint64_t>());
+  row.granted = Lsn(reader.Fixed<uint64_t>());
+  row.time = ReadTime(reader);
+  row.by_default = ReadTime(reader);
+  const auto paused = reader.Fixed<uint8_t>();
+  ClockAlarm alarm;
+  alarm.from = ReadTime(reader);
+  alarm.to = ReadTime(reader);
+  if (paused == 1) row.alarm = alarm;
+  const auto confirms = reader.Fixed<uint8_t>();
+  row.confirms = confirms == 1;
+  if (!reader.AtEnd() || paused > 1 || confirms > 1) return std::nullopt;
+  return row;
+}
+
+Key16 EncodeChildRow(const ChildRow& row) {
+  Key16 value;
+  StoreBigEndian(value.data(), row.parent_lsn.value);
+  StoreBigEndian(value.data() + 8, row.id.value);
+  return value;
+}
+
+std::optional<ChildRow> DecodeChildRow(ConstBytes value) {
+  if (value.size() != sizeof(Key16)) return std::nullopt;
+  return ChildRow{.parent_lsn = Lsn(LoadBigEndian<uint64_t>(value.data())),
+                  .id = TimelineId(LoadBigEndian<uint64_t>(value.data() + 8))};
 }
 
 }  // namespace tidemark::internal

@@ -7,6 +7,8 @@
 //   meta             "version"                         u32 kIndexVersion
 //   meta             "checkpoint"                      LSN 8, segment 4, offset 4, time 8
 //   meta             "durable"                         LSN 8
+//   meta             "licence"                         LSN 8, granted 8, time 8, by default 8,
+//                                                      paused 1, from 8, to 8, confirms 1
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
 //   objects          namespace id 8, object id 32      timeline 8, created 8, commits 8, name
 //   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
@@ -20,6 +22,10 @@
 //   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
 //   labels           object id 32, name                automatic 1, LSN 8, time 8, timeline 8,
 //                                                      commit's LSN 8, epoch 4, state hash 8
+//   rules            kind 1, namespace id 8 (0: none), set 1, LSN 8, time 8, everything 8, hourly
+//   8,
+//                    object id 32 or nothing           daily 8, window 8, hourly 8, daily 8, reason
+//   children         parent timeline id 8              parent LSN 8, timeline id 8 (duplicates)
 //
 //   Page version   offset  size  field
 //                       0     8  lsn          big-endian: duplicates sort by it
@@ -47,7 +53,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 3;
+inline constexpr uint32_t kIndexVersion = 4;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {
@@ -63,6 +69,8 @@ enum IndexTable : size_t {
   kRestoresTable,
   kDamageTable,
   kLabelsTable,
+  kRulesTable,
+  kChildrenTable,
   kIndexTableCount,
 };
 extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
@@ -70,6 +78,7 @@ extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kCheckpointKey = "checkpoint";
 inline constexpr std::string_view kDurableKey = "durable";
+inline constexpr std::string_view kLicenceKey = "licence";
 
 inline constexpr size_t kLsnBytes = 8;
 inline constexpr size_t kPageVersionBytes = 28;
@@ -80,6 +89,7 @@ inline constexpr size_t kMaxKeyBytes = 511;  // LMDB's
 using Key4 = std::array<std::byte, 4>;
 using Key8 = std::array<std::byte, 8>;
 using Key12 = std::array<std::byte, 12>;
+using Key16 = std::array<std::byte, 16>;
 using Key40 = std::array<std::byte, 40>;
 
 Key4 NumberKey(uint32_t number);
@@ -88,6 +98,7 @@ Key8 TimeKey(Timestamp time);
 Key12 PageKey(TimelineId timeline, PageNo page);
 Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id);
 Key40 RestoreKey(const ObjectId& object, Lsn lsn);
+std::vector<std::byte> EncodeRuleKey(const RuleKey& key);
 std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name);
 ConstBytes TextKey(std::string_view text);
 
@@ -105,6 +116,9 @@ std::vector<std::byte> EncodeEpochRow(const EpochRow& row);
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
 std::vector<std::byte> EncodeLabelRow(const LabelRow& row);
+std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
+std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
+Key16 EncodeChildRow(const ChildRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
 std::optional<PageVersion> DecodePageVersion(ConstBytes value);
@@ -117,6 +131,9 @@ std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value);
 std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
 std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
 std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value);
+std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
+std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
+std::optional<ChildRow> DecodeChildRow(ConstBytes value);
 
 }  // namespace tidemark::internal
 

@@ -50,19 +50,13 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::FindObjectByTag(uint64_t tag) {
   return std::shared_ptr<ObjectState>();
 }
 
-std::optional<TimelineDamage> StoreImpl::LabelDamage(const ObjectId& object) const {
-  std::lock_guard lock(mutex_);
-  const auto it = last_lost_.find(ObjectTag(object));
-  if (it == last_lost_.end()) return std::nullopt;
-  return it->second.damage;
-}
-
 Status StoreImpl::CheckLabel(const ObjectState& object, std::string_view name, Lsn lsn) const {
-  const auto damage = LabelDamage(object.id);
+  const auto damage = LastLost(ObjectTag(object.id));
   if (!damage || damage->lsn < lsn) return OkStatus();
   return Status(StatusCode::kCorruption,
                 "label " + std::string(name) + " of object " + object.DisplayName() +
-                    ": a label's record, LSN " + std::to_string(damage->lsn.value) + " (segment " +
+                    ": a record of its labels, hold or policy, LSN " +
+                    std::to_string(damage->lsn.value) + " (segment " +
                     std::to_string(damage->location.segment) + ", offset " +
                     std::to_string(damage->location.offset) +
                     "), is damaged, which may have set, moved or removed it; set it anew");
@@ -127,6 +121,7 @@ CommitQueue::Appended StoreImpl::AppendLabel(CommitQueue::Scope& scope, const Ob
 void StoreImpl::AddLabel(ObjectState& object, LabelTable::NewChange change,
                          const CommitQueue::Appended& appended) noexcept {
   labels_->Add(std::move(change), appended.lsn, appended.time);
+  references_made_.fetch_add(1);
   object.last_label = appended.lsn;
 }
 

@@ -25,6 +25,8 @@
 
 namespace tidemark::internal {
 
+class Pin;
+
 struct NamespaceState {
   NamespaceState(std::string n, uint64_t number) : name(std::move(n)), factory(name), id(number) {}
 
@@ -71,7 +73,8 @@ class ObjectState {
   CommitInfo head;                     // kNone until its first commit
   Lsn created;
   uint32_t change_counter = 0;
-  bool writer = false;  // the write lock
+  bool writer = false;          // the write lock
+  mutable Pin* pins = nullptr;  // of commits that are kept whatever expires: pin.h
 
   // Held by whoever makes, moves or removes a label, from looking it up until its record is
   // appended, I/O included. Outermost of all locks. It guards what follows.

@@ -304,7 +304,8 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kLabel)) {
+      kind > static_cast<uint8_t>(RecordKind::kLicence) ||
+      kind == static_cast<uint8_t>(RecordKind::kMigration)) {
     return ParseOutcome::kBad;
   }
   constexpr uint64_t kMaxLength = uint64_t{1} << 30;

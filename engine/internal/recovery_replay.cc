@@ -6,6 +6,7 @@
 #include "engine/bookmark.h"
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/retention_record.h"
 #include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
@@ -103,6 +104,9 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kFrame: return ReplayFrame(group, entry, record);
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
     case RecordKind::kLabel: return ReplayLabel(group, entry, record);
+    case RecordKind::kHold:
+    case RecordKind::kPolicy: return ReplayRule(group, entry, record);
+    case RecordKind::kLicence: return ReplayLicence(group, entry, record);
     case RecordKind::kOpen: {
       if (!DecodeOpen(record.fields)) return Inconsistent(group, entry, "is not an open record");
       return OkStatus();  // what it says is known already: NoteEpoch
@@ -291,6 +295,27 @@ Status Recovery::ReplayLabel(const ScannedGroup& group, const DirectoryEntry& en
                      .removed = fields->operation == format::LabelOperation::kRemove};
   store_->labels().Add(LabelTable::NewChange(std::move(change)), entry.lsn,
                        RecordTime(group.header, record.place));
+  return OkStatus();
+}
+
+// Of an object or namespace whose creation is damaged, too.
+Status Recovery::ReplayRule(const ScannedGroup& group, const DirectoryEntry& entry,
+                            const RecordView& record) {
+  const bool is_hold = record.kind == RecordKind::kHold;
+  auto row = DecodeRule(is_hold ? RuleKind::kHold : RuleKind::kPolicy, record.fields);
+  if (!row) return Inconsistent(group, entry, "is not a policy's or hold's record");
+  if (row->key.object && ObjectTag(*row->key.object) != entry.tag) return Quarantine(group, entry);
+  store_->retention().table().Add(RetentionTable::NewRule(*std::move(row)), entry.lsn,
+                                  RecordTime(group.header, record.place));
+  return OkStatus();
+}
+
+Status Recovery::ReplayLicence(const ScannedGroup& group, const DirectoryEntry& entry,
+                               const RecordView& record) {
+  const auto row = DecodeLicence(record.fields);
+  if (!row) return Inconsistent(group, entry, "is not a licence");
+  if (entry.tag != StoreTag()) return Quarantine(group, entry);
+  store_->retention().table().Add(RetentionTable::NewLicence(*row), entry.lsn);
   return OkStatus();
 }
 

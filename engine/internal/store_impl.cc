@@ -7,6 +7,7 @@
 
 #include "engine/check.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/retention_record.h"
 #include "engine/version.h"
 
 namespace tidemark::internal {
@@ -146,6 +147,8 @@ Status StoreImpl::OpenFiles() {
                                                                          : options_.index_directory,
                                         index_options));
   labels_ = std::make_unique<LabelTable>(index_.get());
+  retention_ = std::make_unique<Retention>(this);
+  TIDEMARK_RETURN_IF_ERROR(retention_->table().Load());
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);
@@ -177,26 +180,37 @@ Status StoreImpl::StartLog() {
   queue_->Start(end);
   TIDEMARK_RETURN_IF_ERROR(queue_->broken());
   const Lsn previous_end(unclean ? end.last_lsn.value - format::kLostLsnGap : end.last_lsn.value);
-  TIDEMARK_RETURN_IF_ERROR(LogOpen(previous_end));
+  TIDEMARK_RETURN_IF_ERROR(
+      LogOpen(previous_end, is_new ? std::nullopt : std::optional(end.last_time)));
   // The new segment names the old one's exact end, so nothing behind that will be looked at again.
   if (unclean) TIDEMARK_RETURN_IF_ERROR(segments_->CutAt(end.previous_end));
   if (options_.background_work == BackgroundWork::kThreads) checkpointer_->StartThread();
   return OkStatus();
 }
 
-Status StoreImpl::LogOpen(Lsn previous_end) {
+Status StoreImpl::LogOpen(Lsn previous_end, std::optional<Timestamp> last_record) {
   Buffer fields;
   EncodeOpen({.epoch = epoch_, .previous_end = previous_end, .library_version = TIDEMARK_VERSION},
              fields);
   PendingRow<EpochRow> made({.epoch = epoch_, .previous_end = previous_end});
-  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
+  auto pause = retention_->Start(last_record);
+  const size_t pause_bytes = pause ? pause->fields().size() : 0;
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size() + pause_bytes, 2));
   CommitQueue::Scope scope(*queue_, std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
-  const Lsn lsn = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
+  const Lsn opened = scope.Append(RecordKind::kOpen, TimelineId(), fields, {}).lsn;
+  Lsn last = opened;
+  if (pause) {
+    last = scope
+               .Append(RecordKind::kLicence, TimelineId(scope.next_lsn().value), pause->fields(),
+                       {}, StoreTag())
+               .lsn;
+  }
   scope.Leave();
-  AddEpoch(std::move(made), lsn);
+  AddEpoch(std::move(made), opened);
+  if (pause) retention_->table().Add(std::move(*pause), last);
   scope.Finish();
-  return queue_->WaitDurable(lsn);
+  return queue_->WaitDurable(last);
 }
 
 StoreImpl::~StoreImpl() {
@@ -214,6 +228,7 @@ Status StoreImpl::Close() {
 Status StoreImpl::Finish() {
   checkpointer_->Stop();
   queue_->Stop();
+  TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
   TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
   TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());

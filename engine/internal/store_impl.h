@@ -30,6 +30,7 @@
 #include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
 #include "engine/internal/page_reader.h"
+#include "engine/internal/retention.h"
 #include "engine/internal/segments.h"
 #include "engine/store.h"
 
@@ -74,6 +75,7 @@ class StoreImpl {
   const PageReader& reader() const { return *reader_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
   LabelTable& labels() { return *labels_; }
+  Retention& retention() { return *retention_; }
 
   // ---- finding things ----
 
@@ -97,6 +99,17 @@ class StoreImpl {
   // none. Damage is part of the answer of the first, and an error of the second.
   Result<FoundCommit> LocateCommitAt(const ObjectState& object, Lsn lsn);
   Result<CommitInfo> FindCommitAt(const ObjectState& object, Lsn lsn);
+  // The same for a time. A damaged commit is found from the earliest time on that it can have been
+  // made at.
+  Result<FoundCommit> LocateCommitAtTime(const ObjectState& object, Timestamp time);
+  // The latest commit at or before `lsn` on the timeline itself.
+  Result<std::optional<FoundCommit>> LocateCommitOn(const ObjectState& object,
+                                                    const Timeline& timeline, Lsn lsn);
+  // Did the object come into being behind `time`? If its first commit is gone, as far as is known.
+  Result<bool> IsCreatedAfter(const ObjectState& object, Timestamp time);
+  // Timelines that began on this one, those at or behind `first`, in order of parent LSNs; none if
+  // there are no more.
+  Result<std::vector<ChildRow>> ChildrenOf(TimelineId timeline, const ChildRow& first) const;
   // What the log says of a commit or restore that the index knows.
   Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline) const;
 
@@ -144,8 +157,8 @@ class StoreImpl {
                 const CommitQueue::Appended& appended) noexcept;
   // Not waited for.
   Result<Lsn> LogLabel(ObjectState& object, LabelTable::NewChange change);
-  // The latest damaged record that a label of the object may have had.
-  std::optional<TimelineDamage> LabelDamage(const ObjectId& object) const;
+  // The latest damaged record of those that have this tag in their group's directory.
+  std::optional<TimelineDamage> LastLost(uint64_t tag) const;
 
   // For the checkpointer.
   struct PendingRows {
@@ -171,6 +184,8 @@ class StoreImpl {
   // Page versions in memory; writers wait when it grows without bound.
   std::atomic<uint64_t> recent_versions{0};
   std::atomic<uint64_t> commits{0};  // since the store was opened
+  // Grows with each timeline that begins on another and with each label, when it can be found.
+  uint64_t references_made() const { return references_made_.load(); }
 
  private:
   StoreImpl(std::string directory, const StoreOptions& options);
@@ -179,7 +194,8 @@ class StoreImpl {
   bool HasLostItsLog() const;
   // Recovers the log, or begins one in a store that is being created, and opens an epoch.
   Status StartLog();
-  Status LogOpen(Lsn previous_end);
+  // `last_record`: when the last one before was written; none in a new store.
+  Status LogOpen(Lsn previous_end, std::optional<Timestamp> last_record);
   Result<std::shared_ptr<Timeline>> FindTimelineLocked(TimelineId id);
   // Errors: kCorruption if the record that created what has this tag is damaged.
   Status CheckNotLost(uint64_t tag, const std::string& what) const;
@@ -215,10 +231,15 @@ class StoreImpl {
   // which may be a label's.
   std::unordered_map<uint64_t, DamageRow> lost_;
   std::unordered_map<uint64_t, DamageRow> last_lost_;
+  std::atomic<bool> has_lost_{false};
+  // Of each timeline those that began on it and are not in the index.
+  std::multimap<TimelineId, ChildRow> children_;
+  std::atomic<uint64_t> references_made_{0};
 
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<LabelTable> labels_;
+  std::unique_ptr<Retention> retention_;
   std::unique_ptr<CommitQueue> queue_;
   std::unique_ptr<PageReader> reader_;
   std::unique_ptr<Checkpointer> checkpointer_;

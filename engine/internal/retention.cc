@@ -1,0 +1,367 @@
+#include "engine/internal/retention.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/bookmark.h"
+#include "engine/internal/retention_record.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+namespace {
+
+std::string PlaceOf(const TimelineDamage& damage) {
+  return "LSN " + std::to_string(damage.lsn.value) + " (segment " +
+         std::to_string(damage.location.segment) + ", offset " +
+         std::to_string(damage.location.offset) + ")";
+}
+
+// What a scope has, given what is around it.
+Horizons Apply(const LicenceRow& licence, const std::optional<RuleRow>& rule, Horizons around) {
+  if (!rule) return around;
+  if (licence.granted <= rule->lsn) return rule->floor;
+  return Advance(rule->floor, rule->set ? HorizonsOf(rule->policy, licence.time) : around);
+}
+
+Lsn LsnOf(const std::optional<RuleRow>& rule) { return rule ? rule->lsn : Lsn(); }
+
+}  // namespace
+
+Retention::Retention(StoreImpl* store) : store_(store), table_(&store->index()) {}
+
+// ---- horizons ----------------------------------------------------------------------------------
+
+LicenceRow Retention::InForce() const {
+  LicenceRow licence = table_.licence();
+  // One whose record is lost may have let expire what was there when the store was opened.
+  const auto lost = store_->LastLost(StoreTag());
+  if (lost && lost->lsn > licence.lsn) {
+    licence.granted = lost->lsn;
+    Extend(&licence, opened_at_);
+  }
+  return licence;
+}
+
+void Retention::Extend(LicenceRow* licence, Timestamp now) const {
+  licence->time = std::max(licence->time, now);
+  const RetentionPolicy by_default{.window = store_->options().retention};
+  licence->by_default =
+      std::max(licence->by_default, internal::HorizonsOf(by_default, licence->time).everything);
+}
+
+LicenceRow Retention::NextLicence() const {
+  LicenceRow licence = table_.licence();
+  Extend(&licence, store_->options().clock->Now());
+  licence.alarm.reset();
+  licence.confirms = false;
+  licence.granted = Lsn(UINT64_MAX);
+  return licence;
+}
+
+Result<Horizons> Retention::Compute(const LicenceRow& licence, uint64_t namespace_id,
+                                    const ObjectId* object) const {
+  if (!licence.granted.valid()) return Horizons();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto of_store, table_.Find(RuleKey::OfStore()));
+  Horizons horizons = Apply(licence, of_store, Horizons::At(licence.by_default));
+  if (namespace_id != 0) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto rule, table_.Find(RuleKey::OfNamespace(namespace_id)));
+    horizons = Apply(licence, rule, horizons);
+  }
+  if (object == nullptr) return horizons;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto policy,
+                            table_.Find(RuleKey::OfObject(RuleKind::kPolicy, *object)));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto hold,
+                            table_.Find(RuleKey::OfObject(RuleKind::kHold, *object)));
+  if (!hold) return Apply(licence, policy, horizons);
+  const RuleRow& newest = policy && policy->lsn > hold->lsn ? *policy : *hold;
+  if (hold->set || licence.granted <= newest.lsn) return newest.floor;
+  return Advance(newest.floor, policy && policy->set
+                                   ? internal::HorizonsOf(policy->policy, licence.time)
+                                   : horizons);
+}
+
+Result<Horizons> Retention::HorizonsOf(const ObjectState& object) const {
+  return Compute(InForce(), object.ns->id, &object.id);
+}
+
+Result<Timestamp> Retention::HorizonOf(const ObjectState& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(object));
+  return horizons.everything;
+}
+
+Result<Horizons> Retention::HorizonsOfNamespace(uint64_t namespace_id) const {
+  return Compute(InForce(), namespace_id, nullptr);
+}
+
+Result<Horizons> Retention::HorizonsAfter(const LicenceRow& licence,
+                                          const ObjectState& object) const {
+  return Compute(licence, object.ns->id, &object.id);
+}
+
+Result<std::optional<TimelineDamage>> Retention::LostRule(const ObjectState& object) const {
+  const Lsn granted = table_.licence().granted;
+  const auto may_be = [&](const std::optional<TimelineDamage>& lost, Lsn known) {
+    return lost && lost->lsn > known && granted > lost->lsn;
+  };
+  if (const auto lost = store_->LastLost(ObjectTag(object.id))) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto policy,
+                              table_.Find(RuleKey::OfObject(RuleKind::kPolicy, object.id)));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto hold,
+                              table_.Find(RuleKey::OfObject(RuleKind::kHold, object.id)));
+    if (may_be(lost, std::min(LsnOf(policy), LsnOf(hold)))) return lost;
+  }
+  if (const auto lost = store_->LastLost(NamespaceTag(object.ns->name))) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto policy, table_.Find(RuleKey::OfNamespace(object.ns->id)));
+    if (may_be(lost, LsnOf(policy))) return lost;
+  }
+  return std::optional<TimelineDamage>();
+}
+
+Status Retention::CheckTimesKnown(const ObjectState& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(object));
+  if (!lost) return OkStatus();
+  return Status(StatusCode::kCorruption,
+                "what object " + object.DisplayName() +
+                    " was at a time is not known: the record of a label, policy or hold, " +
+                    PlaceOf(*lost) +
+                    ", is damaged, and what expired under it; give a bookmark or a label, and set "
+                    "policy and hold anew");
+}
+
+Status Retention::CheckRulesKnown() const {
+  const auto lost = store_->LastLost(StoreTag());
+  if (!lost) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto policy, table_.Find(RuleKey::OfStore()));
+  if (LsnOf(policy) > lost->lsn) return OkStatus();
+  return Status(StatusCode::kCorruption,
+                "how long the store " + store_->directory() +
+                    " keeps history is not known: the record of a licence or policy, " +
+                    PlaceOf(*lost) +
+                    ", is damaged; nothing expires until the store's policy is set anew, as with "
+                    "`tidemark retention`");
+}
+
+// ---- what has expired --------------------------------------------------------------------------
+
+Status Retention::CheckKept(const ObjectState& object, const CommitInfo& commit) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(object));
+  if (commit.time > horizons.everything) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit last,
+                            store_->LocateCommitAtTime(object, LastOfStage(horizons, commit.time)));
+  if (last.info.lsn == commit.lsn) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto labels, store_->labels().List(object.id));
+  for (const LabelRow& label : labels) {
+    if (!label.automatic && label.commit == commit.lsn) return OkStatus();
+  }
+  return Expired(object, horizons, last.info,
+                 "the commit of " + FormatTime(commit.time) + " has expired: it was replaced");
+}
+
+Status Retention::Expired(const ObjectState& object, const Horizons& horizons,
+                          const CommitInfo& next, const std::string& what) const {
+  std::string message = what + " before the horizon of object " + object.DisplayName() + ", " +
+                        FormatTime(horizons.everything);
+  if (horizons.daily < horizons.everything) {
+    message += " (before that one commit an hour or a day is kept, back to " +
+               FormatTime(horizons.daily) + ")";
+  }
+  if (next.lsn.valid()) {
+    const Bookmark bookmark{.epoch = next.epoch,
+                            .lsn = next.lsn,
+                            .object_tag = ObjectTag(object.id),
+                            .state_hash = next.state_hash};
+    message +=
+        "; the next one that is kept is of " + FormatTime(next.time) + ": " + bookmark.ToString();
+  }
+  return Status(StatusCode::kExpired, std::move(message));
+}
+
+Status Retention::PinKept(const CommitInfo& commit, Pin* pin) const {
+  pin->Take(commit.timeline, commit.lsn);
+  return CheckKept(pin->object(), commit);
+}
+
+// ---- the clock ---------------------------------------------------------------------------------
+
+std::optional<RetentionTable::NewLicence> Retention::Start(std::optional<Timestamp> last_record) {
+  const Clock& clock = *store_->options().clock;
+  opened_at_ = trusted_ = clock.Now();
+  trusted_monotonic_ = clock.Monotonic();
+  LicenceRow licence = table_.licence();
+  if (!last_record || licence.alarm || opened_at_ - *last_record <= kMostAsleep) {
+    return std::nullopt;
+  }
+  licence.alarm = ClockAlarm{.from = *last_record, .to = opened_at_};
+  licence.confirms = false;
+  return RetentionTable::NewLicence(licence);
+}
+
+std::optional<ClockAlarm> Retention::StepLocked() {
+  const Clock& clock = *store_->options().clock;
+  const std::chrono::microseconds monotonic = clock.Monotonic();
+  const Timestamp now = clock.Now();
+  const Timestamp expected = trusted_ + (monotonic - trusted_monotonic_);
+  if (now > expected + kMostStep) return ClockAlarm{.from = expected, .to = now};
+  // One that was set back may be put right again.
+  trusted_ = std::max(now, expected);
+  trusted_monotonic_ = monotonic;
+  return std::nullopt;
+}
+
+Result<Lsn> Retention::Append(const LicenceRow& row, InForceWhen when) {
+  RetentionTable::NewLicence made(row);
+  CommitQueue& queue = store_->queue();
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue.Reserve(made.fields().size(), 1));
+  CommitQueue::Scope scope(queue, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  const Lsn lsn = scope
+                      .Append(RecordKind::kLicence, TimelineId(scope.next_lsn().value),
+                              made.fields(), {}, StoreTag())
+                      .lsn;
+  scope.Leave();
+  if (when == InForceWhen::kDurable) TIDEMARK_RETURN_IF_ERROR(queue.WaitDurable(lsn));
+  table_.Add(std::move(made), lsn);
+  scope.Finish();
+  return lsn;
+}
+
+Status Retention::Licence() {
+  std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
+  TIDEMARK_RETURN_IF_ERROR(NoteClockLocked());
+  if (const auto alarm = table_.licence().alarm) {
+    return Status(StatusCode::kPaused,
+                  "the clock of store " + store_->directory() + " is in doubt: it said " +
+                      FormatTime(alarm->to) + " where about " + FormatTime(alarm->from) +
+                      " was to be expected; nothing expires until somebody confirms that it is "
+                      "right: `tidemark retention STORE --confirm-clock`");
+  }
+  LicenceRow licence = NextLicence();
+  licence.granted = Lsn();
+  return Append(licence, InForceWhen::kDurable).status();
+}
+
+Status Retention::NoteClock() {
+  std::lock_guard lock(mutex_);
+  return NoteClockLocked();
+}
+
+Status Retention::NoteClockLocked() {
+  LicenceRow licence = table_.licence();
+  if (licence.alarm) return OkStatus();
+  licence.alarm = StepLocked();
+  if (!licence.alarm) return OkStatus();
+  licence.confirms = false;
+  TIDEMARK_ASSIGN_OR_RETURN(const Lsn lsn, Append(licence, InForceWhen::kAppended));
+  return store_->queue().WaitDurable(lsn);
+}
+
+Status Retention::ConfirmClock() {
+  std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  TIDEMARK_RETURN_IF_ERROR(NoteClockLocked());
+  LicenceRow licence = table_.licence();
+  if (!licence.alarm) return OkStatus();
+  licence.alarm.reset();
+  licence.confirms = true;
+  TIDEMARK_ASSIGN_OR_RETURN(const Lsn lsn, Append(licence, InForceWhen::kAppended));
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(lsn));
+  trusted_ = store_->options().clock->Now();
+  trusted_monotonic_ = store_->options().clock->Monotonic();
+  return OkStatus();
+}
+
+// ---- policies and holds ------------------------------------------------------------------------
+
+Status Retention::LogRule(RuleRow row, RecordKind kind, uint64_t tag) {
+  CommitQueue& queue = store_->queue();
+  RetentionTable::NewRule made(std::move(row));
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue.Reserve(made.fields().size(), 1));
+  CommitQueue::Scope scope(queue, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  const CommitQueue::Appended appended =
+      scope.Append(kind, TimelineId(scope.next_lsn().value), made.fields(), {}, tag);
+  scope.Leave();
+  table_.Add(std::move(made), appended.lsn, appended.time);
+  scope.Finish();
+  return queue.WaitDurable(appended.lsn);
+}
+
+Status Retention::SetPolicy(uint64_t namespace_id, const ObjectState* object, uint64_t tag,
+                            const std::optional<RetentionPolicy>& policy) {
+  std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  RuleRow row;
+  if (object != nullptr) {
+    row.key = RuleKey::OfObject(RuleKind::kPolicy, object->id);
+  } else if (namespace_id != 0) {
+    row.key = RuleKey::OfNamespace(namespace_id);
+  }
+  row.set = policy.has_value();
+  row.policy = policy.value_or(RetentionPolicy{.window = {}, .hourly = {}, .daily = {}});
+  TIDEMARK_ASSIGN_OR_RETURN(
+      row.floor, Compute(InForce(), namespace_id, object == nullptr ? nullptr : &object->id));
+  return LogRule(std::move(row), RecordKind::kPolicy, tag);
+}
+
+Status Retention::SetHold(const ObjectState& object, std::string_view reason) {
+  return PutHold(object, reason, true);
+}
+
+Status Retention::ReleaseHold(const ObjectState& object) { return PutHold(object, "", false); }
+
+Status Retention::PutHold(const ObjectState& object, std::string_view reason, bool set) {
+  std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  RuleRow row;
+  row.key = RuleKey::OfObject(RuleKind::kHold, object.id);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto there, table_.Find(row.key));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(object));
+  if (!set && !lost && !(there && there->set)) {
+    return Status(StatusCode::kNotFound, "object " + object.DisplayName() + " is not held");
+  }
+  row.set = set;
+  row.reason = std::string(reason);
+  row.policy = {.window = {}, .hourly = {}, .daily = {}};
+  TIDEMARK_ASSIGN_OR_RETURN(row.floor, Compute(InForce(), object.ns->id, &object.id));
+  return LogRule(std::move(row), RecordKind::kHold, ObjectTag(object.id));
+}
+
+Result<RetentionInfo> Retention::Info(uint64_t namespace_id, const ObjectId* object) const {
+  RetentionInfo info;
+  info.policy = {.window = store_->options().retention};
+  const auto look = [&](const RuleKey& key, PolicySource source) -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto rule, table_.Find(key));
+    if (!rule || !rule->set) return OkStatus();
+    info.policy = rule->policy;
+    info.source = source;
+    return OkStatus();
+  };
+  TIDEMARK_RETURN_IF_ERROR(look(RuleKey::OfStore(), PolicySource::kStore));
+  if (namespace_id != 0) {
+    TIDEMARK_RETURN_IF_ERROR(look(RuleKey::OfNamespace(namespace_id), PolicySource::kNamespace));
+  }
+  if (object != nullptr) {
+    TIDEMARK_RETURN_IF_ERROR(
+        look(RuleKey::OfObject(RuleKind::kPolicy, *object), PolicySource::kObject));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto hold,
+                              table_.Find(RuleKey::OfObject(RuleKind::kHold, *object)));
+    if (hold && hold->set) info.hold = HoldInfo{.reason = hold->reason, .since = hold->time};
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, Compute(InForce(), namespace_id, object));
+  info.horizon = horizons.everything;
+  info.hourly_horizon = horizons.hourly;
+  info.daily_horizon = horizons.daily;
+  return info;
+}
+
+Result<RetentionInfo> Retention::InfoOf(const ObjectState& object) const {
+  return Info(object.ns->id, &object.id);
+}
+
+Result<RetentionInfo> Retention::InfoOfNamespace(uint64_t namespace_id) const {
+  return Info(namespace_id, nullptr);
+}
+
+}  // namespace tidemark::internal

@@ -1,0 +1,148 @@
+// Retention: the one authority that lets history expire.
+//
+//   Grant -> a durable licence record -> in force: refused from here on, and free to be deleted
+//
+// The horizon of an object is a function of the log: of the last licence, and of the policies and
+// holds before it, each of which has the horizon that it found. So there is a row a policy or hold,
+// not an object, and no horizon ever moves back, whatever is done to policies, holds and clocks. A
+// new rule counts from the next licence on.
+//
+//   H(scope) = the rule's floor                             if no licence came since, or it is held
+//              Advance(floor, licence time - its windows)   if it has a policy
+//              Advance(floor, H(the scope around it))       if it has none (any more)
+//
+// The clock guard: no licence is granted, until somebody confirms the clock, when it went more than
+// a day beyond what the monotonic clock says, or when more than kMostAsleep passed between the last
+// record and an open. That is a record, too, so that it outlives the process.
+//
+// Threads: any. `mutex_` is held across I/O: by whoever grants a licence, or makes or ends a policy
+// or hold, from the look at the horizon until the record is in the tables. Outermost of all locks
+// but ObjectState::label_mutex, which nobody holds who comes here.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_RETENTION_H_
+#define TIDEMARK_ENGINE_INTERNAL_RETENTION_H_
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/internal/horizon.h"
+#include "engine/internal/kept_points.h"
+#include "engine/internal/object_state.h"
+#include "engine/internal/pin.h"
+#include "engine/internal/retention_table.h"
+
+namespace tidemark::internal {
+
+class StoreImpl;
+
+class Retention {
+ public:
+  // More than the longest time that a store may lie closed without its clock being doubted.
+  static constexpr std::chrono::hours kMostAsleep{24 * 8};
+  static constexpr std::chrono::hours kMostStep{24};
+
+  explicit Retention(StoreImpl* store);
+
+  RetentionTable& table() { return table_; }
+
+  // ---- what has expired ----
+
+  // The licensed horizons of an object. Errors: those of reading the index.
+  Result<Horizons> HorizonsOf(const ObjectState& object) const;
+  Result<Timestamp> HorizonOf(const ObjectState& object) const;
+  // Of a namespace, or of what is in none: the store's.
+  Result<Horizons> HorizonsOfNamespace(uint64_t namespace_id) const;
+  // Those that another licence would give, such as the one that could be granted now.
+  Result<Horizons> HorizonsAfter(const LicenceRow& licence, const ObjectState& object) const;
+  LicenceRow NextLicence() const;
+
+  // Has the commit not expired? It is one of the object, as the index has it. Errors: kExpired,
+  // naming the horizon and the next commit that is kept; those of reading.
+  Status CheckKept(const ObjectState& object, const CommitInfo& commit) const;
+  // kExpired, for what is not kept by `horizons`; `next` is the next one that is.
+  Status Expired(const ObjectState& object, const Horizons& horizons, const CommitInfo& next,
+                 const std::string& what) const;
+  // Errors: kCorruption if a damaged record may have had a policy or hold of the object, under
+  // which commits may have gone: what it was at a time cannot be told.
+  Status CheckTimesKnown(const ObjectState& object) const;
+  // CheckKept, pinned first: it stays until the pin is let go of.
+  Status PinKept(const CommitInfo& commit, Pin* pin) const;
+
+  // What must be kept of a timeline under the licence in force: what its object's commits need that
+  // have not expired, that labels name, and that snapshots are open of; and what the timelines need
+  // that began on it. Nothing if its record is gone. Errors: kCorruption (the record of a licence
+  // or of a policy or hold may be lost: nothing may be deleted), those of reading.
+  Result<KeptPoints> PointsOf(TimelineId timeline) const;
+
+  // ---- licences ----
+
+  // Grants one as of the present, durably, and puts it into force. Blocks. Errors: kPaused (the
+  // clock is in doubt; names what to do), kBroken, those of writing.
+  Status Licence();
+  // Of the licence in force; lsn none: there is none.
+  LicenceRow licence() const { return table_.licence(); }
+  // Ends a pause; the clock as it is now is the right one. Durable. Nothing happens without a
+  // pause.
+  Status ConfirmClock();
+  // If the clock has made a step, that is a record, too, from here on; for a close. Blocks.
+  Status NoteClock();
+  // At an open, once: when the last record before was written; none in a new store. The record that
+  // is returned goes into the log and the table with the open record.
+  std::optional<RetentionTable::NewLicence> Start(std::optional<Timestamp> last_record);
+
+  // ---- policies and holds; durable when they return ----
+
+  // Of the store if the namespace is 0, of a namespace if there is no object. None clears it. `tag`
+  // is what the directory says of the record.
+  Status SetPolicy(uint64_t namespace_id, const ObjectState* object, uint64_t tag,
+                   const std::optional<RetentionPolicy>& policy);
+  Status SetHold(const ObjectState& object, std::string_view reason);
+  // Errors: kNotFound if it is not held.
+  Status ReleaseHold(const ObjectState& object);
+  Result<RetentionInfo> InfoOf(const ObjectState& object) const;
+  Result<RetentionInfo> InfoOfNamespace(uint64_t namespace_id) const;  // 0: the store
+
+ private:
+  enum class InForceWhen { kAppended, kDurable };
+
+  // The last licence, or what a lost one may have been.
+  LicenceRow InForce() const;
+  void Extend(LicenceRow* licence, Timestamp now) const;
+  Result<Horizons> Compute(const LicenceRow& licence, uint64_t namespace_id,
+                           const ObjectId* object) const;
+  Result<RetentionInfo> Info(uint64_t namespace_id, const ObjectId* object) const;
+  // A damaged record, before the last licence, that may have had a policy or hold in force.
+  Result<std::optional<TimelineDamage>> LostRule(const ObjectState& object) const;
+  // The same for the store. Errors: kCorruption.
+  Status CheckRulesKnown() const;
+
+  // How far the clock is ahead of what it should be, if that is too much; else it is trusted.
+  std::optional<ClockAlarm> StepLocked();
+  Status NoteClockLocked();
+  Result<Lsn> Append(const LicenceRow& row, InForceWhen when);
+  Status LogRule(RuleRow row, RecordKind kind, uint64_t tag);
+  Status PutHold(const ObjectState& object, std::string_view reason, bool set);
+
+  // Of one timeline, without those that others need. All() where it cannot be told.
+  Result<KeptPoints> OwnPointsOf(TimelineId timeline) const;
+  // Has the timeline points, or one that began on it?
+  Result<bool> IsNeeded(TimelineId timeline) const;
+  Status AddThinned(const Horizons& horizons, const ObjectState& object, const Timeline& timeline,
+                    Lsn newest, KeptPoints* points) const;
+
+  StoreImpl* const store_;
+  RetentionTable table_;
+  Timestamp opened_at_;
+
+  std::mutex mutex_;
+  // When the clock was last found right.
+  Timestamp trusted_;
+  std::chrono::microseconds trusted_monotonic_{0};
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_RETENTION_H_
