@@ -64,7 +64,8 @@ Result<Lsn> FindPointOfFork(StoreImpl& store, const ObjectState& object,
       // Not where the timeline begins: of a commit that was a restore, that is what it restored.
       TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit,
                                 store.FindCommitAt(*fork, Lsn(timeline->id().value)));
-      return commit.restored_from;
+      // If that has expired and is gone: where the timeline begins is before it.
+      return commit.lsn.valid() ? commit.restored_from : timeline->row().parent_lsn;
     }
     TIDEMARK_ASSIGN_OR_RETURN(fork, store.AdoptObject(source.namespace_id, source.object, ""));
   }
@@ -90,6 +91,8 @@ Result<std::shared_ptr<Object>> Store::Fork(const Object& from, const Point& at,
   TIDEMARK_RETURN_IF_ERROR(CheckIsNew(*target));
 
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, from.Resolve(at));
+  internal::Pin pin(from.state_);
+  TIDEMARK_RETURN_IF_ERROR(store.retention().PinKept(commit, &pin));
   const Bookmark bookmark = from.BookmarkOf(commit);
   if (commit.kind == CommitKind::kDelete) {
     return Status(StatusCode::kNotFound, "bookmark " + bookmark.ToString() +
@@ -151,12 +154,14 @@ Result<RestoreInfo> Object::Promote(const Object& fork, IfNewer if_newer) try {
   RestoreInfo info;
   internal::TimelineStart start;
   start.operation = TimelineOperation::kPromote;
+  internal::Pin pin(fork.state_);
   {
     std::lock_guard fork_lock(fork.state_->mutex);
     TIDEMARK_RETURN_IF_ERROR(fork.state_->CheckExists());
     TIDEMARK_RETURN_IF_ERROR(fork.state_->CheckCurrent());
     info.to = fork.state_->head;
     start.parent = fork.state_->timeline;
+    pin.TakeLocked(start.parent->id(), info.to.lsn);
   }
   TIDEMARK_ASSIGN_OR_RETURN(const Lsn point, FindPointOfFork(*store_, *state_, fork.state_));
   if (if_newer == IfNewer::kFail) TIDEMARK_RETURN_IF_ERROR(CheckNothingNewer(fork, point));
@@ -209,8 +214,20 @@ Result<ForkSource> Object::Source() const try {
   if (timeline == nullptr) {
     return Status(StatusCode::kNotFound, "object " + DisplayName() + " is no fork");
   }
-  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit,
+  TIDEMARK_ASSIGN_OR_RETURN(CommitInfo commit,
                             store_->FindCommitAt(*state_, Lsn(timeline->id().value)));
+  if (!commit.lsn.valid()) {
+    // It has expired and is gone; but what it began with is there while the fork is.
+    const auto& parent = timeline->parent();
+    TIDEMARK_ASSIGN_OR_RETURN(const auto source, store_->AdoptObject(parent->row().namespace_id,
+                                                                     parent->row().object, ""));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found,
+                              store_->LocateCommitOn(*source, *parent, timeline->row().parent_lsn));
+    commit.kind = CommitKind::kFork;
+    commit.timeline = timeline->id();
+    commit.restored_from = timeline->row().parent_lsn;
+    if (found) commit.state_hash = found->info.state_hash;
+  }
   return SourceOf(commit);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();

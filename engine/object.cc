@@ -1,6 +1,8 @@
 #include "engine/object.h"
 
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "engine/internal/store_impl.h"
 
@@ -8,6 +10,7 @@ namespace tidemark {
 
 using internal::FoundCommit;
 using internal::ObjectState;
+using internal::Pin;
 using internal::StoreImpl;
 using internal::Timeline;
 
@@ -22,35 +25,6 @@ Status CheckTrusted(const ObjectState& state, const Timeline& timeline, Lsn lsn)
 Status NotYet(const ObjectState& state, Timestamp time) {
   return Status(StatusCode::kNotFound,
                 "object " + state.DisplayName() + " did not exist at " + FormatTime(time));
-}
-
-// The last commit at or before `time`; kNone if the object did not exist then. Commit times rise
-// with LSNs, so this is a binary search over LSNs, each step one look-up. A damaged one is found
-// from the earliest time on that it can have been made at.
-Result<FoundCommit> FindCommitAtTime(StoreImpl& store, const ObjectState& state, Timestamp time) {
-  CommitInfo head;
-  {
-    std::lock_guard lock(state.mutex);
-    head = state.head;
-  }
-  if (head.kind == CommitKind::kNone || head.time <= time) return FoundCommit{.info = head};
-  uint64_t high = head.lsn.value - 1;  // what is found lies in [low, high]
-  uint64_t low = 0;
-  TIDEMARK_ASSIGN_OR_RETURN(const auto after, store.index().FirstLsnAfter(time));
-  if (after && after->value <= high) high = after->value;
-  FoundCommit found;
-  while (low <= high) {
-    const uint64_t middle = low + (high - low) / 2;
-    TIDEMARK_ASSIGN_OR_RETURN(FoundCommit commit, store.LocateCommitAt(state, Lsn(middle)));
-    const bool none = commit.info.kind == CommitKind::kNone;
-    if (none || commit.info.time <= time) {
-      if (!none) found = std::move(commit);
-      low = middle + 1;
-    } else {
-      high = commit.info.lsn.value - 1;
-    }
-  }
-  return found;
 }
 
 }  // namespace
@@ -82,9 +56,11 @@ uint32_t Object::change_counter() const {
 
 Result<Snapshot> Object::OpenSnapshot() const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  auto pin = std::make_unique<Pin>(state_);
   std::lock_guard lock(state_->mutex);
   TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
-  return Snapshot(store_, state_, state_->timeline, state_->head);
+  if (state_->timeline != nullptr) pin->TakeLocked(state_->timeline->id(), state_->head.lsn);
+  return Snapshot(store_, std::move(pin), state_->timeline, state_->head);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
@@ -99,7 +75,9 @@ Result<Snapshot> Object::OpenSnapshot(const Point& at) const try {
 Result<Snapshot> Object::OpenSnapshot(const CommitInfo& commit) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(auto timeline, store_->FindTimeline(commit.timeline));
-  return Snapshot(store_, state_, std::move(timeline), commit);
+  auto pin = std::make_unique<Pin>(state_);
+  TIDEMARK_RETURN_IF_ERROR(store_->retention().PinKept(commit, pin.get()));
+  return Snapshot(store_, std::move(pin), std::move(timeline), commit);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
@@ -124,10 +102,8 @@ Result<Bookmark> Object::CurrentBookmark() const try {
 
 Result<CommitInfo> Object::Resolve(const Point& point) const try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  const Timestamp horizon =
-      store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
   if (const auto* time = std::get_if<Timestamp>(&point)) {
-    TIDEMARK_ASSIGN_OR_RETURN(const auto found, FindCommitAtTime(*store_, *state_, *time));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found, LocateAtTime(*time));
     TIDEMARK_RETURN_IF_ERROR(found.damage);
     const CommitInfo& commit = found.info;
     // The commit behind the one found, or the first one at all, may have been made by then.
@@ -159,21 +135,32 @@ Result<CommitInfo> Object::Resolve(const Point& point) const try {
                                                FormatTime(*time) + ": it was deleted at " +
                                                FormatTime(commit.time));
     }
-    if (*time < horizon) {
-      return Status(StatusCode::kExpired, FormatTime(*time) + " is before the horizon, " +
-                                              FormatTime(horizon) +
-                                              ": history reaches back no further");
-    }
     return commit;
   }
 
   if (const auto* label = std::get_if<Label>(&point)) return ResolveLabel(*label);
-  return ResolveBookmark(std::get<Bookmark>(point), Expiry::kWithTheWindow);
+  return ResolveBookmark(std::get<Bookmark>(point));
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
 
-Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark, Expiry expiry) const {
+// The last commit at or before `time`, which may be damaged; kNone if the object did not exist
+// then. Errors: kExpired, also where that commit may be gone.
+Result<FoundCommit> Object::LocateAtTime(Timestamp time) const {
+  const internal::Retention& retention = store_->retention();
+  TIDEMARK_ASSIGN_OR_RETURN(const internal::Horizons horizons, retention.HorizonsOf(*state_));
+  if (time < horizons.everything) TIDEMARK_RETURN_IF_ERROR(retention.CheckTimesKnown(*state_));
+  TIDEMARK_ASSIGN_OR_RETURN(auto found,
+                            store_->LocateCommitAtTime(*state_, LastOfStage(horizons, time)));
+  if (time >= horizons.everything || found.info.time <= time) return found;
+  TIDEMARK_ASSIGN_OR_RETURN(const bool created_after, store_->IsCreatedAfter(*state_, time));
+  if (created_after) return NotYet(*state_, time);
+  return retention.Expired(
+      *state_, horizons, found.info,
+      "what object " + DisplayName() + " was at " + FormatTime(time) + " has expired: that is");
+}
+
+Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark) const {
   const std::string name = "bookmark " + bookmark.ToString();
   if (bookmark.object_tag != ObjectTag(state_->id)) {
     return Status(StatusCode::kForeign, name + " belongs to another object than " + DisplayName());
@@ -195,6 +182,17 @@ Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark, Expiry expi
                                          "confirmed");
   }
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, bookmark.lsn));
+  if (commit.lsn != bookmark.lsn) {
+    // Gone, if it is old enough for that.
+    const internal::Retention& retention = store_->retention();
+    TIDEMARK_ASSIGN_OR_RETURN(const internal::Horizons horizons, retention.HorizonsOf(*state_));
+    TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit oldest,
+                              store_->LocateCommitAtTime(*state_, horizons.everything));
+    if (bookmark.lsn < oldest.info.lsn) {
+      return retention.Expired(*state_, horizons, oldest.info,
+                               name + " has expired: its commit was replaced");
+    }
+  }
   if (commit.kind == CommitKind::kNone || commit.lsn != bookmark.lsn ||
       commit.epoch != bookmark.epoch || commit.state_hash != bookmark.state_hash) {
     return Status(
@@ -204,17 +202,8 @@ Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark, Expiry expi
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimeline(commit.timeline));
   TIDEMARK_RETURN_IF_ERROR(CheckTrusted(*state_, *timeline, commit.lsn));
-  const Timestamp horizon =
-      store_->options().clock->Now() - std::chrono::microseconds(store_->options().retention);
-  if (commit.time < horizon && expiry == Expiry::kWithTheWindow) {
-    // Still in reach if it was the state at the horizon.
-    TIDEMARK_ASSIGN_OR_RETURN(const auto oldest, FindCommitAtTime(*store_, *state_, horizon));
-    if (commit.lsn < oldest.info.lsn) {
-      return Status(StatusCode::kExpired,
-                    name + " has expired: it is of " + FormatTime(commit.time) +
-                        " and was replaced before the horizon, " + FormatTime(horizon));
-    }
-  }
+  const Status kept = store_->retention().CheckKept(*state_, commit);
+  if (!kept.ok()) return kept.WithContext(name);
   return commit;
 }
 
@@ -228,7 +217,9 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
     if (newest_damage.ok()) newest_damage = damaged.why;
     return true;
   };
-  for (Lsn lsn = newest; lsn.valid();) {
+  TIDEMARK_ASSIGN_OR_RETURN(internal::Reachable reachable,
+                            store_->retention().ReachableOf(*state_));
+  for (Lsn lsn = newest; lsn.valid(); lsn = reachable.AtOrBefore(lsn)) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimelineAt(*state_, lsn));
     if (timeline == nullptr) break;
     TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit found, store_->LocateCommitAt(*state_, lsn));
@@ -237,15 +228,19 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
     const Lsn damaged = timeline->damaged_from();
     if (damaged.valid() && damaged <= lsn && damaged > commit.lsn) {
       const Status why = CheckTrusted(*state_, *timeline, damaged);
-      if (!report({.lsn = damaged, .timeline = timeline->id(), .why = why})) break;
+      if (!reachable.done() && !report({.lsn = damaged, .timeline = timeline->id(), .why = why})) {
+        break;
+      }
       lsn = Lsn(damaged.value - 1);
     } else if (commit.timeline != timeline->id()) {
       lsn = Lsn(timeline->id().value - 1);  // nothing is left on this one
     } else {
+      TIDEMARK_ASSIGN_OR_RETURN(const bool kept, reachable.Has(commit));
       const bool go_on =
-          found.damage.ok()
-              ? visit(commit)
-              : report({.lsn = commit.lsn, .timeline = commit.timeline, .why = found.damage});
+          !kept ||
+          (found.damage.ok()
+               ? visit(commit)
+               : report({.lsn = commit.lsn, .timeline = commit.timeline, .why = found.damage}));
       if (!go_on) break;
       lsn = Lsn(commit.lsn.value - 1);
     }

@@ -15,6 +15,7 @@
 #include "engine/export.h"
 #include "engine/object_id.h"
 #include "engine/result.h"
+#include "engine/retention.h"
 #include "engine/snapshot.h"
 
 namespace tidemark {
@@ -26,6 +27,7 @@ enum class TimelineOperation : uint8_t;
 namespace internal {
 class StoreImpl;
 class ObjectState;
+struct FoundCommit;
 struct LabelRow;
 }  // namespace internal
 
@@ -106,16 +108,23 @@ class TIDEMARK_API Object {
   // The commit that a bookmark or a label names, or the last one at or before a time, on the
   // timeline that the object had then.
   //
+  // Expired is what a licence has let go of (Store::Prune), whatever the clock says: a commit that
+  // was replaced before the object's horizon, unless a label that is not automatic names it or the
+  // policy keeps it as the last one of its hour or day. The error names the horizon and the next
+  // commit that is kept.
+  //
   // Errors for bookmarks: kForeign, kExpired, kFuture, kLost, kCorruption (no such commit, or its
   // state hash differs: the bookmark or the store is damaged). For times: kNotFound when the object
-  // did not exist or was deleted, kExpired before the horizon. A time after now means now. For
-  // labels: kNotFound, naming those that there are; kCorruption (the commit is damaged, or a record
-  // that may have moved or removed the label); kExpired for automatic ones only.
+  // did not exist or was deleted; kExpired if what was current then has expired; kCorruption also
+  // if the record of a policy or hold is damaged under which commits may have gone. A time after
+  // now means now. For labels: kNotFound, naming those that there are; kCorruption (the commit is
+  // damaged, or a record that may have moved or removed the label); kExpired for automatic ones
+  // only.
   Result<CommitInfo> Resolve(const Point& point) const;
 
-  // Calls `visit` for each commit at or before `newest`, newest first, restores and deletions
-  // included, back to the object's creation (the commits that restores left behind too), until it
-  // returns false. A fork's history begins with the fork.
+  // Calls `visit` for each commit at or before `newest` that has not expired, newest first,
+  // restores and deletions included, back to the object's creation (the commits that restores left
+  // behind too), until it returns false. A fork's history begins with the fork.
   //
   // `on_damage` is called, in the same order, where commits are damaged; false ends it too. Commits
   // behind such a place are visited, but no bookmark of theirs resolves if they build on it.
@@ -166,6 +175,18 @@ class TIDEMARK_API Object {
   // What this object is a fork of. Errors: kNotFound if of none; as above.
   Result<ForkSource> Source() const;
 
+  // ---- retention ----
+
+  // While an object is held nothing of its history expires, from the horizon at that time on;
+  // `reason` is for people (at most 256 bytes), and replaces that of a hold that is there. Durable
+  // when they return; both block for that. What a release lets expire goes with the next licence.
+  // Errors: kNotFound if the object does not exist (a deleted one can be held), or to be released
+  // is not held; kInvalidArgument.
+  Status SetHold(std::string_view reason);
+  Status ReleaseHold();
+  // Policy, hold and horizons.
+  Result<RetentionInfo> GetRetention() const;
+
   // ---- labels ----
   //
   // A label names one commit of this object, on whatever timeline, and is a Point: everything that
@@ -194,8 +215,8 @@ class TIDEMARK_API Object {
   Result<std::vector<LabelInfo>> ListLabels() const;
 
  private:
-  enum class Expiry { kWithTheWindow, kNever };
-  Result<CommitInfo> ResolveBookmark(const Bookmark& bookmark, Expiry expiry) const;
+  Result<CommitInfo> ResolveBookmark(const Bookmark& bookmark) const;
+  Result<internal::FoundCommit> LocateAtTime(Timestamp time) const;
   Result<CommitInfo> ResolveLabel(const Label& label) const;
   Result<CommitInfo> ResolveLabel(const internal::LabelRow& row) const;
   Bookmark BookmarkOfLabel(const internal::LabelRow& row) const;
@@ -205,6 +226,7 @@ class TIDEMARK_API Object {
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
   // With the write lock held.
   Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation);
+  Result<CommitInfo> FindReplaced(Lsn lsn) const;
   // Errors: kExists if there are commits behind `point` that the fork has not seen.
   Status CheckNothingNewer(const Object& fork, Lsn point) const;
 

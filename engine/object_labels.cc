@@ -33,8 +33,7 @@ Result<CommitInfo> Object::ResolveLabel(const LabelRow& row) const {
   if (const auto timeline = store_->FindTimeline(row.timeline); timeline.ok()) {
     TIDEMARK_RETURN_IF_ERROR((*timeline)->CheckTrusted(row.commit).WithContext(name));
   }
-  auto commit = ResolveBookmark(BookmarkOfLabel(row),
-                                row.automatic ? Expiry::kWithTheWindow : Expiry::kNever);
+  auto commit = ResolveBookmark(BookmarkOfLabel(row));
   if (commit.ok()) return commit;
   return commit.status().WithContext(name);
 }
@@ -66,6 +65,8 @@ Status Object::SetLabel(std::string_view name, const Point& at, IfLabelExists if
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(ValidateLabelName(name));
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, Resolve(at));
+  internal::Pin pin(state_);
+  TIDEMARK_RETURN_IF_ERROR(store_->retention().PinKept(commit, &pin));
   Lsn lsn;
   {
     std::lock_guard lock(state_->label_mutex);

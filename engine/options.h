@@ -44,7 +44,8 @@ struct StoreOptions {
   // The index may not outgrow this; a checkpoint that needs more fails with kFull.
   uint64_t max_index_bytes = uint64_t{1} << 40;
 
-  // Bookmarks older than this have expired.
+  // How long history is kept where no policy says otherwise: Store::SetRetention. Counts when a
+  // licence is granted; then what is older expires.
   std::chrono::seconds retention{std::chrono::hours{24 * 30}};
 
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,

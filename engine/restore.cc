@@ -29,6 +29,8 @@ Result<RestoreInfo> Object::PlanRestore(const Point& to) const try {
 
 Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operation) {
   TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
+  internal::Pin pin(state_);
+  TIDEMARK_RETURN_IF_ERROR(store_->retention().PinKept(info.to, &pin));
   // What was deleted then is deleted again.
   const bool to_deletion = info.to.kind == CommitKind::kDelete;
   internal::TimelineStart start{
@@ -79,6 +81,20 @@ Result<RestoreInfo> Object::Delete() try {
   return store_->OutOfMemory();
 }
 
+// The commit that the deletion behind `lsn` replaced. Errors: kExpired if it is gone.
+Result<CommitInfo> Object::FindReplaced(Lsn lsn) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo before, store_->FindCommitAt(*state_, lsn));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto journal, store_->RestoresOf(state_->id));
+  for (const internal::RestoreRow& row : journal) {
+    if (row.lsn.value != lsn.value + 1) continue;
+    const auto from = Bookmark::Parse(row.from_bookmark);
+    // Else the bookmark says it, or what stood there is damaged.
+    if (!from.ok() || from->lsn == before.lsn) break;
+    TIDEMARK_RETURN_IF_ERROR(ResolveBookmark(*from).status());
+  }
+  return before;
+}
+
 Result<RestoreInfo> Object::Undelete() try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
@@ -100,7 +116,7 @@ Result<RestoreInfo> Object::Undelete() try {
   before.lsn = Lsn(timeline->id().value);
   do {
     const Lsn lsn(before.lsn.value - 1);
-    TIDEMARK_ASSIGN_OR_RETURN(before, store_->FindCommitAt(*state_, lsn));
+    TIDEMARK_ASSIGN_OR_RETURN(before, FindReplaced(lsn));
     TIDEMARK_ASSIGN_OR_RETURN(const auto ended, store_->FindTimelineAt(*state_, lsn));
     TIDEMARK_RETURN_IF_ERROR(ended->CheckTrusted(lsn).WithContext("object " + DisplayName()));
   } while (before.kind == CommitKind::kDelete);

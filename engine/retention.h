@@ -37,11 +37,13 @@ class TIDEMARK_API RetentionScope {
 
   const std::string& namespace_name() const { return namespace_name_; }  // empty: the store
   const std::optional<ObjectId>& object() const { return object_; }
+  const std::string& object_name() const { return object_name_; }  // empty for one without a name
   std::string ToString() const;  // "the store", "namespace rooms", "object rooms/lobby"
 
  private:
   std::string namespace_name_;
   std::optional<ObjectId> object_;
+  std::string object_name_;
   std::string display_name_;
 };
 

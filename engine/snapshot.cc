@@ -59,9 +59,9 @@ Snapshot::Snapshot(Snapshot&&) noexcept = default;
 Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
 Snapshot::~Snapshot() = default;
 
-Snapshot::Snapshot(internal::StoreImpl* store, std::shared_ptr<const internal::ObjectState> object,
+Snapshot::Snapshot(internal::StoreImpl* store, std::unique_ptr<internal::Pin> pin,
                    std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit)
-    : store_(store), object_(std::move(object)), timeline_(std::move(timeline)), commit_(commit) {}
+    : store_(store), pin_(std::move(pin)), timeline_(std::move(timeline)), commit_(commit) {}
 
 Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const try {
   if (!page_no.valid() || page_no.value > page_count()) {
@@ -75,7 +75,7 @@ Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const try {
   }
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   Status status = Read(page_no, out);
-  return status.ok() ? status : status.WithContext("object " + object_->DisplayName());
+  return status.ok() ? status : status.WithContext("object " + pin_->object().DisplayName());
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
@@ -123,7 +123,7 @@ Status Snapshot::Verify() const try {
   }
   if (hash != commit_.state_hash) {
     return Status(StatusCode::kCorruption,
-                  "object " + object_->DisplayName() + ": the pages at LSN " +
+                  "object " + pin_->object().DisplayName() + ": the pages at LSN " +
                       std::to_string(lsn().value) +
                       " are not those that were committed: the state hash differs");
   }

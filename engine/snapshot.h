@@ -17,12 +17,14 @@ namespace tidemark {
 namespace internal {
 class StoreImpl;
 class ObjectState;
+class Pin;
 class Timeline;
 struct ReadAhead;
 }  // namespace internal
 
-// Cheap to make and to move; holds no lock, no transaction of the index and no page. The store
-// must outlive it. Used by one thread at a time; several snapshots may be used in parallel.
+// Cheap to make and to move; holds no lock, no transaction of the index and no page. What it shows
+// stays readable while it lives, whatever expires meanwhile. The store must outlive it. Used by one
+// thread at a time; several snapshots may be used in parallel.
 class TIDEMARK_API Snapshot {
  public:
   Snapshot();  // an empty database
@@ -53,12 +55,12 @@ class TIDEMARK_API Snapshot {
  private:
   friend class Object;
   friend class Transaction;
-  Snapshot(internal::StoreImpl* store, std::shared_ptr<const internal::ObjectState> object,
+  Snapshot(internal::StoreImpl* store, std::unique_ptr<internal::Pin> pin,
            std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit);
   Status Read(PageNo page_no, std::span<std::byte> out) const;
 
   internal::StoreImpl* store_ = nullptr;
-  std::shared_ptr<const internal::ObjectState> object_;
+  std::unique_ptr<internal::Pin> pin_;
   std::shared_ptr<internal::Timeline> timeline_;
   CommitInfo commit_;
   mutable std::unique_ptr<internal::ReadAhead> read_ahead_;  // made at the first sequential read

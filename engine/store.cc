@@ -249,8 +249,9 @@ StoreStats Store::Stats() const {
   stats.index_bytes = impl_->index().UsedBytes();
   stats.index_file_bytes = impl_->index().FileBytes();
   stats.recent_version_count = impl_->recent_versions;
-  stats.horizon =
-      impl_->options().clock->Now() - std::chrono::microseconds(impl_->options().retention);
+  const auto horizons = impl_->retention().HorizonsOfNamespace(0);
+  if (horizons.ok()) stats.horizon = horizons->everything;
+  stats.clock_alarm = impl_->retention().licence().alarm;
   stats.damaged_object_count = impl_->damaged_timeline_count();
   stats.commits = impl_->commits;
   stats.groups_written = impl_->queue().groups_written();

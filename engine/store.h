@@ -22,12 +22,16 @@
 #include "engine/object_id.h"
 #include "engine/options.h"
 #include "engine/result.h"
+#include "engine/retention.h"
 
 namespace tidemark {
 
 namespace internal {
+class ObjectState;
 class StoreImpl;
-}
+class StorePeer;
+struct LicenceRow;
+}  // namespace internal
 
 enum class IfMissing {
   kFail,     // kNotFound
@@ -61,6 +65,24 @@ struct RestoreEntry {
   std::optional<Bookmark> to;
 };
 
+// An object of which a licence would let commits expire.
+struct ExpiringObject {
+  ObjectId id;
+  std::string namespace_name;
+  std::string name;
+  std::string display_name;
+  uint64_t commits = 0;  // bookmarks that become unreachable
+  CommitInfo newest;     // of them
+  CommitInfo oldest;
+};
+
+// A policy of its own, or a hold, as ListRetention gives them.
+struct RetentionEntry {
+  std::string scope;  // "the store", "namespace rooms", "object rooms/lobby"
+  std::optional<RetentionPolicy> policy;
+  std::optional<HoldInfo> hold;
+};
+
 struct StoreStats {
   std::string store_id;  // 16 hex digits, random, for ever
   uint32_t format_version = 0;
@@ -77,7 +99,10 @@ struct StoreStats {
   uint64_t index_bytes = 0;     // LMDB pages in use
   uint64_t index_file_bytes = 0;
   uint64_t recent_version_count = 0;  // page versions not yet in LMDB
-  Timestamp horizon;                  // bookmarks reach back to here
+  // Where the store's own policy counts bookmarks reach back to here; 1970 if nothing has expired.
+  Timestamp horizon;
+  // Nothing expires until Store::ConfirmClock().
+  std::optional<ClockAlarm> clock_alarm;
   uint64_t damaged_object_count = 0;
   // Since this open:
   uint64_t commits = 0;
@@ -186,6 +211,38 @@ class TIDEMARK_API Store {
   // Makes the next segment ready, if it is not. For BackgroundWork::kManual.
   Status PrepareSegment();
 
+  // ---- retention ----
+  //
+  // History expires by licence only: what a durable licence lets go of is refused from then on, and
+  // its space may be taken; what none let go of stays, however old it is. A licence takes what is
+  // behind the windows of the policies (engine/retention.h) at its time. Horizons never move back:
+  // a longer window keeps what is there, and brings nothing back; whatever is set, cleared, held or
+  // released counts from the next licence on. Kept is besides: what labels name that are not
+  // automatic, what forks and restores were made of while they need it, and what snapshots show.
+
+  // Grants a licence as of the present, durably. Blocks for that. Errors: kPaused if the clock is
+  // in doubt: it went more than a day beyond the time that has passed, or the store lay closed for
+  // more than eight days (a wrong clock must not let everything expire); kCorruption if the record
+  // of a licence or of the store's policy is damaged; kBroken and those of writing.
+  Status Prune();
+  // What Prune would let expire now: calls `visit` for each object of which commits would, in order
+  // of namespaces and ids, those that exist before the deleted ones, until it returns false. Cost:
+  // a look at each commit of each object that would expire. Errors: kPaused; kCorruption; kIoError.
+  Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit) const;
+  // The clock is right as it is now: ends the pause. Durable; nothing happens if there is none.
+  Status ConfirmClock();
+
+  // Sets or clears a policy; cleared, what is in the scope goes by the one around it, and the store
+  // by StoreOptions::retention. Durable when they return; both block for that. Errors:
+  // kInvalidArgument (windows below 0 or beyond ten thousand years); kNotFound (the namespace or
+  // object).
+  Status SetRetention(const RetentionScope& scope, const RetentionPolicy& policy);
+  Status ClearRetention(const RetentionScope& scope);
+  // What is in force, and where it comes from. Errors: kNotFound.
+  Result<RetentionInfo> GetRetention(const RetentionScope& scope) const;
+  // Everything that has a policy or is held: the store, namespaces, objects.
+  Result<std::vector<RetentionEntry>> ListRetention() const;
+
   StoreStats Stats() const;
 
   // Reads the whole log and index and checks every hash, and that each object's pages give its
@@ -194,7 +251,16 @@ class TIDEMARK_API Store {
   Result<VerifyReport> Verify(const Progress& progress = nullptr);
 
  private:
+  friend class internal::StorePeer;  // of tests
   explicit Store(std::unique_ptr<internal::StoreImpl> impl);
+  struct Scope {
+    uint64_t namespace_id = 0;                      // 0: the store
+    std::shared_ptr<internal::ObjectState> object;  // null: the namespace
+    uint64_t tag = 0;
+  };
+  Result<Scope> FindScope(const RetentionScope& scope) const;
+  Status CountExpiring(const internal::LicenceRow& next, ExpiringObject* expiring) const;
+
   std::unique_ptr<internal::StoreImpl> impl_;
   StoreStats stats_at_close_;
 };

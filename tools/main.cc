@@ -64,6 +64,9 @@ int Main(int argc, char** argv) {
   AddPromote(app, &invocation);
   AddDelete(app, &invocation);
   AddUndelete(app, &invocation);
+  AddRetention(app, &invocation);
+  AddHold(app, &invocation);
+  AddPrune(app, &invocation);
   AddVerify(app, &invocation);
   AddStat(app, &invocation);
 

@@ -18,7 +18,8 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"namespaces", stats.namespace_count},
           {"objects", stats.object_count},
           {"damaged_objects", stats.damaged_object_count},
-          {"horizon", FormatTime(stats.horizon)},
+          {"horizon", stats.horizon == Timestamp() ? Json() : Json(FormatTime(stats.horizon))},
+          {"paused", stats.clock_alarm.has_value()},
           {"last_lsn", stats.last_lsn.value},
           {"durable_lsn", stats.durable_lsn.value},
           {"checkpoint_lsn", stats.checkpoint_lsn.value},
@@ -54,7 +55,15 @@ void PrintStats(const std::string& path, const StoreStats& stats) {
                         std::to_string(stats.checkpoint_lsn.value) + " (" +
                         Plural(stats.recent_version_count, "page version") + " since)");
   PrintField("epoch", std::to_string(stats.epoch) + " (opened that many times)");
-  PrintField("horizon", FormatLocalTime(stats.horizon) + " (bookmarks reach back to here)");
+  PrintField("horizon", stats.horizon == Timestamp()
+                            ? "none (nothing has expired)"
+                            : FormatLocalTime(stats.horizon) + " (bookmarks reach back to here)");
+  if (stats.clock_alarm) {
+    PrintField("PAUSED", "nothing expires: the clock said " +
+                             FormatLocalTime(stats.clock_alarm->to) + " where about " +
+                             FormatLocalTime(stats.clock_alarm->from) +
+                             " was to be expected; see `tidemark retention --help`");
+  }
 }
 
 void Run(const std::string& directory, bool json) {
@@ -84,9 +93,11 @@ void AddStat(CLI::App& app, Invocation* invocation) {
        .example = "tidemark stat /var/lib/rooms",
        .json_fields =
            "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
-           " \"damaged_objects\",\"horizon\",\"last_lsn\",\"durable_lsn\",\"checkpoint_lsn\",\n"
+           " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\"checkpoint_"
+           "lsn\",\n"
            " \"segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
-           " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes"},
+           " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes; horizon: null if nothing "
+           "has\nexpired; paused: nothing expires, the clock is in doubt"},
       &arguments->store, invocation);
   verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }

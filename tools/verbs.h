@@ -34,6 +34,9 @@ void AddFork(CLI::App& app, Invocation* invocation);
 void AddPromote(CLI::App& app, Invocation* invocation);
 void AddDelete(CLI::App& app, Invocation* invocation);
 void AddUndelete(CLI::App& app, Invocation* invocation);
+void AddRetention(CLI::App& app, Invocation* invocation);
+void AddHold(CLI::App& app, Invocation* invocation);
+void AddPrune(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 

@@ -47,7 +47,7 @@ Horizons Advance(const Horizons& floor, Horizons rule) {
 }
 
 Timestamp LastOfStage(const Horizons& horizons, Timestamp time) {
-  if (time >= horizons.everything) return time;
+  if (time >= horizons.everything || horizons.everything == kNoHorizon) return time;
   if (time > horizons.hourly) return std::min(EndOf<hours>(time), horizons.everything);
   if (time == horizons.hourly || time == horizons.daily) return time;
   if (time > horizons.daily) return std::min(EndOf<days>(time), horizons.hourly);
@@ -58,7 +58,7 @@ bool KeptWalk::Keeps(Timestamp time) {
   if (done_) return false;
   const bool first = std::exchange(first_, false);
   const Timestamp newer = std::exchange(newer_, time);
-  if (time > horizons_.everything) return true;
+  if (time > horizons_.everything || horizons_.everything == kNoHorizon) return true;
   // What was current at a horizon: the first one at or before it.
   const auto current_at = [&](Timestamp horizon) {
     return time <= horizon && (first || newer > horizon);

@@ -43,8 +43,7 @@ Timestamp LastEndOfDay(Timestamp time);
 
 // The last moment at which what was current is kept and shows what was current at `time`: what
 // was current there is the answer for `time` if it is not of a time behind it, else the answer has
-// expired, and that commit is the next one that is kept. Before `daily` there is no answer:
-// `horizons.daily` is returned.
+// expired, and that commit is the next one that is kept.
 Timestamp LastOfStage(const Horizons& horizons, Timestamp time);
 
 // Tells which commits are kept, when it is asked for all of an object (or for all that other

@@ -106,10 +106,8 @@ Status Retention::AddThinned(const Horizons& horizons, const ObjectState& object
     bool kept = walk.Keeps(commit.time);
     if (std::exchange(first, false)) {
       // What came behind it stands on another timeline.
-      TIDEMARK_ASSIGN_OR_RETURN(
-          const FoundCommit last,
-          store_->LocateCommitAtTime(object, LastOfStage(horizons, commit.time)));
-      kept = last.info.lsn == commit.lsn;
+      TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo last, LastOfItsStage(object, horizons, commit));
+      kept = last.lsn == commit.lsn;
     }
     if (kept) points->Add(commit.lsn);
     lsn = Lsn(commit.lsn.value - 1);

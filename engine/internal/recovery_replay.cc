@@ -54,7 +54,9 @@ std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Loc
 }
 
 Status Recovery::ReplayGroup(const ScannedGroup& group) {
-  if (store_->recent_versions + store_->labels().pending_count() > kMaxRecentWhileReplaying) {
+  if (store_->recent_versions + store_->labels().pending_count() +
+          store_->retention().table().pending_count() >
+      kMaxRecentWhileReplaying) {
     // This group is there, so the one before it was synced: the index may have it.
     TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
   }

@@ -145,15 +145,14 @@ Status Retention::CheckRulesKnown() const {
 
 Status Retention::CheckKept(const ObjectState& object, const CommitInfo& commit) const {
   TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(object));
-  if (commit.time > horizons.everything) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit last,
-                            store_->LocateCommitAtTime(object, LastOfStage(horizons, commit.time)));
-  if (last.info.lsn == commit.lsn) return OkStatus();
+  if (commit.time > horizons.everything || horizons.everything == kNoHorizon) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo last, LastOfItsStage(object, horizons, commit));
+  if (last.lsn == commit.lsn) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(const auto labels, store_->labels().List(object.id));
   for (const LabelRow& label : labels) {
     if (!label.automatic && label.commit == commit.lsn) return OkStatus();
   }
-  return Expired(object, horizons, last.info,
+  return Expired(object, horizons, last,
                  "the commit of " + FormatTime(commit.time) + " has expired: it was replaced");
 }
 
@@ -176,6 +175,47 @@ Status Retention::Expired(const ObjectState& object, const Horizons& horizons,
   return Status(StatusCode::kExpired, std::move(message));
 }
 
+Result<CommitInfo> Retention::LastOfItsStage(const ObjectState& object, const Horizons& horizons,
+                                             const CommitInfo& commit) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit last,
+                            store_->LocateCommitAtTime(object, LastOfStage(horizons, commit.time)));
+  return last.info;
+}
+
+Result<bool> Reachable::Has(const CommitInfo& commit) {
+  const bool first = std::exchange(first_, false);
+  bool kept = walk_.Keeps(commit.time);
+  if (first && commit.time <= horizons_.everything && horizons_.everything != kNoHorizon) {
+    // What came behind it was not asked for.
+    TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo last,
+                              retention_->LastOfItsStage(object_, horizons_, commit));
+    kept = last.lsn == commit.lsn;
+  }
+  return kept || std::binary_search(labelled_.begin(), labelled_.end(), commit.lsn);
+}
+
+Lsn Reachable::AtOrBefore(Lsn lsn) const {
+  if (!done()) return lsn;
+  const auto it = std::upper_bound(labelled_.begin(), labelled_.end(), lsn);
+  return it == labelled_.begin() ? Lsn() : *std::prev(it);
+}
+
+Result<Reachable> Retention::ReachableAt(const ObjectState& object,
+                                         const Horizons& horizons) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto labels, store_->labels().List(object.id));
+  std::vector<Lsn> labelled;
+  for (const LabelRow& label : labels) {
+    if (!label.automatic) labelled.push_back(label.commit);
+  }
+  std::sort(labelled.begin(), labelled.end());
+  return Reachable(this, object, horizons, std::move(labelled));
+}
+
+Result<Reachable> Retention::ReachableOf(const ObjectState& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(object));
+  return ReachableAt(object, horizons);
+}
+
 Status Retention::PinKept(const CommitInfo& commit, Pin* pin) const {
   pin->Take(commit.timeline, commit.lsn);
   return CheckKept(pin->object(), commit);
@@ -196,16 +236,28 @@ std::optional<RetentionTable::NewLicence> Retention::Start(std::optional<Timesta
   return RetentionTable::NewLicence(licence);
 }
 
-std::optional<ClockAlarm> Retention::StepLocked() {
+std::optional<ClockAlarm> Retention::Step() const {
+  const Clock& clock = *store_->options().clock;
+  const Timestamp expected = trusted_ + (clock.Monotonic() - trusted_monotonic_);
+  const Timestamp now = clock.Now();
+  if (now <= expected + kMostStep) return std::nullopt;
+  return ClockAlarm{.from = expected, .to = now};
+}
+
+void Retention::Trust() {
   const Clock& clock = *store_->options().clock;
   const std::chrono::microseconds monotonic = clock.Monotonic();
-  const Timestamp now = clock.Now();
-  const Timestamp expected = trusted_ + (monotonic - trusted_monotonic_);
-  if (now > expected + kMostStep) return ClockAlarm{.from = expected, .to = now};
   // One that was set back may be put right again.
-  trusted_ = std::max(now, expected);
+  trusted_ = std::max(clock.Now(), trusted_ + (monotonic - trusted_monotonic_));
   trusted_monotonic_ = monotonic;
-  return std::nullopt;
+}
+
+Status Retention::InDoubt(const ClockAlarm& alarm) const {
+  return Status(StatusCode::kPaused,
+                "the clock of store " + store_->directory() + " is in doubt: it said " +
+                    FormatTime(alarm.to) + " where about " + FormatTime(alarm.from) +
+                    " was to be expected; nothing expires until somebody confirms that it is "
+                    "right: `tidemark retention STORE --confirm-clock`");
 }
 
 Result<Lsn> Retention::Append(const LicenceRow& row, InForceWhen when) {
@@ -231,15 +283,20 @@ Status Retention::Licence() {
   TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
   TIDEMARK_RETURN_IF_ERROR(NoteClockLocked());
   if (const auto alarm = table_.licence().alarm) {
-    return Status(StatusCode::kPaused,
-                  "the clock of store " + store_->directory() + " is in doubt: it said " +
-                      FormatTime(alarm->to) + " where about " + FormatTime(alarm->from) +
-                      " was to be expected; nothing expires until somebody confirms that it is "
-                      "right: `tidemark retention STORE --confirm-clock`");
+    return InDoubt(*alarm);
   }
   LicenceRow licence = NextLicence();
   licence.granted = Lsn();
   return Append(licence, InForceWhen::kDurable).status();
+}
+
+Status Retention::CheckLicence() const {
+  std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
+  if (const auto alarm = table_.licence().alarm) return InDoubt(*alarm);
+  const auto step = Step();
+  return step ? InDoubt(*step) : OkStatus();
 }
 
 Status Retention::NoteClock() {
@@ -250,8 +307,11 @@ Status Retention::NoteClock() {
 Status Retention::NoteClockLocked() {
   LicenceRow licence = table_.licence();
   if (licence.alarm) return OkStatus();
-  licence.alarm = StepLocked();
-  if (!licence.alarm) return OkStatus();
+  licence.alarm = Step();
+  if (!licence.alarm) {
+    Trust();
+    return OkStatus();
+  }
   licence.confirms = false;
   TIDEMARK_ASSIGN_OR_RETURN(const Lsn lsn, Append(licence, InForceWhen::kAppended));
   return store_->queue().WaitDurable(lsn);

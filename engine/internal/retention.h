@@ -37,6 +37,33 @@
 namespace tidemark::internal {
 
 class StoreImpl;
+class Retention;
+
+// Which commits of an object have not expired, asked for from new to old.
+class Reachable {
+ public:
+  Reachable(const Retention* retention, const ObjectState& object, const Horizons& horizons,
+            std::vector<Lsn> labelled)
+      : retention_(retention),
+        object_(object),
+        horizons_(horizons),
+        walk_(horizons),
+        labelled_(std::move(labelled)) {}
+
+  Result<bool> Has(const CommitInfo& commit);
+  // Only labels keep what is older.
+  bool done() const { return walk_.done(); }
+  // The next one may be the latest at or before this LSN; none: there is none.
+  Lsn AtOrBefore(Lsn lsn) const;
+
+ private:
+  const Retention* const retention_;
+  const ObjectState& object_;
+  const Horizons horizons_;
+  KeptWalk walk_;
+  const std::vector<Lsn> labelled_;  // in order
+  bool first_ = true;
+};
 
 class Retention {
  public:
@@ -65,6 +92,12 @@ class Retention {
   // kExpired, for what is not kept by `horizons`; `next` is the next one that is.
   Status Expired(const ObjectState& object, const Horizons& horizons, const CommitInfo& next,
                  const std::string& what) const;
+  // For a walk through the history of an object, which must outlive what is returned.
+  Result<Reachable> ReachableOf(const ObjectState& object) const;
+  Result<Reachable> ReachableAt(const ObjectState& object, const Horizons& horizons) const;
+  // What was current at the end of its stage: the commit itself, if that is kept.
+  Result<CommitInfo> LastOfItsStage(const ObjectState& object, const Horizons& horizons,
+                                    const CommitInfo& commit) const;
   // Errors: kCorruption if a damaged record may have had a policy or hold of the object, under
   // which commits may have gone: what it was at a time cannot be told.
   Status CheckTimesKnown(const ObjectState& object) const;
@@ -82,7 +115,9 @@ class Retention {
   // Grants one as of the present, durably, and puts it into force. Blocks. Errors: kPaused (the
   // clock is in doubt; names what to do), kBroken, those of writing.
   Status Licence();
-  // Of the licence in force; lsn none: there is none.
+  // Could one be granted? Writes nothing. Errors: as Licence.
+  Status CheckLicence() const;
+  // The licence in force; granted none: there is none.
   LicenceRow licence() const { return table_.licence(); }
   // Ends a pause; the clock as it is now is the right one. Durable. Nothing happens without a
   // pause.
@@ -120,7 +155,9 @@ class Retention {
   Status CheckRulesKnown() const;
 
   // How far the clock is ahead of what it should be, if that is too much; else it is trusted.
-  std::optional<ClockAlarm> StepLocked();
+  std::optional<ClockAlarm> Step() const;
+  void Trust();
+  Status InDoubt(const ClockAlarm& alarm) const;
   Status NoteClockLocked();
   Result<Lsn> Append(const LicenceRow& row, InForceWhen when);
   Status LogRule(RuleRow row, RecordKind kind, uint64_t tag);
@@ -137,7 +174,7 @@ class Retention {
   RetentionTable table_;
   Timestamp opened_at_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // When the clock was last found right.
   Timestamp trusted_;
   std::chrono::microseconds trusted_monotonic_{0};

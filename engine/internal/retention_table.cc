@@ -79,6 +79,11 @@ LicenceRow RetentionTable::licence() const {
   return licence_;
 }
 
+size_t RetentionTable::pending_count() const {
+  std::lock_guard lock(mutex_);
+  return rules_.size() + licences_.size();
+}
+
 RetentionTable::Collected RetentionTable::CollectPending(Lsn cut) const {
   std::lock_guard lock(mutex_);
   Collected collected;

@@ -73,6 +73,7 @@ class RetentionTable {
   };
   Collected CollectPending(Lsn cut) const;
   void DropPending(Lsn cut);
+  size_t pending_count() const;
 
  private:
   const Index* const index_;

@@ -180,8 +180,10 @@ Status StoreImpl::StartLog() {
   queue_->Start(end);
   TIDEMARK_RETURN_IF_ERROR(queue_->broken());
   const Lsn previous_end(unclean ? end.last_lsn.value - format::kLostLsnGap : end.last_lsn.value);
-  TIDEMARK_RETURN_IF_ERROR(
-      LogOpen(previous_end, is_new ? std::nullopt : std::optional(end.last_time)));
+  // None in a new store, nor where a crash took all there was.
+  std::optional<Timestamp> last_record;
+  if (end.last_time != Timestamp()) last_record = end.last_time;
+  TIDEMARK_RETURN_IF_ERROR(LogOpen(previous_end, last_record));
   // The new segment names the old one's exact end, so nothing behind that will be looked at again.
   if (unclean) TIDEMARK_RETURN_IF_ERROR(segments_->CutAt(end.previous_end));
   if (options_.background_work == BackgroundWork::kThreads) checkpointer_->StartThread();

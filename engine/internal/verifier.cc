@@ -130,6 +130,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
     if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
     if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
+    CheckRetention(entry, record, place);
   }
   // What is not one of its records' is its directory's, or that of a batch nobody names.
   if (!group.intact && report_.damage.size() == reported && group.header_ok) {

@@ -33,6 +33,7 @@ class Verifier {
   Status CheckGroup(const ScannedGroup& group);
   void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
+  void CheckRetention(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   // Empty, or what is wrong.
   Status CheckLabelled(const LabelFields& label);

@@ -196,9 +196,11 @@ TEST_F(DeleteTest, Expires) {
   sim_.clock().Advance(hours(10000));
   ASSERT_OK_AND_ASSIGN(const RestoreInfo deleted, a->Delete());
   sim_.clock().Advance(sim_.options().retention - seconds(1));
+  ASSERT_OK(sim_.store().Prune());
   ASSERT_OK(a->Undelete());  // old, but there until a moment ago
   ASSERT_OK(a->Delete());
   sim_.clock().Advance(sim_.options().retention + seconds(1));
+  ASSERT_OK(sim_.store().Prune());
   EXPECT_ERROR(a->Undelete(), StatusCode::kExpired, "");
   EXPECT_ERROR(a->Restore(deleted.undo), StatusCode::kExpired, "");
 }

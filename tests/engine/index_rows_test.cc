@@ -105,6 +105,23 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                 .commit = Lsn(0x0203),
                                                 .epoch = 9,
                                                 .state_hash = 0x1122334455667788}));
+      TIDEMARK_RETURN_IF_ERROR(
+          writer.PutRule({.key = RuleKey::OfObject(RuleKind::kHold, TestId()),
+                          .set = true,
+                          .floor = {.everything = At(3), .hourly = At(2), .daily = At(1)},
+                          .lsn = Lsn(0x0206),
+                          .time = At(0x99),
+                          .policy = {.window = std::chrono::seconds(0x10),
+                                     .hourly = std::chrono::seconds(0x20),
+                                     .daily = std::chrono::seconds(0x30)},
+                          .reason = "law"}));
+      TIDEMARK_RETURN_IF_ERROR(
+          writer.PutLicence({.lsn = Lsn(0x0207),
+                             .granted = Lsn(0x0206),
+                             .time = At(0x88),
+                             .by_default = At(0x77),
+                             .alarm = ClockAlarm{.from = At(0x0a), .to = At(0x0b)},
+                             .confirms = false}));
       return writer.PutDamage({.timeline = TimelineId(0x22),
                                .damage = {.lsn = Lsn(0x0204),
                                           .location = {.segment = 6, .offset = 0x4100},
@@ -123,7 +140,15 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                   "0500000000000000"
                   "28010000"
                   "8877665544332211",
-                  "76657273696f6e=03000000"}));
+                  "6c6963656e6365=0702000000000000"  // "licence"
+                  "0602000000000000"
+                  "8800000000000000"
+                  "7700000000000000"
+                  "01"
+                  "0a00000000000000"
+                  "0b00000000000000"
+                  "00",
+                  "76657273696f6e=04000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                              "=2200000000000000"
@@ -172,6 +197,18 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                  "0302000000000000"
                                                  "09000000"
                                                  "8877665544332211"}));
+  EXPECT_EQ(Dump(*env, kRulesTable), (Rows{"020000000000000000" + id +
+                                           "=01"
+                                           "0602000000000000"
+                                           "9900000000000000"
+                                           "0300000000000000"
+                                           "0200000000000000"
+                                           "0100000000000000"
+                                           "1000000000000000"
+                                           "2000000000000000"
+                                           "3000000000000000"
+                                           "036c6177"}));
+  EXPECT_EQ(Dump(*env, kChildrenTable), (Rows{"0000000000000020=000000000000001f" + timeline}));
 }
 
 // Goal: LMDB's order of keys is the order of the numbers they are made of. Method: compare the
@@ -259,6 +296,33 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
                          .state_hash = number()};
     EXPECT_EQ(DecodeLabelRow(LabelKey(label.object, label.name), EncodeLabelRow(label)), label);
 
+    const bool own = random.OneIn(2);
+    const RuleRow rule{
+        .key =
+            own ? RuleKey::OfObject(random.OneIn(2) ? RuleKind::kHold : RuleKind::kPolicy, TestId())
+                : RuleKey::OfNamespace(number()),
+        .set = random.OneIn(2),
+        .floor = {.everything = At(3), .hourly = At(2), .daily = checkpoint.time},
+        .lsn = Lsn(number()),
+        .time = checkpoint.time,
+        .policy = {.window = std::chrono::seconds(number32()),
+                   .hourly = std::chrono::seconds(number32()),
+                   .daily = std::chrono::seconds(number32())},
+        .reason = std::string(random.Below(257), 'r')};
+    EXPECT_EQ(DecodeRuleRow(EncodeRuleKey(rule.key), EncodeRuleRow(rule)), rule);
+
+    LicenceRow licence{.lsn = Lsn(number()),
+                       .granted = Lsn(number()),
+                       .time = checkpoint.time,
+                       .by_default = At(number32()),
+                       .alarm = std::nullopt,
+                       .confirms = random.OneIn(2)};
+    if (random.OneIn(2)) licence.alarm = ClockAlarm{.from = At(number32()), .to = At(4)};
+    EXPECT_EQ(DecodeLicenceRow(EncodeLicenceRow(licence)), licence);
+
+    const ChildRow child{.parent_lsn = Lsn(number()), .id = TimelineId(number())};
+    EXPECT_EQ(DecodeChildRow(EncodeChildRow(child)), child);
+
     const TimelineRow timeline{.id = TimelineId(number()),
                                .kind = static_cast<TimelineKind>(random.Between(1, 7)),
                                .namespace_id = number(),
@@ -311,7 +375,25 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   label[0] = std::byte{2};
   EXPECT_FALSE(DecodeLabelRow(label_key, label));
 
+  const std::vector<std::byte> rule_key = EncodeRuleKey(RuleKey::OfStore());
+  refuses_other_sizes(EncodeRuleRow({}), [&](ConstBytes b) { return DecodeRuleRow(rule_key, b); });
+  auto rule = EncodeRuleRow({});
+  rule[0] = std::byte{2};
+  EXPECT_FALSE(DecodeRuleRow(rule_key, rule));
+  auto other_kind = rule_key;
+  other_kind[0] = std::byte{3};
+  EXPECT_FALSE(DecodeRuleRow(other_kind, EncodeRuleRow({})));
+  refuses_other_sizes(EncodeLicenceRow({}), DecodeLicenceRow);
+  for (const size_t at : {size_t{32}, size_t{49}}) {  // paused, confirms
+    auto licence = EncodeLicenceRow({});
+    licence[at] = std::byte{2};
+    EXPECT_FALSE(DecodeLicenceRow(licence)) << at;
+  }
+  const Key16 child = EncodeChildRow({});
+  refuses_other_sizes({child.begin(), child.end()}, DecodeChildRow);
+
   // Keys of another table's size.
+  EXPECT_FALSE(DecodeRuleRow(key8, EncodeRuleRow({})));
   EXPECT_FALSE(DecodeLabelRow(LabelKey(TestId(), ""), EncodeLabelRow({})));
   EXPECT_FALSE(DecodeLabelRow(key8, EncodeLabelRow({})));
   EXPECT_FALSE(DecodeObjectRow(key8, EncodeObjectRow({})));

@@ -237,13 +237,16 @@ TEST_F(LabelTest, Expiry) {
   EXPECT_ERROR(object->SetLabel(kept, first), StatusCode::kExists, kept);
   EXPECT_EQ(Labels(object), automatic + "* " + kept + " " + present + "* plain");
   sim_.clock().Advance(sim_.options().retention + seconds(1));
+  ASSERT_OK(sim_.store().Prune());
+  ASSERT_OK(object->Resolve(first));  // a label names it
+  ASSERT_OK(object->SetLabel("plain", Label{kept}, IfLabelExists::kMove));
   EXPECT_ERROR(object->Resolve(first), StatusCode::kExpired, "");
   EXPECT_ERROR(object->Resolve(Label{automatic}), StatusCode::kExpired, automatic);
   EXPECT_EQ(Labels(object), kept + " " + present + "* plain");
   EXPECT_ERROR(object->SetLabel("late", first), StatusCode::kExpired, "");
   ASSERT_OK(object->SetLabel("copy", Label{"plain"}));
   ASSERT_OK(object->Restore(Label{"plain"}));
-  EXPECT_TRUE(Holds("a", 1));
+  EXPECT_TRUE(Holds("a", 2));
   ASSERT_OK(object->Restore(Label{kept}));
   EXPECT_TRUE(Holds("a", 2));
 }

@@ -67,7 +67,7 @@ TEST_F(PointInTimeTest, BookmarkErrors) {
   EXPECT_OK(a->Resolve(good));
 }
 
-// Goal: a bookmark expires when its state was replaced before the horizon, not earlier.
+// Goal: a bookmark expires when a licence finds its state replaced before the horizon, not earlier.
 TEST_F(PointInTimeTest, ExpiredBookmarks) {
   ASSERT_OK(Put("a", 1));
   ASSERT_OK_AND_ASSIGN(const auto object, Open("a"));
@@ -76,12 +76,16 @@ TEST_F(PointInTimeTest, ExpiredBookmarks) {
   ASSERT_OK(Put("a", 2));
   ASSERT_OK_AND_ASSIGN(const Bookmark second, object->CurrentBookmark());
   sim_.clock().Advance(sim_.options().retention - seconds(1));
+  ASSERT_OK(sim_.store().Prune());
   EXPECT_OK(object->Resolve(first));  // the state until a second after the horizon
   sim_.clock().Advance(seconds(2));
+  EXPECT_OK(object->Resolve(first));  // nobody has let it go yet
+  ASSERT_OK(sim_.store().Prune());
   EXPECT_ERROR(object->Resolve(first), StatusCode::kExpired, first.ToString());
   EXPECT_ERROR(object->Restore(first), StatusCode::kExpired, first.ToString());
   EXPECT_ERROR(object->Resolve(At(60)), StatusCode::kExpired, "horizon");
   sim_.clock().Advance(hours(1000));
+  ASSERT_OK(sim_.store().Prune());
   EXPECT_OK(object->Resolve(second));  // still the present
   EXPECT_TRUE(Holds("a", 2));
 }

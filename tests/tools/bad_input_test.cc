@@ -197,6 +197,13 @@ TEST_F(BadInputTest, SixWrongBookmarks) {
     }
     ASSERT_OK(past->Close());
   }
+  ASSERT_DONE(Tool({"bookmark", aged, "rooms/lobby", "--at", expired}));
+  // It lay closed for 40 days.
+  EXPECT_ENDS(Tool({"prune", aged}), 1, "retention " + aged + " --confirm-clock");
+  EXPECT_ENDS(Tool({"prune", aged, "--dry-run", "--json"}), 1, "\"code\":\"paused\"");
+  ASSERT_DONE(Tool({"bookmark", aged, "rooms/lobby", "--at", expired}));
+  ASSERT_DONE(Tool({"retention", aged, "--confirm-clock"}));
+  ASSERT_DONE(Tool({"prune", aged}));
   const ProcessResult result = Tool({"restore", aged, "rooms/lobby", "--to", expired, "--json"});
   EXPECT_ENDS(result, 1, "\"code\":\"expired\"");
   EXPECT_ENDS(Tool({"bookmark", aged, "rooms/lobby", "--at", "49 days ago", "--json"}), 1,

@@ -215,7 +215,7 @@ TEST_F(LabelVerbTest, OneACommit) {
   for (const nlohmann::json& label : Labels()) EXPECT_EQ(label["automatic"], true);
 }
 
-// Goal: every verb goes to a label whose commit's bookmark has expired.
+// Goal: every verb goes to a label whose commit would have expired without it.
 TEST_F(LabelVerbTest, DoesNotExpire) {
   const std::string aged = Path("aged");
   std::string expired;
@@ -230,11 +230,16 @@ TEST_F(LabelVerbTest, DoesNotExpire) {
       Exec(database, "create table t(a); insert into t values (1)");
       expired = database.object().CurrentBookmark()->ToString();
       ASSERT_OK(database.object().SetLabel("first", *Bookmark::Parse(expired)));
-      clock.Advance(std::chrono::hours(24 * 10));
+      clock.Advance(std::chrono::hours(24 * 5));
+      Exec(database, "insert into t values (3)");
+      expired = database.object().CurrentBookmark()->ToString();
+      clock.Advance(std::chrono::hours(24 * 5));
       Exec(database, "insert into t values (2)");
     }
     ASSERT_OK(past->Close());
   }
+  ASSERT_DONE(Tool({"retention", aged, "--confirm-clock"}));
+  ASSERT_DONE(Tool({"prune", aged}));
   EXPECT_ENDS(Tool({"restore", aged, "rooms/lobby", "--to", expired}), 1, "expired");
   const std::string count = "select count(*) from t";
   EXPECT_EQ(Tool({"sql", aged, "rooms/lobby", "--csv", "--at", "first", count}).out,

@@ -68,6 +68,7 @@ TEST_F(MemoryStoreTest, ThirtyDays) {
   EXPECT_EQ(Count(), 2);
   EXPECT_EQ(Count(restored.undo), 0);
   clock_.Advance(hours(24 * 2));
+  ASSERT_OK(store_->Prune());
   EXPECT_ERROR(cart->Resolve(before), StatusCode::kExpired, "");
   EXPECT_EQ(Count(), 2);
   ASSERT_OK_AND_ASSIGN(const VerifyReport report, store_->Verify());

@@ -55,7 +55,11 @@ TEST_F(PastTest, ALabelsCommitDoesNotExpire) {
   ASSERT_OK(db.object().SetLabel("one", one));
   CommitSql(db, "UPDATE t SET x = 2");
   clock_.Advance(store_->options().retention + std::chrono::hours(1));
-  EXPECT_ERROR(Database::Open(*store_, "ns", "o", {.at = one}), StatusCode::kExpired, "");
+  const Bookmark two = CommitSql(db, "UPDATE t SET x = 3");
+  CommitSql(db, "UPDATE t SET x = 4");
+  clock_.Advance(store_->options().retention + std::chrono::hours(1));
+  ASSERT_OK(store_->Prune());
+  EXPECT_ERROR(Database::Open(*store_, "ns", "o", {.at = two}), StatusCode::kExpired, "");
   Database past = Open("o", {.at = Label{"one"}});
   EXPECT_EQ(Query(past, "SELECT x FROM t"), "1");
   Exec(db, "PRAGMA tidemark_restore='one'");

@@ -1,0 +1,212 @@
+// Records of policies, holds and licences, as engine/format.h gives them, pinned byte for byte; and
+// what is not as it says is refused.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/internal/retention_record.h"
+#include "tests/support/golden_bytes.h"
+
+namespace tidemark::internal {
+namespace {
+
+using std::chrono::seconds;
+using testing::GuardedBytes;
+using testing::Hex;
+using testing::Unhex;
+
+ObjectId TestId() {
+  ObjectId id;
+  for (size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::byte>(0xa0 + i);
+  return id;
+}
+
+#define ID_HEX "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+
+Timestamp Us(int64_t count) { return Timestamp(std::chrono::microseconds(count)); }
+
+template <typename Encode, typename Fields>
+Buffer Encoded(Encode encode, const Fields& fields) {
+  Buffer out;
+  encode(fields, out);
+  return out;
+}
+
+struct Sample {
+  const char* name;
+  Buffer bytes;
+  const char* golden;
+  std::function<bool(ConstBytes)> decodes;
+};
+
+std::vector<Sample> Samples() {
+  const auto decodes_rule = [](RuleKind kind) {
+    return [kind](ConstBytes bytes) { return DecodeRule(kind, bytes).has_value(); };
+  };
+  const auto decodes_licence = [](ConstBytes bytes) { return DecodeLicence(bytes).has_value(); };
+  return {
+      {"policy: the store's",
+       Encoded(
+           EncodeRule,
+           RuleRow{
+               .key = RuleKey::OfStore(),
+               .set = true,
+               .floor = {.everything = Us(1000), .hourly = Us(744), .daily = Us(700)},
+               .policy = {.window = seconds(300), .hourly = seconds(0), .daily = seconds(86400)}}),
+       "01"
+       "01"
+       "e807"
+       "8002"
+       "2c"
+       "ac02"
+       "00"
+       "80a305",
+       decodes_rule(RuleKind::kPolicy)},
+      {"policy: a namespace's is cleared",
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfNamespace(300), .floor = {}}),
+       "02"
+       "02"
+       "ac02"
+       "00"
+       "00"
+       "00",
+       decodes_rule(RuleKind::kPolicy)},
+      {"policy: an object's",
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kPolicy, TestId()),
+                                   .set = true,
+                                   .policy = {.window = seconds(1)}}),
+       "01"
+       "03" ID_HEX "00"
+       "00"
+       "00"
+       "01"
+       "00"
+       "00",
+       decodes_rule(RuleKind::kPolicy)},
+      {"hold",
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, TestId()),
+                                   .set = true,
+                                   .floor = Horizons::At(Us(5)),
+                                   .reason = "law"}),
+       "01" ID_HEX "05"
+       "00"
+       "00"
+       "036c6177",
+       decodes_rule(RuleKind::kHold)},
+      {"hold: release",
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, TestId())}),
+       "02" ID_HEX "00"
+       "00"
+       "00",
+       decodes_rule(RuleKind::kHold)},
+      {"licence", Encoded(EncodeLicence, LicenceRow{.time = Us(1000), .by_default = Us(300)}),
+       "01"
+       "00"
+       "e807"
+       "ac02",
+       decodes_licence},
+      {"licence: pause",
+       Encoded(EncodeLicence, LicenceRow{.granted = Lsn(7),
+                                         .time = Us(1000),
+                                         .by_default = Us(300),
+                                         .alarm = ClockAlarm{.from = Us(2000), .to = Us(4000)}}),
+       "02"
+       "07"
+       "e807"
+       "ac02"
+       "d00f"
+       "a01f",
+       decodes_licence},
+      {"licence: confirm",
+       Encoded(EncodeLicence, LicenceRow{.granted = Lsn(7), .time = Us(1000), .confirms = true}),
+       "03"
+       "07"
+       "e807"
+       "00",
+       decodes_licence},
+  };
+}
+
+Sample Sampled(const std::string& name) {
+  for (const Sample& sample : Samples()) {
+    if (sample.name == name) return sample;
+  }
+  ADD_FAILURE() << name;
+  return {};
+}
+
+TEST(RetentionFormatTest, Bytes) {
+  for (const Sample& sample : Samples()) {
+    SCOPED_TRACE(sample.name);
+    EXPECT_EQ(Hex(sample.bytes), Hex(Unhex(sample.golden)));
+    EXPECT_TRUE(sample.decodes(sample.bytes));
+    Buffer longer = sample.bytes;
+    longer.push_back(std::byte{0});
+    EXPECT_FALSE(sample.decodes(longer));
+    for (size_t size = 0; size < sample.bytes.size(); ++size) {
+      const GuardedBytes cut(ConstBytes(sample.bytes).first(size));
+      EXPECT_FALSE(sample.decodes(cut.bytes())) << size;
+    }
+  }
+}
+
+// Goal: what goes into a record of retention comes out; and what no writer writes is refused.
+TEST(RetentionFormatTest, Fields) {
+  const auto bytes = [](const std::string& name) { return Sampled(name).bytes; };
+  const auto policy = DecodeRule(RuleKind::kPolicy, bytes("policy: the store's"));
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->key, RuleKey::OfStore());
+  EXPECT_TRUE(policy->set);
+  EXPECT_EQ(policy->floor, (Horizons{.everything = Us(1000), .hourly = Us(744), .daily = Us(700)}));
+  EXPECT_EQ(policy->policy,
+            (RetentionPolicy{.window = seconds(300), .hourly = {}, .daily = seconds(86400)}));
+  const auto cleared = DecodeRule(RuleKind::kPolicy, bytes("policy: a namespace's is cleared"));
+  ASSERT_TRUE(cleared);
+  EXPECT_EQ(cleared->key, RuleKey::OfNamespace(300));
+  EXPECT_FALSE(cleared->set);
+  const auto hold = DecodeRule(RuleKind::kHold, bytes("hold"));
+  ASSERT_TRUE(hold);
+  EXPECT_EQ(hold->key, RuleKey::OfObject(RuleKind::kHold, TestId()));
+  EXPECT_EQ(hold->floor, Horizons::At(Us(5)));
+  EXPECT_EQ(hold->reason, "law");
+  const auto pause = DecodeLicence(bytes("licence: pause"));
+  ASSERT_TRUE(pause);
+  EXPECT_EQ(*pause, (LicenceRow{.granted = Lsn(7),
+                                .time = Us(1000),
+                                .by_default = Us(300),
+                                .alarm = ClockAlarm{.from = Us(2000), .to = Us(4000)}}));
+  EXPECT_TRUE(DecodeLicence(bytes("licence: confirm"))->confirms);
+
+  for (int value = 0; value < 256; ++value) {
+    const auto with_first = [&](const std::string& name, size_t at) {
+      Buffer other = bytes(name);
+      other[at] = static_cast<std::byte>(value);
+      return other;
+    };
+    // An operation that ends a rule has nothing behind the horizons.
+    EXPECT_EQ(DecodeRule(RuleKind::kHold, with_first("hold", 0)).has_value(), value == 1);
+    EXPECT_EQ(DecodeRule(RuleKind::kPolicy, with_first("policy: an object's", 1)).has_value(),
+              value == 3)
+        << value;
+    EXPECT_EQ(DecodeLicence(with_first("licence: confirm", 0)).has_value(),
+              value == 1 || value == 3);
+  }
+  // A namespace has a number; horizons do not lie before 1970; a reason is short.
+  EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("02 02 00 00 00 00")));
+  EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("02 01 05 06 00")));
+  EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("02 01 05 03 03")));
+  EXPECT_TRUE(DecodeRule(RuleKind::kPolicy, Unhex("02 01 05 03 02")));
+  EXPECT_FALSE(DecodeLicence(Unhex("01 00 ffffffffffffffffff01 00")));
+  for (const size_t size : {size_t{0}, size_t{256}, size_t{257}}) {
+    const RuleRow row{.key = RuleKey::OfObject(RuleKind::kHold, TestId()),
+                      .set = true,
+                      .reason = std::string(size, 'r')};
+    EXPECT_EQ(DecodeRule(RuleKind::kHold, Encoded(EncodeRule, row)).has_value(), size <= 256);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::internal

@@ -1,0 +1,119 @@
+// tidemark prune: lets expire what is behind the windows, and says what that is.
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tools/progress.h"
+#include "tools/session.h"
+#include "tools/table.h"
+#include "tools/verbs.h"
+
+namespace tidemark::tools {
+
+namespace {
+
+struct Arguments {
+  std::string store;
+  bool dry_run = false;
+};
+
+// One line of the plan.
+struct Row {
+  std::string object;
+  uint64_t commits = 0;
+  std::string oldest;  // bookmarks
+  std::string newest;
+  Timestamp oldest_time;
+  Timestamp newest_time;
+};
+
+std::string BookmarkOf(const ExpiringObject& object, const CommitInfo& commit) {
+  return Bookmark{.epoch = commit.epoch,
+                  .lsn = commit.lsn,
+                  .object_tag = ObjectTag(object.id),
+                  .state_hash = commit.state_hash}
+      .ToString();
+}
+
+void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& rows,
+                   uint64_t commits) {
+  // Written object by object: a million of them make no tree in memory.
+  std::printf("{\"store\":%s,\"done\":%s,\"commits\":%s,\"objects\":[", DumpJson(store).c_str(),
+              done ? "true" : "false", std::to_string(commits).c_str());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const Json json = {{"object", row.object}, {"commits", row.commits},
+                       {"oldest", row.oldest}, {"oldest_time", FormatTime(row.oldest_time)},
+                       {"newest", row.newest}, {"newest_time", FormatTime(row.newest_time)}};
+    std::printf("%s%s", i == 0 ? "" : ",", DumpJson(json).c_str());
+  }
+  PrintLine("]}");
+}
+
+void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits) {
+  if (rows.empty()) return PrintLine("nothing is older than it is to be kept");
+  Table table({{"OBJECT"}, {"COMMITS", Align::kRight}, {"FROM"}, {"TO"}});
+  for (const Row& row : rows) {
+    table.AddRow({row.object, FormatCount(row.commits), FormatLocalTime(row.oldest_time),
+                  FormatLocalTime(row.newest_time)});
+  }
+  table.Finish();
+  const std::string what = Plural(commits, "commit") + " of " + Plural(rows.size(), "object");
+  if (done) {
+    PrintLine(what + (commits == 1 ? " has" : " have") + " expired");
+  } else {
+    PrintLine(what + " would expire; without --dry-run " + (commits == 1 ? "it does" : "they do"));
+  }
+}
+
+void Run(const Arguments& arguments, bool json) {
+  Session session(arguments.store);
+  std::vector<Row> rows;
+  uint64_t commits = 0;
+  Progress progress("looking");
+  OrThrow(session.store().PlanPrune([&](const ExpiringObject& object) {
+    rows.push_back({.object = object.display_name,
+                    .commits = object.commits,
+                    .oldest = BookmarkOf(object, object.oldest),
+                    .newest = BookmarkOf(object, object.newest),
+                    .oldest_time = object.oldest.time,
+                    .newest_time = object.newest.time});
+    commits += object.commits;
+    progress.Update(rows.size(), 0);
+    return true;
+  }),
+          session.AboutStore());
+  progress.Hide();
+  if (!arguments.dry_run) OrThrow(session.store().Prune(), session.AboutStore());
+  session.Close();
+  if (json) {
+    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits);
+  } else {
+    PrintPlan(!arguments.dry_run, rows, commits);
+  }
+}
+
+}  // namespace
+
+void AddPrune(CLI::App& app, Invocation* invocation) {
+  auto arguments = std::make_shared<Arguments>();
+  Verb verb(
+      app,
+      {.name = "prune",
+       .summary = "Let history expire that is older than it is to be kept",
+       .usage = "STORE [--dry-run]",
+       .details = "By the policies that `tidemark retention` shows. What labels name, and what is "
+                  "held, stays. What\nexpires can be restored no more, and does not come back. "
+                  "With --dry-run nothing expires: it only\nsays what would.",
+       .example = "tidemark prune /var/lib/rooms --dry-run",
+       .json_fields =
+           "{\"store\",\"done\",\"commits\",\"objects\":[{\"object\",\"commits\",\"oldest\","
+           "\"oldest_time\",\"newest\",\n\"newest_time\"}]}; commits: bookmarks that become "
+           "unreachable; oldest and newest: of them, bookmarks"},
+      &arguments->store, invocation);
+  verb.Flag("--dry-run", "Only say what would expire", &arguments->dry_run);
+  verb.OnRun([=] { Run(*arguments, invocation->json); });
+}
+
+}  // namespace tidemark::tools
