@@ -103,6 +103,7 @@ class Sweep {
     for (int i = 0; i < 3; ++i) EXPECT_OK(model.Transact(sim.store(), 8));
     EXPECT_OK(model.Restore(sim.store()));
     EXPECT_OK(model.ChangeLabel(sim.store()));
+    EXPECT_OK(model.ChangeRetention(sim.store()));
     if (random_.OneIn(4)) {
       EXPECT_OK(sim.Checkpoint());
       model.CheckHistory(sim.store());

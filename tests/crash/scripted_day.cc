@@ -27,6 +27,7 @@ enum class Step {
   kDelete,
   kUndelete,
   kLabel,
+  kRetention,
   kCheckpoint,
   kPrepare,
   kReopen
@@ -43,6 +44,7 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kDelete, random.Below(2)},
                                               {Step::kUndelete, random.Below(2)},
                                               {Step::kLabel, random.Between(1, 3)},
+                                              {Step::kRetention, random.Between(1, 3)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
                                               {Step::kReopen, random.Below(2)}};
@@ -65,6 +67,7 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kDelete: return model.Delete(sim.store());
     case Step::kUndelete: return model.Undelete(sim.store());
     case Step::kLabel: return model.ChangeLabel(sim.store());
+    case Step::kRetention: return model.ChangeRetention(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
     case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();
@@ -107,7 +110,8 @@ Status ScriptedDay::Run(SimStore& sim, StoreModel& model) const {
   Random random(seed_);
   TIDEMARK_RETURN_IF_ERROR(sim.Open());
   for (const Step step : ShuffledSteps(random)) {
-    sim.clock().Advance(std::chrono::milliseconds(random.Below(1000)));
+    const bool long_after = random.OneIn(8);
+    sim.clock().Advance(std::chrono::milliseconds(random.Below(long_after ? 20'000'000 : 1000)));
     TIDEMARK_RETURN_IF_ERROR(Do(step, sim, model));
   }
   while (UsedSegments(sim.store()) < 2) {

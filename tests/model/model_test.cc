@@ -77,6 +77,8 @@ class Life {
       case 17: return model_.Undelete(store);
       case 18:
       case 19: return model_.ChangeLabel(store);
+      case 20: return model_.ChangeRetention(store);
+      case 21: sim_.clock().Advance(std::chrono::minutes(random_.Below(300))); return OkStatus();
       default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
     }
   }
@@ -155,6 +157,10 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.removed_labels, 0u);
     EXPECT_GT(counts.automatic_labels, 0u);
     EXPECT_GT(counts.looks_by_label, 0u);
+    EXPECT_GT(counts.policies, 0u);
+    EXPECT_GT(counts.holds, 0u);
+    EXPECT_GT(counts.licences, 0u);
+    EXPECT_GT(counts.expired, 0u);
     EXPECT_GT(counts.lost, 0u);
     EXPECT_GT(life.crashes(), 0u);
     EXPECT_GT(life.reopenings(), 0u);

@@ -191,7 +191,11 @@ Status StoreModel::Restore(Store& store) {
   ObjectModel& model = RandomObject(&name);
   if (model.versions.empty()) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kDeleted));
-  Version next = model.versions[random_.Below(model.versions.size())];
+  const size_t chosen = random_.Below(model.versions.size());
+  Version next = model.versions[chosen];
+  if (!IsKept(name, model, chosen)) {
+    return Expired(object->Restore(object->BookmarkOf(next.commit)).status());
+  }
   const Lsn from = model.head()->commit.lsn;
   model.under_way = next;
   model.label_under_way = {.name = "before-restore-",
@@ -235,6 +239,10 @@ void StoreModel::LookBack(Store& store) {
     ASSERT_NE(expected, model.versions.end()) << label->first << " outlived its commit";
     point = Label{label->first};
     ++counts_.looks_by_label;
+    if (!IsKept(name, model, label->second.commit)) {
+      EXPECT_OK(Expired((*object)->OpenSnapshot(point).status()));
+      return;
+    }
   } else if (random_.OneIn(2)) {
     // Between this version and the next: what was current then is the last one up to that time.
     const auto later = std::next(expected);
@@ -248,12 +256,22 @@ void StoreModel::LookBack(Store& store) {
     }
     point = at;
     ++counts_.looks_by_time;
+    const Version* const kept = FindAt(name, model, at);
+    if (kept == nullptr) {
+      EXPECT_OK(Expired((*object)->OpenSnapshot(point).status()));
+      return;
+    }
+    EXPECT_EQ(kept->commit, expected->commit);
     if (expected->deleted()) {
       EXPECT_ERROR((*object)->OpenSnapshot(point), StatusCode::kNotFound, "deleted");
       return;
     }
   } else {
     ++counts_.looks_by_bookmark;
+    if (!IsKept(name, model, expected->commit.lsn)) {
+      EXPECT_OK(Expired((*object)->OpenSnapshot(point).status()));
+      return;
+    }
   }
   const auto snapshot = (*object)->OpenSnapshot(point);
   ASSERT_OK(snapshot);

@@ -5,8 +5,9 @@
 // everything that was confirmed, and each commit must be whole, the one that was under way
 // included.
 //
-// Four sources: store_model.cc works, store_model_fork.cc between objects; store_model_check.cc
-// compares, store_model_labels.cc does both for labels. A model is a value: a copy is what the
+// Five sources: store_model.cc works, store_model_fork.cc between objects; store_model_check.cc
+// compares, store_model_labels.cc does both for labels, store_model_retention.cc for what expires.
+// A model is a value: a copy is what the
 // store must hold if it goes on from here some other way.
 
 #ifndef TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
@@ -22,6 +23,7 @@
 
 #include "engine/store.h"
 #include "engine/transaction.h"
+#include "tests/support/retention_model.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
@@ -97,6 +99,10 @@ class StoreModel {
     uint64_t automatic_labels = 0;
     uint64_t lost_labels = 0;
     uint64_t looks_by_label = 0;
+    uint64_t policies = 0;
+    uint64_t holds = 0;
+    uint64_t licences = 0;
+    uint64_t expired = 0;  // refused as such
   };
 
   StoreModel(uint64_t seed, const Limits& limits);
@@ -120,6 +126,8 @@ class StoreModel {
   Status Undelete(Store& store);
   // Sets, moves or removes a label, durably; or makes an automatic one, which is not waited for.
   Status ChangeLabel(Store& store);
+  // Sets or clears a policy, holds or releases an object, or grants a licence, durably.
+  Status ChangeRetention(Store& store);
   // Waits until everything is durable, and remembers that it is.
   Status Sync(Store& store);
 
@@ -167,7 +175,15 @@ class StoreModel {
   // The highest LSN that a label of the model, which the store has, proves to be there.
   static Lsn LastLabel(const Object& object, const ObjectModel& model);
   // `last` is the highest LSN that is known to have survived.
-  void CheckLabels(const Object& object, ObjectModel& model, After after, Lsn last);
+  void CheckLabels(const Object& object, const std::string& name, ObjectModel& model, After after,
+                   Lsn last);
+  // Has the version not expired?
+  bool IsKept(const std::string& name, const ObjectModel& model, size_t version) const;
+  bool IsKept(const std::string& name, const ObjectModel& model, Lsn commit) const;
+  Status Expired(const Status& status);
+  // What the object was at a time; none if that has expired.
+  const Version* FindAt(const std::string& name, const ObjectModel& model, Timestamp at) const;
+  void CheckRetention(Store& store, After after);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
   void CheckListings(Store& store);
 
@@ -175,6 +191,8 @@ class StoreModel {
   Random random_;
   std::map<std::string, ObjectModel> objects_;
   std::vector<std::pair<std::shared_ptr<const Snapshot>, Version>> held_;
+  RetentionModel retention_;
+  std::optional<RetentionModel> retention_under_way_;  // after a change that failed: made or not
   Lsn confirmed_;
   Lsn highest_;  // ever given, lost or not
   Counts counts_;

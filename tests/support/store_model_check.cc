@@ -71,6 +71,7 @@ void StoreModel::Check(Store& store, After after) {
     heads[name] = (*object)->head();
     last = std::max({last, heads[name].lsn, LastLabel(**object, model)});
   }
+  CheckRetention(store, after);
   for (auto& [name, model] : objects_) {
     SCOPED_TRACE(name);
     const CommitInfo& head = heads[name];
@@ -105,7 +106,7 @@ void StoreModel::Check(Store& store, After after) {
     const bool restoring = model.under_way && model.label_under_way;
     const Lsn restored_from = restoring ? model.label_under_way->after->commit : Lsn();
     if (restoring && !survived) model.label_under_way.reset();  // both, or neither
-    CheckLabels(**object, model, after, last);
+    CheckLabels(**object, name, model, after, last);
     if (restoring && survived) {
       EXPECT_TRUE(HasAutomaticLabel(model, restored_from));
     }
@@ -155,23 +156,29 @@ void StoreModel::CheckHistory(Store& store) {
     SCOPED_TRACE(name);
     auto object = Open(store, name, IfMissing::kDeleted);
     ASSERT_OK(object);
-    for (const Version& version : model.versions) {
+    for (size_t i = 0; i < model.versions.size(); ++i) {
+      const Version& version = model.versions[i];
+      if (!IsKept(name, model, i)) {
+        EXPECT_OK(Expired((*object)->Resolve((*object)->BookmarkOf(version.commit)).status()));
+        continue;
+      }
       auto snapshot = (*object)->OpenSnapshot((*object)->BookmarkOf(version.commit));
       ASSERT_OK(snapshot);
       EXPECT_EQ(snapshot->commit(), version.commit);
       CheckContents(*snapshot, version, "past");
     }
     // Newest first; restores included; nothing else.
-    auto expected = model.versions.rbegin();
+    std::vector<CommitInfo> expected;
+    for (size_t i = model.versions.size(); i-- > 0;) {
+      if (IsKept(name, model, i)) expected.push_back(model.versions[i].commit);
+    }
+    std::vector<CommitInfo> history;
     ASSERT_OK((*object)->History([&](const CommitInfo& commit) {
-      EXPECT_NE(expected, model.versions.rend());
-      if (expected == model.versions.rend()) return false;
-      EXPECT_EQ(commit, expected->commit);
-      ++expected;
+      history.push_back(commit);
       return true;
     }));
-    EXPECT_EQ(expected, model.versions.rend());
-    CheckLabels(**object, model, After::kWork, confirmed_);
+    EXPECT_EQ(history, expected);
+    CheckLabels(**object, name, model, After::kWork, confirmed_);
   }
 }
 

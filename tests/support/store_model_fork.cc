@@ -45,10 +45,14 @@ Status StoreModel::Fork(Store& store) {
   const std::string name = "fork-" + std::to_string(random_.Below(limits_.forks));
   TIDEMARK_ASSIGN_OR_RETURN(const auto handle, Open(store, name, IfMissing::kCreate));
   ObjectModel& target = objects_[name];
-  if (target.head() != nullptr || version.deleted()) {
+  if (target.head() != nullptr ||
+      (version.deleted() && IsKept(source_name, source, version.commit.lsn))) {
     const bool exists = target.head() != nullptr;
     return Refused(store.Fork(*from, at, handle->namespace_name(), name).status(),
                    exists ? StatusCode::kExists : StatusCode::kNotFound);
+  }
+  if (!IsKept(source_name, source, version.commit.lsn)) {
+    return Expired(store.Fork(*from, at, handle->namespace_name(), name).status());
   }
   target.under_way = version;
   target.origin = source_name;
@@ -149,6 +153,7 @@ Status StoreModel::Undelete(Store& store) {
   }
   auto before = model.versions.rbegin();
   while (before->deleted()) ++before;
+  if (!IsKept(name, model, before->commit.lsn)) return Expired(object->Undelete().status());
   Version next = *before;
   model.under_way = next;
   TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info, object->Undelete());

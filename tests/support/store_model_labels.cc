@@ -68,6 +68,9 @@ Status StoreModel::ChangeLabel(Store& store) {
     ++counts_.removed_labels;
   } else {
     const CommitInfo& commit = model.versions[random_.Below(model.versions.size())].commit;
+    if (!IsKept(object_name, model, commit.lsn)) {
+      return Expired(object->SetLabel(name, object->BookmarkOf(commit)));
+    }
     const bool move = random_.OneIn(2);
     const LabelModel after{.commit = commit.lsn, .record = {}, .automatic = false};
     const bool taken = there != model.labels.end() && there->second.commit != commit.lsn;
@@ -116,7 +119,8 @@ Lsn StoreModel::LastLabel(const Object& object, const ObjectModel& model) {
   return last;
 }
 
-void StoreModel::CheckLabels(const Object& object, ObjectModel& model, After after, Lsn last) {
+void StoreModel::CheckLabels(const Object& object, const std::string& object_name,
+                             ObjectModel& model, After after, Lsn last) {
   const auto labels = LabelsOf(object);
   const auto under_way = std::exchange(model.label_under_way, std::nullopt);
   if (under_way) {
@@ -126,6 +130,12 @@ void StoreModel::CheckLabels(const Object& object, ObjectModel& model, After aft
     const std::string& name = it->first;
     const auto found = labels.find(name);
     const bool changing = under_way && under_way->name == name;
+    // It has expired with its commit, and is there all the same, unless it is to go.
+    if (found == labels.end() && it->second.automatic && !(changing && !under_way->after) &&
+        !IsKept(object_name, model, it->second.commit)) {
+      ++it;
+      continue;
+    }
     if (found == labels.end() && !(changing && !under_way->after)) {
       ASSERT_EQ(after, After::kCrash) << "lost label " << name;
       ASSERT_GT(it->second.record, confirmed_) << "a confirmed label is lost: " << name;

@@ -231,6 +231,7 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
       {"delete and undelete", 0, 0, [this] { return CodeOf(DeleteAndUndelete()); }},
       {"look back", 0, 0, [this] { return CodeOf(LookBack()); }},
       {"labels", 0, 0, [this] { return CodeOf(ChangeLabels()); }, commit},
+      {"retention", 0, 0, [this] { return CodeOf(ChangeRetention()); }, commit},
       {"list", 0, 0, [this] { return CodeOf(ListAll()); }},
       {"checkpoint", 0, 0, [this] { return CodeOf(store_->Checkpoint()); }, commit},
       {.name = "close and open",
@@ -289,6 +290,30 @@ Status FaultWork::ChangeLabels() {
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo now, object.Resolve(Label{automatic}));
   TIDEMARK_ASSIGN_OR_RETURN(const auto labels, object.ListLabels());
   const bool complete = past.lsn == past_.lsn && now.lsn == object.head().lsn && labels.size() >= 3;
+  return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
+}
+
+// Nothing expires by it.
+Status FaultWork::ChangeRetention() {
+  Object& object = db_->object();
+  const RetentionScope scope(object);
+  const RetentionPolicy policy{.window = std::chrono::hours(24 * 50)};
+  TIDEMARK_RETURN_IF_ERROR(store_->SetRetention(RetentionScope(), policy));
+  TIDEMARK_RETURN_IF_ERROR(store_->SetRetention(scope, policy));
+  TIDEMARK_RETURN_IF_ERROR(object.SetHold("a reason that is longer than a short string"));
+  TIDEMARK_RETURN_IF_ERROR(store_->Prune());
+  uint64_t expiring = 0;
+  const auto count = [&](const ExpiringObject&) { return ++expiring > 0; };
+  TIDEMARK_RETURN_IF_ERROR(store_->PlanPrune(count));
+  TIDEMARK_ASSIGN_OR_RETURN(const RetentionInfo held, store_->GetRetention(scope));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto rules, store_->ListRetention());
+  TIDEMARK_RETURN_IF_ERROR(object.ReleaseHold());
+  TIDEMARK_RETURN_IF_ERROR(store_->ClearRetention(scope));
+  TIDEMARK_RETURN_IF_ERROR(store_->ConfirmClock());
+  TIDEMARK_ASSIGN_OR_RETURN(const RetentionInfo released, object.GetRetention());
+  const bool complete = held.hold && !released.hold && held.source == PolicySource::kObject &&
+                        released.source == PolicySource::kStore && rules.size() == 3 &&
+                        expiring == 0;
   return complete ? OkStatus() : Status(StatusCode::kCorruption, "something is missing");
 }
 

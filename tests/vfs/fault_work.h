@@ -90,6 +90,7 @@ class FaultWork {
   Status Fork();
   Status DeleteAndUndelete();
   Status ChangeLabels();
+  Status ChangeRetention();
   std::string Uri(const std::string& name) const;
 
   TempDirectory index_;
