@@ -4,6 +4,7 @@
 #define TIDEMARK_ENGINE_COMMIT_INFO_H_
 
 #include <cstdint>
+#include <tuple>
 
 #include "engine/clock.h"
 #include "engine/lsn.h"
@@ -26,17 +27,26 @@ struct CommitInfo {
   uint32_t epoch = 0;
   CommitKind kind = CommitKind::kNone;
   Timestamp time;
-  uint32_t page_size = 0;      // bytes; 0 while the database is empty and nothing was chosen
-  uint32_t page_count = 0;     // size of the database after the commit
-  uint64_t state_hash = 0;     // of the whole database after the commit
-  uint32_t pages_changed = 0;  // page versions the commit wrote
-  uint64_t log_bytes = 0;      // what it took in the log, batches included, group header excluded
+  uint32_t page_size = 0;   // bytes; 0 while the database is empty and nothing was chosen
+  uint32_t page_count = 0;  // size of the database after the commit
+  uint64_t state_hash = 0;  // of the whole database after the commit
+  // What it has in the log, group header excluded: page versions and bytes, batches included. Less
+  // once it was packed.
+  uint32_t pages_changed = 0;
+  uint64_t log_bytes = 0;
   // The commit whose state this has: what came back (kRestore, kUndelete), or came from another
   // object (kFork, kPromote; see Object::SourceOf).
   Lsn restored_from;
   bool schema_changed = false;  // kCommit: so Transaction::SetSchemaChanged said
 
-  bool operator==(const CommitInfo&) const = default;
+  // The same commit, whatever it takes.
+  bool operator==(const CommitInfo& other) const {
+    const auto what = [](const CommitInfo& c) {
+      return std::tie(c.lsn, c.timeline, c.epoch, c.kind, c.time, c.page_size, c.page_count,
+                      c.state_hash, c.restored_from, c.schema_changed);
+    };
+    return what(*this) == what(other);
+  }
 };
 
 }  // namespace tidemark

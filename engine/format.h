@@ -9,6 +9,7 @@
 // A store is a directory:
 //
 //   LOCK               flock of the owner; its process id in decimal
+//   log/NNNNNNNN.pack  packed segments, likewise numbered by themselves
 //   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice. At
 //                      64 MiB that is 6 PB of log
 //   index/data.mdb     LMDB; see engine/internal/index.h. A function of the log
@@ -24,20 +25,38 @@
 //
 //   Segment header   offset  size  field
 //                         0     8  magic          "TIDEMARK"
-//                         8     4  version        kFormatVersion; a larger one is refused
+//                         8     4  version        kFormatVersion; every other one is refused
 //                        12     4  number         of this segment
 //                        16     8  store_id       random, the same in every segment of a store
 //                        24     8  incarnation    random, new at every use of the file
 //                        32     4  previous       number of the segment before; 0 in the first
 //                        36     4  previous_end   where that segment's last group ends
 //                        40     8  first_lsn      no record in it has a lower LSN
-//                        48     8  reserved       0; a later version: kind of segment, what it
-//                        replaces 56     8  hash           of bytes [0, 56)
+//                        48     4  packed_from    of a packed segment; else 0
+//                        52     4  reserved       0
+//                        56     8  hash           of bytes [0, 56)
 //
 // Group: what one write and one sync put on disk; whole or absent. One write is under way at a
 // time, so a valid group proves that every group before it was synced; `durable_lsn` says so.
 // Writing a group touches the block in which the one before it ends: a sector that is rewritten
 // with the same bytes is taken to stay readable (SQLite's "powersafe overwrite").
+//
+// Packed segment: what is still needed of the log's segments from `packed_from` up to `previous`,
+// which ends at `previous_end`: it stands in their place, and they are gone. Its number in places,
+// and in its header, is that of its file plus 2^31. The header is written when all else is durable:
+// a file without one is what a crash left of a packing, and no part of the store. Of two that stand
+// for the same segments the one with the higher number counts. What is in it is written as in the
+// log, but for this: LSNs rise and leave out; frames have only the page versions that are needed
+// (so that their state hash may be of pages that are gone), and page versions of another form than
+// they had; it ends where its last group does. It is at most 2 GiB long. Behind each copy of its
+// header stands what is told of the log that it stands for:
+//
+//   Packed log       offset  size  field
+//                         0     8  last_lsn       of its last record
+//                         8     8  last_time      of that record, us since 1970 UTC
+//                        16     4  epoch          of that record
+//                        20     4  reserved       0
+//                        24     8  hash           of bytes [0, 24), seeded
 //
 // LSNs leave nothing out, in a group and from each to the next. The one exception is what an
 // unclean stop lost: a segment that begins with an open record which says so. So a group that
@@ -162,7 +181,9 @@
 //     u8      chain_units     what the patches of the chain, this one included, cost to
 //                             read: of each its bytes in units of 256, rounded up, and four
 //                             more for a zstd patch; 255 is that or more
-//     varint  segment, varint offset, varint length     of the base: an earlier version of the page
+//     varint  LSN of the base, an earlier version of the page; 0 if the same commit made it
+//     varint  segment, varint offset, varint length     where it stood when this was written; once
+//                     that segment was packed it is found by its LSN
 //   varint  data_length
 //   data                      by form:
 //     zero (0)         nothing: a page of zeros (growth over pages that nobody wrote)
@@ -184,10 +205,11 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;
+
 inline constexpr uint32_t kSecondHeaderOffset = 4096;
 inline constexpr uint32_t kFirstGroupOffset = 8192;
 
@@ -200,10 +222,20 @@ struct SegmentHeader {
   uint32_t previous;
   uint32_t previous_end;
   uint64_t first_lsn;
-  uint64_t reserved;
+  uint32_t packed_from;
+  uint32_t reserved;
   uint64_t hash;
 };
 static_assert(sizeof(SegmentHeader) == 64);
+
+struct PackedLog {
+  uint64_t last_lsn;
+  uint64_t last_time;
+  uint32_t epoch;
+  uint32_t reserved;
+  uint64_t hash;
+};
+static_assert(sizeof(PackedLog) == 32);
 
 struct GroupHeader {
   uint64_t hash;
@@ -307,6 +339,10 @@ inline constexpr uint64_t kLostLsnGap = uint64_t{1} << 20;
 // epochs (32 bits) for 136 years.
 inline constexpr uint64_t kMaxLsn = (uint64_t{1} << 63) - 1;
 inline constexpr uint32_t kMaxSegmentNumber = 99'999'999;
+
+// Packed segments' numbers in places.
+inline constexpr uint32_t kPackedBit = uint32_t{1} << 31;
+constexpr bool IsPacked(uint32_t segment) { return (segment & kPackedBit) != 0; }
 
 }  // namespace tidemark::format
 

@@ -116,7 +116,13 @@ Result<RestoreInfo> Object::Undelete() try {
   before.lsn = Lsn(timeline->id().value);
   do {
     const Lsn lsn(before.lsn.value - 1);
-    TIDEMARK_ASSIGN_OR_RETURN(before, FindReplaced(lsn));
+    const auto replaced = FindReplaced(lsn);
+    if (!deleted && replaced.status().code() == StatusCode::kExpired) {
+      return Status(StatusCode::kExists, "object " + DisplayName() +
+                                             " has begun anew since it was deleted; what it was "
+                                             "before has expired");
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(before, replaced);
     TIDEMARK_ASSIGN_OR_RETURN(const auto ended, store_->FindTimelineAt(*state_, lsn));
     TIDEMARK_RETURN_IF_ERROR(ended->CheckTrusted(lsn).WithContext("object " + DisplayName()));
   } while (before.kind == CommitKind::kDelete);

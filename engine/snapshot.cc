@@ -106,11 +106,11 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
       version->location.offset >= ahead.begin.offset) {
     const size_t from = version->location.offset - ahead.begin.offset;
     if (from + version->length <= ahead.bytes.size()) {
-      return reader.Decode(page_no, *version,
+      return reader.Decode(timeline_.get(), page_no, *version,
                            internal::ConstBytes(ahead.bytes).subspan(from, version->length), out);
     }
   }
-  return reader.Read(page_no, *version, out);
+  return reader.Read(timeline_.get(), page_no, *version, out);
 }
 
 Status Snapshot::Verify() const try {

@@ -5,6 +5,7 @@
 #include <new>
 #include <system_error>
 
+#include "engine/internal/packer.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
 #include "engine/internal/verifier.h"
@@ -84,6 +85,22 @@ Result<std::vector<std::string>> Store::ListNamespaces() const try {
   return impl_->OutOfMemory();
 }
 
+namespace {
+
+// Those in the index and the recent ones, each once.
+Result<uint64_t> CountCommits(internal::StoreImpl& store, const ObjectId& object,
+                              const std::vector<std::shared_ptr<internal::Timeline>>& recent) {
+  while (true) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto indexed, store.index().CountCommits(object));
+    uint64_t count = indexed.count;
+    for (const auto& timeline : recent) count += timeline->RecentCommitCount(indexed.checkpoint);
+    TIDEMARK_ASSIGN_OR_RETURN(const auto again, store.index().Checkpoint());
+    if (!again || again->lsn == indexed.checkpoint) return count;
+  }
+}
+
+}  // namespace
+
 Status Store::ListObjects(std::string_view namespace_name,
                           const std::function<bool(const ObjectSummary&)>& visit_all,
                           Listed which) const try {
@@ -116,7 +133,6 @@ Status Store::ListObjects(std::string_view namespace_name,
     {
       std::lock_guard lock(state->mutex);
       summary.head = state->head;
-      summary.commit_count = state->indexed_commit_count;
       // What a restore has inherited, too.
       summary.damage = state->CheckCurrent();
       for (const internal::Timeline* at = state->timeline.get();
@@ -127,7 +143,9 @@ Status Store::ListObjects(std::string_view namespace_name,
       }
       timelines = state->recent_timelines;
     }
-    for (const auto& timeline : timelines) summary.commit_count += timeline->RecentCommitCount();
+    const auto count = CountCommits(*impl_, state->id, timelines);
+    summary.commit_count = count.ok() ? *count : 0;
+    if (summary.damage.ok()) summary.damage = count.status();
     return summary;
   };
   constexpr size_t kPage = 1000;
@@ -153,7 +171,7 @@ Status Store::ListObjects(std::string_view namespace_name,
                               .namespace_name = ns->name,
                               .name = row.name,
                               .head = {},
-                              .commit_count = row.commit_count,
+                              .commit_count = 0,
                               .damage = state.status()};
         // The record of its latest commit cannot be read: that must not hide the others.
         if (state.status().code() != StatusCode::kIoError) {
@@ -238,11 +256,16 @@ StoreStats Store::Stats() const {
   }
   const auto headers = impl_->segments().Headers();
   stats.spare_segment_count = impl_->segments().SpareCount();
-  stats.segment_count = headers.size() + stats.spare_segment_count;
+  const auto packed = impl_->segments().ListPacked();
+  stats.packed_segment_count = packed.size();
+  stats.segment_count = packed.size() + headers.size() + stats.spare_segment_count;
   const auto end = impl_->queue().durable_position();
+  for (const auto& one : packed) stats.log_bytes += one.size_bytes;
   for (const auto& [number, header] : headers) {
     // A segment that the log has entered, but with nothing durable yet, does not count.
-    if (number <= end.segment) stats.log_bytes += header.previous_end;
+    if (number <= end.segment && headers.contains(header.previous)) {
+      stats.log_bytes += header.previous_end;
+    }
   }
   stats.log_bytes += end.offset;
   stats.log_file_bytes = impl_->segments().FileBytes();
@@ -257,6 +280,12 @@ StoreStats Store::Stats() const {
   stats.groups_written = impl_->queue().groups_written();
   stats.checkpoints = impl_->checkpointer().count();
   return stats;
+}
+
+Result<ReclaimReport> Store::Reclaim(ReclaimWhat what) try {
+  return impl_->packer().Run(what);
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
 }
 
 Result<VerifyReport> Store::Verify(const Progress& progress) try {

@@ -48,7 +48,8 @@ struct ObjectSummary {
   std::string namespace_name;
   std::string name;
   CommitInfo head;
-  uint64_t commit_count = 0;  // commits and restores, over all timelines; a fork's are its own
+  // Commits and restores that are there, over all timelines; a fork's are its own.
+  uint64_t commit_count = 0;
   // Not OK if its latest state is damaged (kCorruption) or the disk cannot read what the log says
   // of it (kIoError): `head` has what else is known of it then, or nothing.
   Status damage;
@@ -63,6 +64,18 @@ struct RestoreEntry {
   // What came back; of a promote, a bookmark of the fork. None of a deletion, unless a deletion was
   // restored to.
   std::optional<Bookmark> to;
+};
+
+enum class ReclaimWhat {
+  kWhatPays,    // files that take a good deal more than what is needed of them
+  kEverything,  // all that can be written anew
+};
+
+// What Reclaim did, in the files of the log.
+struct ReclaimReport {
+  uint64_t files = 0;         // that were written anew
+  uint64_t bytes_before = 0;  // their sizes
+  uint64_t bytes_after = 0;   // of what stands in their place
 };
 
 // An object of which a licence would let commits expire.
@@ -91,8 +104,9 @@ struct StoreStats {
   Lsn durable_lsn;     // confirmed up to here
   Lsn checkpoint_lsn;  // indexed up to here
   uint64_t namespace_count = 0;
-  uint64_t object_count = 0;   // deleted ones included
-  uint64_t segment_count = 0;  // with spares
+  uint64_t object_count = 0;          // deleted ones included
+  uint64_t segment_count = 0;         // with spares
+  uint64_t packed_segment_count = 0;  // of them
   uint64_t spare_segment_count = 0;
   uint64_t log_bytes = 0;       // records and headers in the log
   uint64_t log_file_bytes = 0;  // files, unused room included
@@ -210,6 +224,12 @@ class TIDEMARK_API Store {
   Status Checkpoint();
   // Makes the next segment ready, if it is not. For BackgroundWork::kManual.
   Status PrepareSegment();
+
+  // Gives back the space of what has expired: segments are written anew without it, one after the
+  // other, where that pays. Blocks for as long as that takes; other threads go on meanwhile. What
+  // was done before an error stays done. Errors: kCorruption (damage in what was to be written
+  // anew: it stays as it is), kFull, kIoError, kBroken.
+  Result<ReclaimReport> Reclaim(ReclaimWhat what = ReclaimWhat::kWhatPays);
 
   // ---- retention ----
   //

@@ -64,6 +64,9 @@ void Transaction::Impl::Rollback() {
 }
 
 void Transaction::Impl::ForgetBatches() {
+  if (open_batches_ != nullptr) {
+    store_.open_batches().Close(std::exchange(open_batches_, nullptr), Lsn());
+  }
   if (batched_ == nullptr) return;
   batched_ = nullptr;
   changes_ = {};
@@ -124,7 +127,9 @@ Status Transaction::Impl::ReadPage(PageNo page, std::span<std::byte> out) {
     std::fill(out.begin(), out.end(), std::byte{0});
     return OkStatus();
   }
-  return store_.reader().Read(page, *version, out).WithContext(state_->DisplayName());
+  return store_.reader()
+      .Read(timeline_.get(), page, *version, out)
+      .WithContext(state_->DisplayName());
 }
 
 Result<std::optional<PageVersion>> Transaction::Impl::Current(PageNo page) const {

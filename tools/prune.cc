@@ -1,5 +1,6 @@
 // tidemark prune: lets expire what is behind the windows, and says what that is.
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -36,11 +37,17 @@ std::string BookmarkOf(const ExpiringObject& object, const CommitInfo& commit) {
       .ToString();
 }
 
+// What stands in the place of files can be longer than they were.
+uint64_t Freed(const ReclaimReport& reclaimed) {
+  return reclaimed.bytes_before - std::min(reclaimed.bytes_before, reclaimed.bytes_after);
+}
+
 void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& rows,
-                   uint64_t commits) {
+                   uint64_t commits, const ReclaimReport& reclaimed) {
   // Written object by object: a million of them make no tree in memory.
-  std::printf("{\"store\":%s,\"done\":%s,\"commits\":%s,\"objects\":[", DumpJson(store).c_str(),
-              done ? "true" : "false", std::to_string(commits).c_str());
+  std::printf("{\"store\":%s,\"done\":%s,\"freed_bytes\":%s,\"commits\":%s,\"objects\":[",
+              DumpJson(store).c_str(), done ? "true" : "false",
+              std::to_string(Freed(reclaimed)).c_str(), std::to_string(commits).c_str());
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     const Json json = {{"object", row.object}, {"commits", row.commits},
@@ -51,8 +58,11 @@ void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& 
   PrintLine("]}");
 }
 
-void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits) {
-  if (rows.empty()) return PrintLine("nothing is older than it is to be kept");
+void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits,
+               const ReclaimReport& reclaimed) {
+  if (rows.empty() && reclaimed.files == 0) {
+    return PrintLine("nothing is older than it is to be kept");
+  }
   Table table({{"OBJECT"}, {"COMMITS", Align::kRight}, {"FROM"}, {"TO"}});
   for (const Row& row : rows) {
     table.AddRow({row.object, FormatCount(row.commits), FormatLocalTime(row.oldest_time),
@@ -61,7 +71,9 @@ void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits) {
   table.Finish();
   const std::string what = Plural(commits, "commit") + " of " + Plural(rows.size(), "object");
   if (done) {
-    PrintLine(what + (commits == 1 ? " has" : " have") + " expired");
+    PrintLine(what + (commits == 1 ? " has" : " have") + " expired; " +
+              Plural(reclaimed.files, "file") + " of the log written anew, " +
+              FormatBytes(Freed(reclaimed)) + " freed");
   } else {
     PrintLine(what + " would expire; without --dry-run " + (commits == 1 ? "it does" : "they do"));
   }
@@ -85,12 +97,16 @@ void Run(const Arguments& arguments, bool json) {
   }),
           session.AboutStore());
   progress.Hide();
-  if (!arguments.dry_run) OrThrow(session.store().Prune(), session.AboutStore());
+  ReclaimReport reclaimed;
+  if (!arguments.dry_run) {
+    OrThrow(session.store().Prune(), session.AboutStore());
+    reclaimed = OrThrow(session.store().Reclaim(), session.AboutStore());
+  }
   session.Close();
   if (json) {
-    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits);
+    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits, reclaimed);
   } else {
-    PrintPlan(!arguments.dry_run, rows, commits);
+    PrintPlan(!arguments.dry_run, rows, commits, reclaimed);
   }
 }
 
@@ -101,14 +117,17 @@ void AddPrune(CLI::App& app, Invocation* invocation) {
   Verb verb(
       app,
       {.name = "prune",
-       .summary = "Let history expire that is older than it is to be kept",
+       .summary = "Let history expire that is older than it is to be kept, and free its space",
        .usage = "STORE [--dry-run]",
        .details = "By the policies that `tidemark retention` shows. What labels name, and what is "
                   "held, stays. What\nexpires can be restored no more, and does not come back. "
-                  "With --dry-run nothing expires: it only\nsays what would.",
+                  "With --dry-run nothing expires: it only\nsays what would. Files of the log of "
+                  "which little "
+                  "is needed any more are written anew without the rest.",
        .example = "tidemark prune /var/lib/rooms --dry-run",
        .json_fields =
-           "{\"store\",\"done\",\"commits\",\"objects\":[{\"object\",\"commits\",\"oldest\","
+           "{\"store\",\"done\",\"freed_bytes\",\"commits\",\"objects\":[{\"object\",\"commits\","
+           "\"oldest\","
            "\"oldest_time\",\"newest\",\n\"newest_time\"}]}; commits: bookmarks that become "
            "unreachable; oldest and newest: of them, bookmarks"},
       &arguments->store, invocation);

@@ -24,6 +24,7 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"durable_lsn", stats.durable_lsn.value},
           {"checkpoint_lsn", stats.checkpoint_lsn.value},
           {"segments", stats.segment_count},
+          {"packed_segments", stats.packed_segment_count},
           {"spare_segments", stats.spare_segment_count},
           {"log_bytes", stats.log_bytes},
           {"log_file_bytes", stats.log_file_bytes},
@@ -95,7 +96,7 @@ void AddStat(CLI::App& app, Invocation* invocation) {
            "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
            " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\"checkpoint_"
            "lsn\",\n"
-           " \"segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
+           " \"segments\",\"packed_segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
            " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes; horizon: null if nothing "
            "has\nexpired; paused: nothing expires, the clock is in doubt"},
       &arguments->store, invocation);

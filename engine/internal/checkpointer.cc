@@ -131,6 +131,12 @@ Status Checkpointer::RunTo(const CheckpointRow& cut) {
   return RunLocked(cut);
 }
 
+Status Checkpointer::UpdateIndex(const std::function<Status(IndexWriter&)>& change) {
+  std::lock_guard lock(run_mutex_);
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  return store_->index().Update(change);
+}
+
 // In updates of its own, so that no index transaction grows with what a commit wrote. The commit is
 // durable: should the checkpoint fail behind this, replaying the log puts the same rows again; and
 // if the log has lost the commit by then, the index knows that it was there.
@@ -181,7 +187,6 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       batch.row.namespace_id = object->ns->id;
       batch.row.timeline = object->indexed_timeline;
       batch.row.created = object->created;
-      batch.row.commit_count = object->indexed_commit_count;
       batch.row.name = object->name;
     }
     for (auto& timeline : candidates) {
@@ -189,7 +194,6 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       TimelineBatch collected;
       collected.recent = timeline->CollectRecent(cut.lsn);
       batch.row.timeline = timeline->id();
-      batch.row.commit_count += collected.recent.commits.size();
       collected.timeline = std::move(timeline);
       timelines.push_back(std::move(collected));
     }
@@ -253,7 +257,6 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   for (const ObjectBatch& batch : objects) {
     {
       std::lock_guard lock(batch.object->mutex);
-      batch.object->indexed_commit_count = batch.row.commit_count;
       batch.object->indexed_timeline = batch.row.timeline;
     }
   }

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -46,6 +47,9 @@ class Checkpointer {
 
   // One checkpoint up to a given boundary between groups, which must be durable. For recovery.
   Status RunTo(const CheckpointRow& cut);
+
+  // An update of the index between checkpoints.
+  Status UpdateIndex(const std::function<Status(IndexWriter&)>& change);
 
   // From the commit path, after each group: is there enough to do?
   void AfterGroup(bool wants_spare);

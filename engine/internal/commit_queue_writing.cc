@@ -6,6 +6,7 @@
 
 #include "engine/check.h"
 #include "engine/internal/commit_queue.h"
+#include "engine/internal/segment_header.h"
 
 namespace tidemark::internal {
 

@@ -47,7 +47,6 @@ constexpr int kMostStepsBack = 100;
 Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
   TIDEMARK_ASSIGN_OR_RETURN(object.timeline, FindTimelineLocked(row.timeline));
   object.created = row.created;
-  object.indexed_commit_count = row.commit_count;
   object.indexed_timeline = row.timeline;
   TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
   if (!commit) return OkStatus();
@@ -190,6 +189,21 @@ Result<Timestamp> StoreImpl::NotOlderThan(const ObjectId& object, CommitRow row)
 }
 
 Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline) const {
+  CommitRow at = row;
+  while (true) {
+    auto commit = ReadCommitAt(at, timeline);
+    if (commit.ok() || !segments_->WasPacked(at.location.segment)) return commit;
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found, index_->FindCommit(timeline, row.lsn));
+    if (!found || found->lsn != row.lsn) {
+      return Status(StatusCode::kExpired,
+                    "the commit with LSN " + std::to_string(row.lsn.value) + " has expired");
+    }
+    if (*found == at) return commit;
+    at = *found;
+  }
+}
+
+Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId timeline) const {
   const auto damaged = [&](const std::string& what) {
     return Status(StatusCode::kCorruption, "the commit with LSN " + std::to_string(row.lsn.value) +
                                                " (segment " + std::to_string(row.location.segment) +

@@ -8,101 +8,12 @@
 #include "engine/format.h"
 #include "engine/internal/coding.h"
 #include "engine/internal/index_rows.h"
+#include "engine/internal/index_writer.h"
 #include "engine/internal/lmdb_env.h"
 #include "engine/internal/written_mark.h"
 
 namespace tidemark::internal {
 namespace {
-
-class Writer final : public IndexWriter {
- public:
-  explicit Writer(LmdbWriteTransaction& transaction) : transaction_(transaction) {}
-
-  Status PutCheckpoint(const CheckpointRow& row) override {
-    return transaction_.Put(kMetaTable, TextKey(kCheckpointKey), EncodeCheckpointRow(row));
-  }
-
-  Status PutDurable(Lsn lsn) override {
-    rows_.clear();
-    AppendFixed(rows_, lsn.value);
-    return transaction_.Put(kMetaTable, TextKey(kDurableKey), rows_);
-  }
-
-  Status PutNamespace(const NamespaceRow& row) override {
-    const auto value = EncodeNamespaceRow(row);
-    return transaction_.PutDuplicates(kNamespacesTable, TextKey(row.name), value, value.size(), 1);
-  }
-
-  Status PutObject(const ObjectRow& row) override {
-    return transaction_.Put(kObjectsTable, ObjectKey(row.namespace_id, row.id),
-                            EncodeObjectRow(row));
-  }
-
-  Status PutTimeline(const TimelineRow& row) override {
-    const Key8 id = NumberKey(row.id.value);
-    TIDEMARK_RETURN_IF_ERROR(transaction_.Put(kTimelinesTable, id, EncodeTimelineRow(row)));
-    if (row.parent.valid()) {
-      const Key16 child = EncodeChildRow({.parent_lsn = row.parent_lsn, .id = row.id});
-      TIDEMARK_RETURN_IF_ERROR(transaction_.PutDuplicates(
-          kChildrenTable, NumberKey(row.parent.value), child, child.size(), child.size()));
-    }
-    return transaction_.PutDuplicates(kObjectTimelinesTable, row.object.bytes, id, id.size(),
-                                      id.size());
-  }
-
-  Status PutPageVersions(TimelineId timeline, PageNo page,
-                         std::span<const PageVersion> versions) override {
-    rows_.clear();
-    for (const PageVersion& version : versions) AppendPageVersion(version, rows_);
-    return transaction_.PutDuplicates(kPagesTable, PageKey(timeline, page), rows_,
-                                      kPageVersionBytes, kLsnBytes);
-  }
-
-  Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) override {
-    rows_.clear();
-    for (const CommitRow& row : rows) AppendCommitRow(row, rows_);
-    return transaction_.PutDuplicates(kCommitsTable, NumberKey(timeline.value), rows_,
-                                      kCommitRowBytes, kLsnBytes);
-  }
-
-  Status PutTime(Timestamp time, Lsn lsn) override {
-    rows_.clear();
-    AppendFixed(rows_, lsn.value);
-    return transaction_.Put(kTimesTable, TimeKey(time), rows_);
-  }
-
-  Status PutEpoch(const EpochRow& row) override {
-    return transaction_.Put(kEpochsTable, NumberKey(row.epoch), EncodeEpochRow(row));
-  }
-
-  Status PutRestore(const RestoreRow& row) override {
-    return transaction_.Put(kRestoresTable, RestoreKey(row.object, row.lsn), EncodeRestoreRow(row));
-  }
-
-  Status PutDamage(const DamageRow& row) override {
-    return transaction_.Put(kDamageTable, NumberKey(row.timeline.value), EncodeDamageRow(row));
-  }
-
-  Status PutLabel(const LabelRow& row) override {
-    return transaction_.Put(kLabelsTable, LabelKey(row.object, row.name), EncodeLabelRow(row));
-  }
-
-  Status RemoveLabel(const ObjectId& object, std::string_view name) override {
-    return transaction_.Remove(kLabelsTable, LabelKey(object, name));
-  }
-
-  Status PutRule(const RuleRow& row) override {
-    return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
-  }
-
-  Status PutLicence(const LicenceRow& row) override {
-    return transaction_.Put(kMetaTable, TextKey(kLicenceKey), EncodeLicenceRow(row));
-  }
-
- private:
-  LmdbWriteTransaction& transaction_;
-  std::vector<std::byte> rows_;
-};
 
 bool BeginsWith(ConstBytes bytes, ConstBytes prefix) {
   return bytes.size() >= prefix.size() && std::ranges::equal(bytes.first(prefix.size()), prefix);
@@ -240,7 +151,7 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
 
 Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
   return impl_->env().Write([&change](LmdbWriteTransaction& transaction) {
-    Writer writer(transaction);
+    LmdbIndexWriter writer(transaction);
     return change(writer);
   });
 }
@@ -335,6 +246,16 @@ Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
   return read.status();
 }
 
+Result<std::optional<PageVersion>> Index::FindNextPageVersion(TimelineId timeline, PageNo page,
+                                                              Lsn lsn) const {
+  return impl_->Find(
+      kPagesTable,
+      [&](LmdbCursor& cursor) {
+        return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
+      },
+      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
 Result<std::optional<CommitRow>> Index::FindCommit(TimelineId timeline, Lsn lsn) const {
   return impl_->Find(
       kCommitsTable,
@@ -350,6 +271,24 @@ Result<std::vector<CommitRow>> Index::ListCommits(TimelineId timeline, Lsn lsn,
       kCommitsTable, [&](LmdbCursor& cursor) { return SeekLatest(cursor, key, lsn); },
       [](LmdbCursor& cursor) { return cursor.PreviousDuplicate(); },
       [](ConstBytes, ConstBytes value) { return DecodeCommitRow(value); }, limit);
+}
+
+Result<Index::CommitCount> Index::CountCommits(const ObjectId& object) const {
+  CommitCount result;
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& meta = read.cursor(kMetaTable);
+  if (meta.Seek(TextKey(kCheckpointKey))) {
+    const auto checkpoint = DecodeCheckpointRow(meta.value());
+    if (!checkpoint) return impl_->Damaged(kMetaTable);
+    result.checkpoint = checkpoint->lsn;
+  }
+  LmdbCursor& timelines = read.cursor(kObjectTimelinesTable);
+  LmdbCursor& commits = read.cursor(kCommitsTable);
+  for (bool there = timelines.Seek(object.bytes); there; there = timelines.NextDuplicate()) {
+    if (commits.Seek(timelines.value())) result.count += commits.CountDuplicates();
+  }
+  TIDEMARK_RETURN_IF_ERROR(read.status());
+  return result;
 }
 
 Result<std::optional<Lsn>> Index::FirstLsnAfter(Timestamp time) const {
@@ -412,6 +351,10 @@ Result<std::optional<LabelRow>> Index::FindLabel(const ObjectId& object,
 
 Result<std::vector<LabelRow>> Index::ListLabels(const ObjectId& object) const {
   return impl_->ListPrefix<LabelRow>(kLabelsTable, object.bytes, DecodeLabelRow);
+}
+
+Result<std::vector<PackedRow>> Index::ListPacked() const {
+  return impl_->ListPrefix<PackedRow>(kPackedTable, {}, DecodePackedRow);
 }
 
 Result<std::optional<RuleRow>> Index::FindRule(const RuleKey& key) const {

@@ -16,6 +16,7 @@
 //   restores         object id, LSN               RestoreRow
 //   damage           timeline id                  DamageRow
 //   labels           object id, name              LabelRow
+//   packed           number                       PackedRow
 //   rules            kind, scope                  RuleRow: policies and holds
 //   children         parent timeline id           ChildRow rows, duplicates sorted by parent LSN
 //
@@ -80,6 +81,25 @@ struct CheckpointRow {
   bool operator==(const CheckpointRow&) const = default;
 };
 
+// A packed segment in use.
+struct PackedRow {
+  uint32_t number = 0;
+  uint32_t first = 0;  // the segments of the log that it stands for
+  uint32_t last = 0;
+  bool operator==(const PackedRow&) const = default;
+};
+
+// What packing made of page versions and commits: where they stand now, or that they are gone.
+struct MovedVersion {
+  TimelineId timeline;
+  PageNo page;
+  PageVersion version;  // without a place (segment 0) if it is gone: then only its LSN counts
+};
+struct MovedCommit {
+  TimelineId timeline;
+  CommitRow row;  // likewise
+};
+
 struct NamespaceRow {
   uint64_t id = 0;  // the LSN of its record
   std::string name{};
@@ -90,8 +110,7 @@ struct ObjectRow {
   uint64_t namespace_id = 0;
   TimelineId timeline{};  // the current one
   Lsn created{};
-  uint64_t commit_count = 0;  // commits and restores, over all timelines
-  std::string name{};         // empty if it has none
+  std::string name{};  // empty if it has none
 };
 
 enum class TimelineKind : uint8_t {
@@ -111,7 +130,6 @@ struct TimelineRow {
   ObjectId object{};
   TimelineId parent{};  // whose pages up to parent_lsn it inherits; none if it inherits none
   Lsn parent_lsn{};
-  Location location{};  // of the record that created it
   bool operator==(const TimelineRow&) const = default;
 };
 
@@ -192,6 +210,11 @@ class IndexWriter {
   virtual Status PutDamage(const DamageRow& row) = 0;
   virtual Status PutLabel(const LabelRow& row) = 0;
   virtual Status RemoveLabel(const ObjectId& object, std::string_view name) = 0;  // if it is there
+  virtual Status PutPacked(const PackedRow& row) = 0;
+  virtual Status RemovePacked(uint32_t number) = 0;
+  // Each is in the index; fastest when sorted.
+  virtual Status Move(const MovedVersion& moved) = 0;
+  virtual Status Move(const MovedCommit& moved) = 0;
   virtual Status PutRule(const RuleRow& row) = 0;
   virtual Status PutLicence(const LicenceRow& row) = 0;
 };
@@ -240,10 +263,21 @@ class Index {
   Status FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
                           std::span<std::optional<PageVersion>> out) const;
 
+  // The first version behind `lsn` of a page on this timeline.
+  Result<std::optional<PageVersion>> FindNextPageVersion(TimelineId timeline, PageNo page,
+                                                         Lsn lsn) const;
+
   // The latest commit at or before `lsn` on this timeline.
   Result<std::optional<CommitRow>> FindCommit(TimelineId timeline, Lsn lsn) const;
   // Up to `limit` commits at or before `lsn`, newest first.
   Result<std::vector<CommitRow>> ListCommits(TimelineId timeline, Lsn lsn, size_t limit) const;
+
+  // Commits and restores of an object, over all its timelines, up to the checkpoint.
+  struct CommitCount {
+    uint64_t count = 0;
+    Lsn checkpoint;
+  };
+  Result<CommitCount> CountCommits(const ObjectId& object) const;
 
   // The LSN of the first indexed row with a time > `time`; empty if there is none.
   Result<std::optional<Lsn>> FirstLsnAfter(Timestamp time) const;
@@ -254,6 +288,8 @@ class Index {
   Result<std::vector<DamageRow>> ListDamage() const;
   Result<std::optional<LabelRow>> FindLabel(const ObjectId& object, std::string_view name) const;
   Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names
+
+  Result<std::vector<PackedRow>> ListPacked() const;
 
   Result<std::optional<RuleRow>> FindRule(const RuleKey& key) const;
   Result<std::vector<RuleRow>> ListRules() const;  // policies first, the store's the first of them

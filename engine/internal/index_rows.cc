@@ -83,6 +83,7 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"restores", LmdbTableKind::kPlain},
     {"damage", LmdbTableKind::kPlain},
     {"labels", LmdbTableKind::kPlain},
+    {"packed", LmdbTableKind::kPlain},
     {"rules", LmdbTableKind::kPlain},
     {"children", LmdbTableKind::kDuplicates},
 }};
@@ -233,7 +234,6 @@ std::vector<std::byte> EncodeObjectRow(const ObjectRow& row) {
   std::vector<std::byte> out;
   AppendFixed(out, row.timeline.value);
   AppendFixed(out, row.created.value);
-  AppendFixed(out, row.commit_count);
   AppendString(out, row.name);
   return out;
 }
@@ -247,7 +247,6 @@ std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value) {
   row.id = ReadObjectId(key_reader);
   row.timeline = TimelineId(reader.Fixed<uint64_t>());
   row.created = Lsn(reader.Fixed<uint64_t>());
-  row.commit_count = reader.Fixed<uint64_t>();
   row.name = reader.String();
   if (!reader.AtEnd()) return std::nullopt;
   return row;
@@ -261,7 +260,6 @@ std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row) {
   AppendBytes(out, row.object.bytes);
   AppendFixed(out, row.parent.value);
   AppendFixed(out, row.parent_lsn.value);
-  AppendLocation(out, row.location);
   return out;
 }
 
@@ -275,7 +273,6 @@ std::optional<TimelineRow> DecodeTimelineRow(ConstBytes key, ConstBytes value) {
   row.object = ReadObjectId(reader);
   row.parent = TimelineId(reader.Fixed<uint64_t>());
   row.parent_lsn = Lsn(reader.Fixed<uint64_t>());
-  row.location = ReadLocation(reader);
   if (!reader.AtEnd()) return std::nullopt;
   if (!IsTimelineKind(row.kind)) return std::nullopt;
   return row;
@@ -373,6 +370,24 @@ std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value) {
   row.epoch = reader.Fixed<uint32_t>();
   row.state_hash = reader.Fixed<uint64_t>();
   if (!reader.AtEnd() || automatic > 1 || row.name.empty()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodePackedRow(const PackedRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.first);
+  AppendFixed(out, row.last);
+  return out;
+}
+
+std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(uint32_t)) return std::nullopt;
+  Reader reader(value);
+  PackedRow row;
+  row.number = LoadNumberKey4(key);
+  row.first = reader.Fixed<uint32_t>();
+  row.last = reader.Fixed<uint32_t>();
+  if (!reader.ok() || reader.remaining() != 0) return std::nullopt;
   return row;
 }
 

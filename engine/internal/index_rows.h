@@ -10,9 +10,9 @@
 //   meta             "licence"                         LSN 8, granted 8, time 8, by default 8,
 //                                                      paused 1, from 8, to 8, confirms 1
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
-//   objects          namespace id 8, object id 32      timeline 8, created 8, commits 8, name
+//   objects          namespace id 8, object id 32      timeline 8, created 8, name
 //   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
-//                                                      parent 8, parent LSN 8, segment 4, offset 4
+//                                                      parent 8, parent LSN 8
 //   object_timelines object id 32                      timeline id 8 (duplicates)
 //   pages            timeline id 8, page number 4      page version 28 (duplicates)
 //   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
@@ -22,6 +22,7 @@
 //   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
 //   labels           object id 32, name                automatic 1, LSN 8, time 8, timeline 8,
 //                                                      commit's LSN 8, epoch 4, state hash 8
+//   packed           number 4                          first 4, last 4
 //   rules            kind 1, namespace id 8 (0: none), set 1, LSN 8, time 8, everything 8, hourly
 //   8,
 //                    object id 32 or nothing           daily 8, window 8, hourly 8, daily 8, reason
@@ -69,6 +70,7 @@ enum IndexTable : size_t {
   kRestoresTable,
   kDamageTable,
   kLabelsTable,
+  kPackedTable,
   kRulesTable,
   kChildrenTable,
   kIndexTableCount,
@@ -116,6 +118,7 @@ std::vector<std::byte> EncodeEpochRow(const EpochRow& row);
 std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
 std::vector<std::byte> EncodeLabelRow(const LabelRow& row);
+std::vector<std::byte> EncodePackedRow(const PackedRow& row);
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
 std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
 Key16 EncodeChildRow(const ChildRow& row);
@@ -131,6 +134,7 @@ std::optional<EpochRow> DecodeEpochRow(ConstBytes key, ConstBytes value);
 std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
 std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
 std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value);
+std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value);
 std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
 std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
 std::optional<ChildRow> DecodeChildRow(ConstBytes value);

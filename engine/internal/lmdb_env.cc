@@ -87,6 +87,12 @@ bool LmdbCursor::NextDuplicate() { return Get(MDB_NEXT_DUP, key_, {}); }
 bool LmdbCursor::PreviousDuplicate() { return Get(MDB_PREV_DUP, key_, {}); }
 bool LmdbCursor::LastDuplicate() { return Get(MDB_LAST_DUP, key_, {}); }
 
+uint64_t LmdbCursor::CountDuplicates() {
+  size_t count = 0;
+  if (*error_ == 0) *error_ = mdb_cursor_count(cursor_, &count);
+  return count;
+}
+
 bool LmdbCursor::SeekDuplicateAtOrAfter(ConstBytes key, ConstBytes value) {
   return Get(MDB_GET_BOTH_RANGE, key, value);
 }
@@ -257,6 +263,14 @@ Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBy
       error_ = mdb_del(txn_, handle, &key_val, &old_val);
     }
     if (error_ == 0) error_ = mdb_put(txn_, handle, &key_val, &value_val, 0);
+  }
+  return Check(error_);
+}
+
+Status LmdbWriteTransaction::RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity) {
+  LmdbCursor& at = cursor(table);
+  if (at.SeekDuplicateAtOrAfter(key, identity) && BeginsWith(at.value(), identity)) {
+    error_ = mdb_cursor_del(at.cursor_, 0);
   }
   return Check(error_);
 }

@@ -70,7 +70,8 @@ class LmdbCursor {
   bool Next();                         // the next value, then the next key's first
   bool NextDuplicate();
   bool PreviousDuplicate();
-  bool LastDuplicate();  // only where a Seek found something
+  bool LastDuplicate();        // only where a Seek found something
+  uint64_t CountDuplicates();  // likewise, in a table with duplicates
 
   // The first value >= `value` of this key; `value` may be the beginning of one.
   bool SeekDuplicateAtOrAfter(ConstBytes key, ConstBytes value);
@@ -138,6 +139,9 @@ class LmdbWriteTransaction {
   // the same. Fastest when all are beyond the key's last.
   Status PutDuplicates(size_t table, ConstBytes key, ConstBytes rows, size_t row_size,
                        size_t identity_size);
+
+  // Removes the row of a key that begins with `identity`, if it is there.
+  Status RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity);
 
  private:
   friend class LmdbEnv;

@@ -83,7 +83,6 @@ class ObjectState {
 
   // What the index does not have yet, for the checkpointer.
   bool dirty = false;                 // on the store's list of dirty objects
-  uint64_t indexed_commit_count = 0;  // commits and restores at or before checkpoint
   TimelineId indexed_timeline;        // current at the checkpoint
   std::vector<std::shared_ptr<Timeline>> recent_timelines;  // in order; may have recent commits
 };

@@ -17,8 +17,13 @@ Result<std::optional<PageVersion>> PageReader::FindRecent(const Timeline& timeli
                                                           Lsn lsn) const {
   RecentPage recent = timeline.FindRecent(page, lsn);
   if (!recent.large) return std::move(recent.version);
-  TIDEMARK_ASSIGN_OR_RETURN(auto version, recent.large->pages->Find(*this, page));
-  if (version) version->lsn = recent.large->lsn;
+  auto version = recent.large->pages->Find(*this, page);
+  if (!version.ok()) {
+    // Indexed and packed since it was looked up?
+    recent = timeline.FindRecent(page, lsn);
+    return recent.large ? std::move(version) : std::move(recent.version);
+  }
+  if (*version) (*version)->lsn = recent.large->lsn;
   return version;
 }
 
@@ -36,7 +41,7 @@ Result<std::optional<PageVersion>> PageReader::Find(const Timeline& timeline, Pa
     TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
     TIDEMARK_ASSIGN_OR_RETURN(auto version, FindOwn(*at, page, lsn));
     if (version) return version;
-    lsn = at->row().parent_lsn;
+    lsn = std::min(lsn, at->row().parent_lsn);
   }
   return std::optional<PageVersion>();
 }
@@ -61,19 +66,38 @@ Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
     for (size_t i = 0; i < out.size(); ++i) {
       if (!out[i]) out[i] = indexed[i];
     }
-    lsn = at->row().parent_lsn;
+    lsn = std::min(lsn, at->row().parent_lsn);
   }
   return OkStatus();
 }
 
 bool PageReader::ReadStretch(Location location, Bytes out) const {
   const Location end{location.segment, location.offset + static_cast<uint32_t>(out.size())};
-  return queue_->IsWritten(end) && segments_->Read(location, out).ok();
+  return (format::IsPacked(location.segment) || queue_->IsWritten(end)) &&
+         segments_->Read(location, out).ok();
 }
 
 Status PageReader::ReadBytes(Location location, Bytes out) const {
-  if (queue_->ReadPending(location, out)) return OkStatus();
+  if (!format::IsPacked(location.segment) && queue_->ReadPending(location, out)) return OkStatus();
   return segments_->Read(location, out);
+}
+
+Status PageReader::ReadVersion(const Timeline* timeline, PageNo page, PageVersion& version,
+                               Buffer& out) const {
+  const size_t begin = out.size();
+  while (true) {
+    out.resize(begin + version.length);
+    const Status status = ReadBytes(version.location, Bytes(out).subspan(begin));
+    if (status.ok() || timeline == nullptr || !segments_->WasPacked(version.location.segment)) {
+      return status;
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found, Find(*timeline, page, version.lsn));
+    if (!found || found->lsn != version.lsn || found->location == version.location) {
+      return Status(StatusCode::kCorruption,
+                    Describe(page, version) + " was packed, and the index does not say where to");
+    }
+    version = *found;
+  }
 }
 
 Result<uint64_t> PageReader::IncarnationOf(uint32_t segment) const {
@@ -81,15 +105,17 @@ Result<uint64_t> PageReader::IncarnationOf(uint32_t segment) const {
   return open->incarnation;
 }
 
-Status PageReader::Read(PageNo page, const PageVersion& version, Bytes out) const {
+Status PageReader::Read(const Timeline* timeline, PageNo page, const PageVersion& version,
+                        Bytes out) const {
   thread_local Buffer bytes;
-  bytes.resize(version.length);
-  TIDEMARK_RETURN_IF_ERROR(ReadBytes(version.location, bytes));
-  return Decode(page, version, bytes, out);
+  bytes.clear();
+  PageVersion there = version;
+  TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, there, bytes));
+  return Decode(timeline, page, there, bytes, out);
 }
 
-Status PageReader::Decode(PageNo page, const PageVersion& version, ConstBytes bytes,
-                          Bytes out) const {
+Status PageReader::Decode(const Timeline* timeline, PageNo page, const PageVersion& version,
+                          ConstBytes bytes, Bytes out) const {
   const auto damaged = [&](const char* what) {
     return Status(StatusCode::kCorruption, Describe(page, version) + " is damaged: " + what);
   };
@@ -108,17 +134,21 @@ Status PageReader::Decode(PageNo page, const PageVersion& version, ConstBytes by
   auto view = ParsePageVersion(bytes);
   if (view && view->depth > 0) AppendBytes(links, bytes);
   size_t begin = 0;
+  // A base that was packed may be nearer to its full image than it was when this was written.
   for (unsigned depth = version.depth;; --depth) {
     if (!view || view->page != page) return damaged("not a version of this page");
-    if (view->depth != depth) return damaged("the chain has another length");
+    if (view->depth > depth) return damaged("the chain is longer than it says");
+    depth = view->depth;
     if (depth == 0) break;
     if (view->base_length > 2 * format::kMaxPageSize) return damaged("a link is too long");
     patches.push_back({view->form, begin + view->length - view->data.size(), view->data.size()});
     begin = links.size();
-    links.resize(begin + view->base_length);
-    const Bytes base = Bytes(links).subspan(begin);
-    TIDEMARK_RETURN_IF_ERROR(ReadBytes(view->base, base));
-    view = ParsePageVersion(base);
+    PageVersion base;
+    base.lsn = view->base_lsn;
+    base.location = view->base;
+    base.length = view->base_length;
+    TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, base, links));
+    view = ParsePageVersion(ConstBytes(links).subspan(begin));
   }
   switch (view->form) {
     case format::PageForm::kZero: std::fill(out.begin(), out.end(), std::byte{0}); break;

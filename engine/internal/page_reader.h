@@ -38,11 +38,15 @@ class PageReader {
   Status FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
                    std::span<std::optional<PageVersion>> out) const;
 
-  // Decodes a version into `out`, a page of its database. Errors: kCorruption, naming the place.
-  Status Read(PageNo page, const PageVersion& version, Bytes out) const;
+  // Decodes a version into `out`, a page of its database. `timeline` is the one that it was found
+  // from: where a segment was packed meanwhile, what stood there is found again by it. Null if the
+  // version and all that it builds on are of a transaction that is still writing. Errors:
+  // kCorruption, naming the place.
+  Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out) const;
 
   // Decodes a version whose bytes are at hand (read ahead).
-  Status Decode(PageNo page, const PageVersion& version, ConstBytes bytes, Bytes out) const;
+  Status Decode(const Timeline* timeline, PageNo page, const PageVersion& version, ConstBytes bytes,
+                Bytes out) const;
 
   // A stretch of several records at once; false if that is not possible (not all written yet).
   bool ReadStretch(Location location, Bytes out) const;
@@ -56,6 +60,9 @@ class PageReader {
  private:
   Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
                                                 Lsn lsn) const;
+  // The bytes of a version, appended to `out`; `version` becomes where it stands now.
+  Status ReadVersion(const Timeline* timeline, PageNo page, PageVersion& version,
+                     Buffer& out) const;
 
   Index* const index_;
   Segments* const segments_;

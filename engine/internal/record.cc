@@ -341,6 +341,7 @@ std::optional<PageVersionView> ParsePageVersion(ConstBytes bytes) {
   if (format::IsPatch(view.form)) {
     view.depth = reader.Fixed<uint8_t>();
     view.chain_units = reader.Fixed<uint8_t>();
+    view.base_lsn = Lsn(reader.Varint());
     view.base.segment = reader.Varint32();
     view.base.offset = reader.Varint32();
     view.base_length = reader.Varint32();
@@ -375,6 +376,7 @@ void AppendPageVersion(PageNo page, format::PageForm form, uint64_t hash, const 
     version.chain_units = static_cast<uint8_t>(std::min<size_t>(chain_units, 255));
     *at++ = static_cast<std::byte>(version.depth);
     *at++ = static_cast<std::byte>(version.chain_units);
+    at = StoreVarint(at, base->lsn.value);
     at = StoreVarint(at, base->location.segment);
     at = StoreVarint(at, base->location.offset);
     at = StoreVarint(at, base->length);

@@ -172,6 +172,7 @@ struct PageVersionView {
   uint64_t hash = 0;
   uint8_t depth = 0;
   uint8_t chain_units = 0;
+  Lsn base_lsn;  // not valid: the base is of the same commit
   Location base;
   uint32_t base_length = 0;
   ConstBytes data;
@@ -181,8 +182,9 @@ struct PageVersionView {
 // Parses the page version at the begin of `bytes`, which may go on behind it. Empty if malformed.
 std::optional<PageVersionView> ParsePageVersion(ConstBytes bytes);
 
-// What a page version takes before its data, at most.
-inline constexpr size_t kPageVersionOverhead = 5 + 1 + 8 + 2 + 5 + 5 + 5 + 5;
+// What a page version takes before its data, at most; and one without a base.
+inline constexpr size_t kPageVersionOverhead = 5 + 1 + 8 + 2 + kMaxVarintBytes + 5 + 5 + 5 + 5;
+inline constexpr size_t kImageOverhead = 5 + 1 + 8 + 5;
 
 // Appends a page version. `base` is null for a full image.
 void AppendPageVersion(PageNo page, format::PageForm form, uint64_t hash, const PageVersion* base,

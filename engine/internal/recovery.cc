@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <string>
+#include <vector>
+
+#include "engine/internal/packed_scanner.h"
+#include "engine/internal/segment_header.h"
 
 namespace tidemark::internal {
 
@@ -17,26 +21,27 @@ Result<LogEnd> Recovery::Run() {
     start.last_lsn = checkpoint->lsn;
     start.last_time = checkpoint->time;
     start.proven_lsn = checkpoint->lsn;
-    if (!headers.contains(checkpoint->position.segment)) {
+    if (!format::IsPacked(checkpoint->position.segment) &&
+        !headers.contains(checkpoint->position.segment)) {
       return Status(StatusCode::kCorruption,
                     "the log ends before segment " + std::to_string(checkpoint->position.segment) +
                         ", where the index says it goes on: a segment is missing or its header is "
                         "damaged");
     }
     TIDEMARK_RETURN_IF_ERROR(CheckFits(*checkpoint));
-  } else if (const auto& first = headers.begin()->second; first.previous != 0) {
-    return Status(StatusCode::kCorruption,
-                  "the log is damaged: segment " + std::to_string(headers.begin()->first) +
-                      " goes on behind segment " + std::to_string(first.previous) + ", offset " +
-                      std::to_string(first.previous_end) +
-                      ", which is missing or whose header is damaged, and there is no index");
+  }
+  const bool from_packed = !checkpoint || format::IsPacked(checkpoint->position.segment);
+  for (const Segments::Packed& packed : segments.ListPacked()) {
+    if (from_packed) total_bytes_ += packed.size_bytes;
   }
   for (const auto& [number, header] : headers) {
-    if (number < start.position.segment) continue;
+    if (!from_packed && number < start.position.segment) continue;
     TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments.Get(number));
     total_bytes_ += segment->size_bytes;
   }
-  total_bytes_ -= std::min<uint64_t>(total_bytes_, start.position.offset);
+  if (!from_packed) {
+    total_bytes_ -= std::min<uint64_t>(total_bytes_, start.position.offset);
+  }
   // Rows of a large commit may be in the index ahead of the checkpoint: it must not be lost.
   TIDEMARK_ASSIGN_OR_RETURN(const auto durable, store_->index_->Durable());
   start.proven_lsn = std::max(start.proven_lsn, durable.value_or(Lsn()));
@@ -46,6 +51,7 @@ Result<LogEnd> Recovery::Run() {
   store_->checkpointer_->Start(behind_);
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(start.last_lsn));
   if (epoch) epoch_ = epoch->epoch;
+  if (from_packed) TIDEMARK_RETURN_IF_ERROR(ReplayPacked(&start));
 
   TIDEMARK_ASSIGN_OR_RETURN(
       const ScanEnd end,
@@ -74,6 +80,53 @@ Result<LogEnd> Recovery::Run() {
     log_end.previous_end = end.position;
   }
   return log_end;
+}
+
+Status Recovery::ReplayPacked(ScanStart* start) {
+  Segments& segments = *store_->segments_;
+  const std::vector<Segments::Packed> all = segments.ListPacked();
+  if (all.empty()) return OkStatus();
+  auto packed = all.begin();
+  Location from{packed->header.number, format::kFirstGroupOffset};
+  if (format::IsPacked(start->position.segment)) {  // this was begun before
+    from = start->position;
+    packed = std::find_if(all.begin(), all.end(), [&](const Segments::Packed& one) {
+      return one.header.number == from.segment;
+    });
+    if (packed == all.end()) {
+      return Status(StatusCode::kCorruption,
+                    "the index was being made anew from " + SegmentLabel(from.segment) +
+                        ", which is missing: close the store and remove the index");
+    }
+  }
+  in_packed_ = true;
+  for (; packed != all.end(); ++packed) {
+    if (from.segment != packed->header.number) {
+      from = {packed->header.number, format::kFirstGroupOffset};
+    }
+    TIDEMARK_RETURN_IF_ERROR(ScanPacked(
+        segments, from, [this](const ScannedGroup& group) { return ReplayGroup(group); }));
+  }
+  in_packed_ = false;
+  const Segments::Packed& last = all.back();
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->UpdateIndex([&](IndexWriter& writer) -> Status {
+    for (const Segments::Packed& one : all) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutPacked({.number = one.header.number,
+                                                 .first = one.header.packed_from,
+                                                 .last = one.header.previous}));
+    }
+    return OkStatus();
+  }));
+  start->position = {last.header.previous + 1, format::kFirstGroupOffset};
+  start->last_lsn = Lsn(last.log.last_lsn);
+  start->last_time = Timestamp(std::chrono::microseconds(static_cast<int64_t>(last.log.last_time)));
+  start->proven_lsn = std::max(start->proven_lsn, start->last_lsn);
+  epoch_ = std::max(epoch_, last.log.epoch);
+  behind_ = {};
+  behind_.lsn = start->last_lsn;
+  behind_.position = start->position;
+  behind_.time = start->last_time;
+  return OkStatus();
 }
 
 // An index of another time or history of this store hides commits, gives others that are not there,

@@ -34,6 +34,8 @@ class Recovery {
   Result<LogEnd> Run();
 
  private:
+  // What packed segments stand for, before the log goes on behind them.
+  Status ReplayPacked(ScanStart* start);
   Status ReplayGroup(const ScannedGroup& group);
   void ReportProgress(const ScannedGroup& group);
   Status ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -52,7 +54,8 @@ class Recovery {
   void NoteEpoch(const ScannedGroup& group);
   Status Quarantine(const ScannedGroup& group, const DirectoryEntry& entry);
   // Reads every page version that a commit made.
-  Result<bool> IsReadable(const std::vector<PageChange>& changes, uint32_t page_size) const;
+  Result<bool> IsReadable(const Timeline& timeline, const std::vector<PageChange>& changes,
+                          uint32_t page_size) const;
   Result<std::shared_ptr<ObjectState>> ObjectOf(const Timeline& timeline);
   std::shared_ptr<Timeline> AddTimeline(const TimelineRow& row, std::shared_ptr<Timeline> parent);
   void Publish(const std::shared_ptr<ObjectState>& object,
@@ -65,6 +68,7 @@ class Recovery {
   StoreImpl* const store_;
   CheckpointRow behind_;  // the boundary before the group that is replayed: known to be durable
   uint32_t epoch_ = 0;    // the highest one seen
+  bool in_packed_ = false;
   uint64_t replayed_bytes_ = 0;
   uint64_t total_bytes_ = 0;  // of the files from the checkpoint on: the log may end earlier
   // Objects and timelines stay in memory through the replay, dirty or not.

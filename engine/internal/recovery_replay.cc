@@ -60,7 +60,7 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
     // This group is there, so the one before it was synced: the index may have it.
     TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
   }
-  if (group.header_ok) NoteEpoch(group);
+  if (group.header_ok && !in_packed_) NoteEpoch(group);
   for (const DirectoryEntry& entry : group.directory) {
     RecordView record;
     const bool readable = group.header_ok && entry.offset < group.bytes.size() &&
@@ -110,8 +110,15 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kPolicy: return ReplayRule(group, entry, record);
     case RecordKind::kLicence: return ReplayLicence(group, entry, record);
     case RecordKind::kOpen: {
-      if (!DecodeOpen(record.fields)) return Inconsistent(group, entry, "is not an open record");
-      return OkStatus();  // what it says is known already: NoteEpoch
+      const auto fields = DecodeOpen(record.fields);
+      if (!fields) return Inconsistent(group, entry, "is not an open record");
+      // In the log, what it says is known already: NoteEpoch.
+      if (in_packed_) {
+        store_->AddEpoch(
+            PendingRow<EpochRow>({.epoch = fields->epoch, .previous_end = fields->previous_end}),
+            entry.lsn);
+      }
+      return OkStatus();
     }
     case RecordKind::kNamespace: {
       const auto fields = DecodeNamespace(record.fields);
@@ -132,12 +139,13 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
       row.kind = TimelineKind::kCreate;
       row.namespace_id = fields->namespace_id;
       row.object = fields->id;
-      row.location = PlaceOf(group, entry);
       auto timeline = AddTimeline(row, nullptr);
       {
         std::lock_guard lock(object->mutex);
         object->created = entry.lsn;
         object->timeline = timeline;
+        // Its commits may all have been packed away.
+        if (in_packed_) object->recent_timelines.push_back(timeline);
       }
       timelines_[row.id] = std::move(timeline);
       begun_[row.id] = {.ended = {}, .tag = ObjectTag(fields->id)};
@@ -173,11 +181,11 @@ void Recovery::Publish(const std::shared_ptr<ObjectState>& object,
   store_->PublishCommit(&room, *object, timeline, commit, changes, std::move(batched));
 }
 
-Result<bool> Recovery::IsReadable(const std::vector<PageChange>& changes,
+Result<bool> Recovery::IsReadable(const Timeline& timeline, const std::vector<PageChange>& changes,
                                   uint32_t page_size) const {
   Buffer page(page_size);
   for (const PageChange& change : changes) {
-    const Status read = store_->reader().Read(change.page, change.version, page);
+    const Status read = store_->reader().Read(&timeline, change.page, change.version, page);
     // It may pass. A quarantine stays.
     if (read.code() == StatusCode::kIoError) return read;
     if (!read.ok()) return false;
@@ -213,7 +221,8 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
     TIDEMARK_ASSIGN_OR_RETURN(batched, std::move(loaded));
   }
   if (!group.intact) {
-    TIDEMARK_ASSIGN_OR_RETURN(const bool readable, IsReadable(*changes, fields->page_size));
+    TIDEMARK_ASSIGN_OR_RETURN(const bool readable,
+                              IsReadable(*timeline, *changes, fields->page_size));
     if (!readable) return Quarantine(group, entry);
   }
   RecentCommit commit;
@@ -250,16 +259,17 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(**own));
   TimelineRow row = MakeTimelineRow(*fields, object->ns->id);
   row.id = TimelineId(entry.lsn.value);
-  row.location = PlaceOf(group, entry);
   auto timeline = AddTimeline(row, InheritsNothing(fields->operation) ? nullptr : *parent);
   timelines_[row.id] = timeline;
   if (fields->operation == format::TimelineOperation::kRewrite) {
     begun_[row.id] = {.ended = fields->ended, .tag = 0};
+    std::lock_guard lock(object->mutex);
+    if (in_packed_) object->recent_timelines.push_back(timeline);
     return OkStatus();  // the frame behind it makes it current
   }
 
   RecentCommit commit;
-  commit.location = row.location;
+  commit.location = PlaceOf(group, entry);
   commit.info.lsn = entry.lsn;
   commit.info.timeline = row.id;
   commit.info.epoch = group.header.epoch;
@@ -269,7 +279,8 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   if (fields->operation == format::TimelineOperation::kFork) {
     begun_.erase(fields->ended);
     std::lock_guard lock(object->mutex);
-    object->recent_timelines.push_back(*own);  // it has no commits: nothing else brings it there
+    // It has no commits: nothing else brings it there.
+    if (!in_packed_) object->recent_timelines.push_back(*own);
   }
   if (IsInJournal(fields->operation)) {
     store_->AddRestore(PendingRow<RestoreRow>(MakeRestoreRow(*fields)), entry.lsn,

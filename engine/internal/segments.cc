@@ -2,93 +2,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
-#include <cstdio>
 #include <new>
-#include <random>
 
 #include "engine/check.h"
 #include "engine/internal/group.h"
-#include "engine/internal/record.h"
+#include "engine/internal/segment_header.h"
 
 namespace tidemark::internal {
 namespace {
 
 constexpr size_t kMaxOpenSegments = 128;
-constexpr uint64_t kHeaderSeed = 0;
-
-std::optional<uint32_t> ParseSegmentName(const std::string& name) {
-  if (name.size() != 12 || !name.ends_with(".seg")) return std::nullopt;
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + 8, number);
-  if (error != std::errc() || end != name.data() + 8 || number == 0) return std::nullopt;
-  return number;
-}
-
-uint64_t HeaderHash(const format::SegmentHeader& header) {
-  const auto bytes = std::as_bytes(std::span(&header, 1));
-  return SeededHash(bytes.first(offsetof(format::SegmentHeader, hash)), kHeaderSeed);
-}
 
 }  // namespace
-
-std::string SegmentName(uint32_t number) {
-  char name[16];
-  std::snprintf(name, sizeof(name), "%08u.seg", number);
-  return name;
-}
-
-uint64_t RandomNumber() {
-  std::random_device device;
-  uint64_t number = 0;
-  while (number == 0) number = (uint64_t{device()} << 32) | device();
-  return number;
-}
-
-format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint64_t incarnation,
-                                        Location previous_end, Lsn first_lsn) {
-  format::SegmentHeader header{};
-  header.magic = format::kSegmentMagic;
-  header.version = format::kFormatVersion;
-  header.number = number;
-  header.store_id = store_id;
-  header.incarnation = incarnation;
-  header.previous = previous_end.segment;
-  header.previous_end = previous_end.offset;
-  header.first_lsn = first_lsn.value;
-  header.hash = HeaderHash(header);
-  return header;
-}
-
-std::array<std::byte, format::kFirstGroupOffset> MakeHeaderBlocks(
-    const format::SegmentHeader& header) {
-  std::array<std::byte, format::kFirstGroupOffset> blocks{};
-  std::memcpy(blocks.data(), &header, sizeof(header));
-  std::memcpy(blocks.data() + format::kSecondHeaderOffset, &header, sizeof(header));
-  return blocks;
-}
-
-Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number) {
-  const std::string name = "segment " + std::to_string(number);
-  if (header.magic != format::kSegmentMagic || header.hash != HeaderHash(header)) {
-    return Status(StatusCode::kCorruption, name + ": its header is damaged");
-  }
-  if (header.version != format::kFormatVersion) {
-    return Status(StatusCode::kUnsupportedVersion,
-                  name + " has format version " + std::to_string(header.version) +
-                      ", this library reads version " + std::to_string(format::kFormatVersion) +
-                      ": use a newer tidemark");
-  }
-  if (header.reserved != 0) {
-    return Status(StatusCode::kUnsupportedVersion,
-                  name + " is of a kind that this library does not know: use a newer tidemark");
-  }
-  if (header.number != number) {
-    return Status(StatusCode::kCorruption,
-                  name + ": its header says " + std::to_string(header.number));
-  }
-  return OkStatus();
-}
 
 Segments::Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes)
     : file_system_(file_system),
@@ -103,7 +28,12 @@ Status Segments::Load() {
   for (const std::string& name : names) {
     const std::optional<uint32_t> number = ParseSegmentName(name);
     if (!number) continue;
-    TIDEMARK_ASSIGN_OR_RETURN(entries_[*number], Look(*number));
+    if (format::IsPacked(*number)) {
+      TIDEMARK_ASSIGN_OR_RETURN(packed_[*number], LookPacked(*number));
+      next_packed_ = std::max(next_packed_, *number + 1);
+    } else {
+      TIDEMARK_ASSIGN_OR_RETURN(entries_[*number], Look(*number));
+    }
   }
   return OkStatus();
 }
@@ -190,10 +120,7 @@ std::map<uint32_t, format::SegmentHeader> Segments::Headers() const {
 void Segments::MarkSpare(uint32_t number) {
   std::lock_guard lock(mutex_);
   entries_[number].spare = true;
-  if (const auto it = open_by_number_.find(number); it != open_by_number_.end()) {
-    open_.erase(it->second);
-    open_by_number_.erase(it);
-  }
+  CloseLocked(number);
 }
 
 Status Segments::ReadySpares() {
@@ -231,17 +158,14 @@ Status Segments::CutAt(Location end) {
 Status Segments::PrepareSpare(SpareBlocks blocks) {
   std::lock_guard prepare_lock(prepare_mutex_);
   uint32_t number = 1;
-  uint32_t size_bytes = std::min(kFirstSegmentBytes, full_size_bytes_);
   {
     std::lock_guard lock(mutex_);
     if (SpareCountLocked() > 0) return OkStatus();
-    for (const auto& [n, entry] : entries_) {
-      number = n + 1;
-      // Doubling by count, not by the last size: recovery cuts the segments it leaves behind.
-      size_bytes = std::min(full_size_bytes_,
-                            size_bytes > full_size_bytes_ / 2 ? full_size_bytes_ : size_bytes * 2);
-    }
+    if (!entries_.empty()) number = entries_.rbegin()->first + 1;
   }
+  // Doubling by number, not by the last size: recovery cuts the segments it leaves behind.
+  uint32_t size_bytes = std::min(kFirstSegmentBytes, full_size_bytes_);
+  for (uint32_t n = 1; n < number && size_bytes < full_size_bytes_; ++n) size_bytes *= 2;
   if (number > format::kMaxSegmentNumber) {
     return Status(StatusCode::kLimitExceeded,
                   "the log is at its last segment, " + std::to_string(format::kMaxSegmentNumber) +
@@ -317,12 +241,28 @@ std::shared_ptr<Segment> Segments::Activate(uint64_t store_id, Location previous
   return segment;
 }
 
+const Segments::Entry* Segments::FindLocked(uint32_t number) const {
+  const auto& entries = format::IsPacked(number) ? packed_ : entries_;
+  const auto it = entries.find(number);
+  if (it == entries.end() || it->second.spare || it->second.unreadable) return nullptr;
+  return &it->second;
+}
+
+// Whoever still reads it holds a reference.
+void Segments::CloseLocked(uint32_t number) {
+  if (const auto it = open_by_number_.find(number); it != open_by_number_.end()) {
+    open_.erase(it->second);
+    open_by_number_.erase(it);
+  }
+}
+
 Result<std::shared_ptr<Segment>> Segments::OpenLocked(uint32_t number, OpenMode mode) {
   TIDEMARK_ASSIGN_OR_RETURN(auto file, file_system_->Open(Path(number), mode));
   auto segment = std::make_shared<Segment>();
   segment->number = number;
-  segment->size_bytes = entries_[number].size_bytes;
-  segment->incarnation = entries_[number].header.incarnation;
+  const Entry& entry = *FindLocked(number);
+  segment->size_bytes = entry.size_bytes;
+  segment->incarnation = entry.header.incarnation;
   segment->file = std::move(file);
   return segment;
 }
@@ -343,10 +283,9 @@ Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
     if (it->second != open_.begin()) open_.splice(open_.begin(), open_, it->second);
     return *it->second;
   }
-  const auto entry = entries_.find(number);
-  if (entry == entries_.end() || entry->second.spare || entry->second.unreadable) {
+  if (FindLocked(number) == nullptr) {
     return Status(StatusCode::kCorruption,
-                  "segment " + std::to_string(number) + " is missing or its header is damaged");
+                  SegmentLabel(number) + " is missing or its header is damaged");
   }
   TIDEMARK_ASSIGN_OR_RETURN(auto segment, OpenLocked(number, OpenMode::kReadWrite));
   CacheLocked(segment);
@@ -357,8 +296,7 @@ Status Segments::Read(Location location, Bytes out, uint64_t* incarnation) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, Get(location.segment));
   TIDEMARK_ASSIGN_OR_RETURN(const size_t got, ReadUpTo(*segment, location.offset, out));
   if (got != out.size()) {
-    return Status(StatusCode::kCorruption, "segment " + std::to_string(location.segment) +
-                                               " ends before offset " +
+    return Status(StatusCode::kCorruption, SegmentLabel(location.segment) + " ends before offset " +
                                                std::to_string(location.offset + out.size()));
   }
   if (incarnation != nullptr) *incarnation = segment->incarnation;
@@ -373,7 +311,7 @@ Result<size_t> Segments::ReadUpTo(const Segment& segment, uint32_t offset, Bytes
 
 Status Segments::CannotRead(Location place, const Status& why) const {
   return Status(StatusCode::kIoError,
-                "the disk cannot read segment " + std::to_string(place.segment) + " at offset " +
+                "the disk cannot read " + SegmentLabel(place.segment) + " at offset " +
                     std::to_string(place.offset) + " (" + why.message() +
                     "): if that goes on, copy the store with a tool that gets over it, such as "
                     "ddrescue, and open the copy: what could not be read is damage there, and "
@@ -384,6 +322,7 @@ uint64_t Segments::FileBytes() const {
   std::lock_guard lock(mutex_);
   uint64_t bytes = 0;
   for (const auto& [number, entry] : entries_) bytes += entry.size_bytes;
+  for (const auto& [number, entry] : packed_) bytes += entry.size_bytes;
   return bytes;
 }
 

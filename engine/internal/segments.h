@@ -7,6 +7,10 @@
 // happens in the background. When the log is faster than that, a spare with blocks merely reserved
 // does: large groups do not notice, and a full disk is still found before a commit depends on it.
 //
+// A sealed segment goes when it was packed: a packed segment stands for what is still needed of it
+// (segments_packed.cc). Places in the log keep their meaning: reading one that is gone fails, and
+// WasPacked() says that its contents are to be found anew, by the index.
+//
 // Sizes: the first segments are small, so that a small store stays small; each is twice the one
 // before, up to StoreOptions::segment_size_bytes.
 //
@@ -25,6 +29,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/file_system.h"
 #include "engine/format.h"
@@ -35,19 +40,6 @@ namespace tidemark::internal {
 
 inline constexpr uint32_t kMinSegmentBytes = 1u << 20;
 inline constexpr uint32_t kFirstSegmentBytes = 8u << 20;
-
-std::string SegmentName(uint32_t number);  // "00000001.seg"
-
-// A header for a new use of a file; the hash is filled in.
-format::SegmentHeader MakeSegmentHeader(uint32_t number, uint64_t store_id, uint64_t incarnation,
-                                        Location previous_end, Lsn first_lsn);
-
-// The begin of a segment up to its first group: the header in both its places.
-std::array<std::byte, format::kFirstGroupOffset> MakeHeaderBlocks(
-    const format::SegmentHeader& header);
-
-// What a header of the log must be. Errors: kCorruption, kUnsupportedVersion.
-Status CheckSegmentHeader(const format::SegmentHeader& header, uint32_t number);
 
 // A segment open for reading or writing.
 struct Segment {
@@ -120,6 +112,37 @@ class Segments {
   // What there is of out.size() bytes at `offset` of a segment. Errors: kIoError, likewise.
   Result<size_t> ReadUpTo(const Segment& segment, uint32_t offset, Bytes out) const;
 
+  // ---- packed segments ----
+
+  // After Load: which packed segments are in use, and for what. `known` are those that the index
+  // names; without an index what the files say counts. Files that they stand in for, or that a
+  // crash left unfinished, are no part of the log from here on. Errors: kCorruption if the log does
+  // not hang together, naming what is missing.
+  Status ChoosePacked(const std::optional<std::vector<uint32_t>>& known);
+  // Removes the files that ChoosePacked put aside.
+  Status RemoveUnused();
+
+  // The packed segments in use, in the order of what they stand for.
+  struct Packed {
+    format::SegmentHeader header{};
+    format::PackedLog log{};
+    uint32_t size_bytes = 0;
+  };
+  std::vector<Packed> ListPacked() const;
+
+  // A file for the next packed segment, which is nobody's until AddPacked.
+  Result<std::unique_ptr<File>> CreatePacked(uint32_t number);
+  uint32_t NextPackedNumber() const;
+  void AbandonPacked(uint32_t number);
+  Status SyncNames();
+  // It is complete and durable, and can be read.
+  void AddPacked(const Packed& packed);
+  // The index names it and not `numbers`, sealed or packed ones that it stands in for: their files
+  // go.
+  Status Release(const std::vector<uint32_t>& numbers);
+  // Was there a segment of this number, of which the index knows what is needed?
+  bool WasPacked(uint32_t number) const;
+
   // Bytes of all files, spares included.
   uint64_t FileBytes() const;
 
@@ -130,10 +153,14 @@ class Segments {
     bool unreadable = false;         // not spare, and without a header
     format::SegmentHeader header{};  // unless spare or unreadable
     std::unique_ptr<File> file;      // of a spare that is ready
+    format::PackedLog log{};         // of a packed one
   };
 
   std::string Path(uint32_t number) const;
   Result<Entry> Look(uint32_t number) const;
+  Result<Entry> LookPacked(uint32_t number) const;
+  const Entry* FindLocked(uint32_t number) const;
+  void CloseLocked(uint32_t number);
   uint32_t SpareCountLocked() const;
   Result<std::shared_ptr<Segment>> OpenLocked(uint32_t number, OpenMode mode);
   void CacheLocked(const std::shared_ptr<Segment>& segment);
@@ -146,13 +173,14 @@ class Segments {
 
   mutable std::mutex mutex_;
   std::map<uint32_t, Entry> entries_;
+  std::map<uint32_t, Entry> packed_;
+  std::vector<uint32_t> unused_;  // files that are to be removed
+  uint32_t packed_through_ = 0;   // segments up to here have been packed
+  uint32_t next_packed_ = format::kPackedBit | 1;
   // Open files, most recently used first: ten thousand segments must not take as many descriptors.
   std::list<std::shared_ptr<Segment>> open_;
   std::unordered_map<uint32_t, std::list<std::shared_ptr<Segment>>::iterator> open_by_number_;
 };
-
-// 64 random bits from the operating system, never 0.
-uint64_t RandomNumber();
 
 }  // namespace tidemark::internal
 

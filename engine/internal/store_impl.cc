@@ -6,7 +6,9 @@
 #include <bit>
 
 #include "engine/check.h"
+#include "engine/internal/packer.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/retention_record.h"
 #include "engine/version.h"
 
@@ -131,7 +133,8 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
 }
 
 bool StoreImpl::HasLostItsLog() const {
-  return segments_->UnreadableBehind(0) != 0 || segments_->MissingBehind(0) != 0;
+  return segments_->UnreadableBehind(0) != 0 || segments_->MissingBehind(0) != 0 ||
+         !segments_->ListPacked().empty();
 }
 
 Status StoreImpl::OpenFiles() {
@@ -152,6 +155,8 @@ Status StoreImpl::OpenFiles() {
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);
+  packer_ = std::make_unique<Packer>(this);
+  TIDEMARK_RETURN_IF_ERROR(ChoosePacked());
   TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, index_->ListNamespaces());
   for (const NamespaceRow& row : namespaces) {
     namespaces_[row.name] = std::make_shared<NamespaceState>(row.name, row.id);
@@ -159,6 +164,18 @@ Status StoreImpl::OpenFiles() {
   TIDEMARK_ASSIGN_OR_RETURN(const auto damage, index_->ListDamage());
   for (const DamageRow& row : damage) KeepDamageLocked(row);
   return OkStatus();
+}
+
+// With an index it names them. A new one, or one that is being made anew, knows none.
+Status StoreImpl::ChoosePacked() {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, index_->Checkpoint());
+  std::optional<std::vector<uint32_t>> known;
+  if (checkpoint && !format::IsPacked(checkpoint->position.segment)) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto rows, index_->ListPacked());
+    known.emplace();
+    for (const PackedRow& row : rows) known->push_back(row.number);
+  }
+  return segments_->ChoosePacked(known);
 }
 
 Status StoreImpl::StartLog() {
@@ -172,6 +189,7 @@ Status StoreImpl::StartLog() {
   } else {
     TIDEMARK_ASSIGN_OR_RETURN(end, Recovery(this).Run());
     TIDEMARK_RETURN_IF_ERROR(segments_->ReadySpares());
+    TIDEMARK_RETURN_IF_ERROR(segments_->RemoveUnused());
   }
   store_id_ = end.store_id;
   epoch_ = end.epoch;

@@ -29,6 +29,7 @@
 #include "engine/internal/index.h"
 #include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
+#include "engine/internal/open_batches.h"
 #include "engine/internal/page_reader.h"
 #include "engine/internal/retention.h"
 #include "engine/internal/segments.h"
@@ -47,6 +48,8 @@ struct AutomaticLabel {
   std::string name;
   std::optional<LabelTable::NewChange> made;  // none: the commit has one already
 };
+
+class Packer;
 
 class StoreImpl {
  public:
@@ -74,6 +77,8 @@ class StoreImpl {
   CommitQueue& queue() { return *queue_; }
   const PageReader& reader() const { return *reader_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
+  OpenBatches& open_batches() { return open_batches_; }
+  Packer& packer() { return *packer_; }
   LabelTable& labels() { return *labels_; }
   Retention& retention() { return *retention_; }
 
@@ -111,6 +116,7 @@ class StoreImpl {
   // there are no more.
   Result<std::vector<ChildRow>> ChildrenOf(TimelineId timeline, const ChildRow& first) const;
   // What the log says of a commit or restore that the index knows.
+  // Errors: kCorruption, kIoError; kExpired if packing has dropped it meanwhile.
   Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline) const;
 
   // ---- called by transactions, restores and recovery ----
@@ -190,6 +196,7 @@ class StoreImpl {
  private:
   StoreImpl(std::string directory, const StoreOptions& options);
   Status OpenFiles();
+  Status ChoosePacked();
   // Without a header in the log: do its files show that there were segments?
   bool HasLostItsLog() const;
   // Recovers the log, or begins one in a store that is being created, and opens an epoch.
@@ -203,6 +210,7 @@ class StoreImpl {
   Result<std::shared_ptr<ObjectState>> LoadObjectLocked(const std::shared_ptr<NamespaceState>& ns,
                                                         const ObjectId& id, std::string_view name,
                                                         IfMissing if_missing);
+  Result<CommitInfo> ReadCommitAt(const CommitRow& row, TimelineId timeline) const;
   Status LoadHead(ObjectState& object, const ObjectRow& row);
   // A time that a damaged commit in the index is not older than: no earlier than that of the
   // object's whole commit before it.
@@ -243,6 +251,8 @@ class StoreImpl {
   std::unique_ptr<CommitQueue> queue_;
   std::unique_ptr<PageReader> reader_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  OpenBatches open_batches_;
+  std::unique_ptr<Packer> packer_;
 };
 
 }  // namespace tidemark::internal

@@ -92,9 +92,11 @@ bool Timeline::HasRecent() const {
   return !commits_.empty();
 }
 
-size_t Timeline::RecentCommitCount() const {
+size_t Timeline::RecentCommitCount(Lsn after) const {
   std::lock_guard lock(mutex_);
-  return commits_.size();
+  return static_cast<size_t>(
+      std::count_if(commits_.begin(), commits_.end(),
+                    [after](const RecentCommit& commit) { return commit.info.lsn > after; }));
 }
 
 Timeline::Collected Timeline::CollectRecent(Lsn cut) const {

@@ -101,7 +101,7 @@ class Timeline {
   // The latest recent commit at or before `lsn`.
   std::optional<RecentCommit> FindRecentCommit(Lsn lsn) const;
   bool HasRecent() const;
-  size_t RecentCommitCount() const;
+  size_t RecentCommitCount(Lsn after) const;
 
   // For the checkpointer: copies what is at or before `cut`, sorted by page and LSN.
   struct Collected {

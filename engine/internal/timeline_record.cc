@@ -159,8 +159,7 @@ class NewObject {
     row_.kind = TimelineKind::kCreate;
     row_.namespace_id = state_->ns->id;
     row_.object = state_->id;
-    row_.location =
-        scope.Append(RecordKind::kObject, row_.id, fields, {}, ObjectTag(state_->id)).location;
+    scope.Append(RecordKind::kObject, row_.id, fields, {}, ObjectTag(state_->id));
     return row_.id;
   }
 
@@ -235,7 +234,6 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   if (created) created->Install();
   TimelineRow row = MakeTimelineRow(fields, state->ns->id);
   row.id = TimelineId(appended.lsn.value);
-  row.location = appended.location;
   const auto timeline = store.AddTimeline(std::move(made), row);
   commit.location = appended.location;
   commit.info.lsn = appended.lsn;

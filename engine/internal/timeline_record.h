@@ -53,7 +53,7 @@ bool InheritsNothing(format::TimelineOperation operation);
 // True if the parent is another object's timeline.
 bool IsOfAnother(format::TimelineOperation operation);
 
-// The record as the index has it, but for its place.
+// The record as the index has it.
 TimelineRow MakeTimelineRow(const TimelineFields& fields, uint64_t namespace_id);
 CommitKind KindOfCommit(TimelineKind kind);
 // What the history says of it: kind, size, state and where that came from. Not of a rewrite.

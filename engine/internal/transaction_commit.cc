@@ -1,6 +1,7 @@
 // A transaction's way into the log: encoding what is staged, batches, and publishing the frame.
 
 #include <optional>
+#include <utility>
 
 #include "engine/check.h"
 #include "engine/internal/transaction_impl.h"
@@ -48,8 +49,9 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
     ConstBytes pre_image = pre_images != nullptr ? pre_images->PreImage(page) : ConstBytes();
     if (pre_image.size() != image.size() || internal::PageHash(page, pre_image) != base->hash) {
       page_.resize(page_size_);
-      TIDEMARK_RETURN_IF_ERROR(
-          store_.reader().Read(page, *base, page_).WithContext(state_->DisplayName()));
+      TIDEMARK_RETURN_IF_ERROR(store_.reader()
+                                   .Read(timeline_.get(), page, *base, page_)
+                                   .WithContext(state_->DisplayName()));
       pre_image = page_;
     }
     if (const auto form = EncodePatch(pre_image, image, compress)) {
@@ -163,6 +165,7 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
   internal::EncodeBatch(batch, fields_);
   if (batched_ == nullptr) batched_ = std::make_shared<internal::BatchedPages>();
   batched_->MakeRoom(changes_);
+  if (open_batches_ == nullptr) open_batches_ = store_.open_batches().Open();
   TIDEMARK_ASSIGN_OR_RETURN(auto reservation,
                             store_.queue().Reserve(fields_.size() + payload_.size(), 1));
   CommitQueue::Scope scope(store_.queue(), std::move(reservation));
@@ -171,6 +174,7 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
       scope.Append(internal::RecordKind::kBatch, TimelineId(), fields_, payload_);
   scope.Leave();
   scope.Finish();
+  if (batch.number == 1) store_.open_batches().Place(open_batches_, appended.location.segment);
   batched_->Add({appended.location, appended.hash},
                 appended.payload.offset - appended.location.offset, appended.length, changes_);
   state_hash_ = state_hash;
@@ -191,7 +195,7 @@ Status Transaction::Impl::Encode(PreImageSource* pre_images, size_t beside_bytes
   if (beside_bytes + staged > most / 2) TIDEMARK_RETURN_IF_ERROR(WriteStagedBatches());
   size_t holes = 0;
   TIDEMARK_RETURN_IF_ERROR(ForEachHole([&](PageNo) { return ++holes, OkStatus(); }));
-  if (beside_bytes + holes * internal::kPageVersionOverhead > most / 4) {
+  if (beside_bytes + holes * internal::kImageOverhead > most / 4) {
     TIDEMARK_RETURN_IF_ERROR(WriteHoleBatches());
   }
   payload_.clear();
@@ -333,10 +337,8 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
     }
     row.id = TimelineId(scope.next_lsn().value);
     // As in Object::Restore: the directory names the timeline that a rewrite ends.
-    row.location = scope
-                       .Append(kind, is_new ? row.id : timeline_->id(), fields_, {},
-                               is_new ? ObjectTag(state_->id) : 0)
-                       .location;
+    scope.Append(kind, is_new ? row.id : timeline_->id(), fields_, {},
+                 is_new ? ObjectTag(state_->id) : 0);
     frame.timeline = row.id;
   } else {
     frame.timeline = timeline_->id();
@@ -380,6 +382,9 @@ void Transaction::Impl::Install() noexcept {
   }
   appended_.is_large = batched_ != nullptr;
   store_.PublishCommit(&room_, *state_, timeline_, appended_.commit, changes_, std::move(batched_));
+  if (open_batches_ != nullptr) {
+    store_.open_batches().Close(std::exchange(open_batches_, nullptr), appended_.commit.info.lsn);
+  }
   if (appended_.is_large) store_.checkpointer().NoteLargeCommit(appended_.commit.info.lsn);
 }
 

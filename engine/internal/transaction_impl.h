@@ -109,6 +109,7 @@ class Transaction::Impl {
   internal::StagedPages staged_;
 
   std::shared_ptr<internal::BatchedPages> batched_;  // null without batches
+  internal::OpenBatches::Entry* open_batches_ = nullptr;
 
   // Of Prepare, for Publish.
   bool encoded_ = false;

@@ -5,17 +5,11 @@
 #include <unordered_set>
 
 #include "engine/internal/batched_pages.h"
+#include "engine/internal/packed_scanner.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
-namespace {
-
-constexpr size_t kPageCacheBytes = 64u << 20;
-
-uint64_t KeyOf(Location location) { return (uint64_t{location.segment} << 32) | location.offset; }
-
-}  // namespace
 
 Result<VerifyReport> Verifier::Run(const Progress& progress) {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
@@ -55,24 +49,32 @@ std::string Verifier::ObjectOf(const DirectoryEntry& entry) {
 // Either copy of a segment's header will do for reading; a lost one is still damage.
 Status Verifier::CheckHeaders() {
   const auto headers = store_->segments().Headers();
+  const auto check = [this](const format::SegmentHeader& expected) {
+    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
+      format::SegmentHeader header;
+      const Location place{expected.number, offset};
+      const Status read =
+          store_->segments().Read(place, std::as_writable_bytes(std::span(&header, 1)));
+      if (read.code() == StatusCode::kIoError) {
+        Report(place, "", read.message());
+      } else if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
+        Report(place, "", "one of the two copies of the segment's header is damaged");
+      }
+    }
+  };
+  uint32_t packed_through = 0;
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    ++report_.segments;
+    packed_through = packed.header.previous;
+    check(packed.header);
+  }
   for (const auto& [number, expected] : headers) {
     ++report_.segments;
-    if (expected.previous != 0 && !headers.contains(expected.previous)) {
+    if (expected.previous > packed_through && !headers.contains(expected.previous)) {
       Report({expected.previous, 0}, "",
              "the segment is missing, or both copies of its header are damaged");
     }
-    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
-      format::SegmentHeader header;
-      const Status read =
-          store_->segments().Read({number, offset}, std::as_writable_bytes(std::span(&header, 1)));
-      if (read.code() == StatusCode::kIoError) {
-        Report({number, offset}, "", read.message());
-        continue;
-      }
-      if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
-        Report({number, offset}, "", "one of the two copies of the segment's header is damaged");
-      }
-    }
+    check(expected);
   }
   return OkStatus();
 }
@@ -81,6 +83,20 @@ Status Verifier::ScanSegments(const Progress& progress) {
   const auto headers = store_->segments().Headers();
   uint64_t total = end_.position.offset;
   for (const auto& [number, header] : headers) total += header.previous_end;
+  const auto packed = store_->segments().ListPacked();
+  for (const Segments::Packed& one : packed) total += one.size_bytes;
+  const auto on_lost = [&](Location begin, const Status& what) {
+    Report(begin, "", what.message());
+  };
+  const auto check = [&](const ScannedGroup& group) -> Status {
+    report_.bytes += group.bytes.size();
+    if (progress) progress(report_.bytes, total);
+    return CheckGroup(group);
+  };
+  for (const Segments::Packed& one : packed) {
+    TIDEMARK_RETURN_IF_ERROR(ScanPacked(
+        store_->segments(), {one.header.number, format::kFirstGroupOffset}, check, on_lost));
+  }
   ScanStart start;
   start.position = {headers.begin()->first, format::kFirstGroupOffset};
   start.last_lsn = Lsn(headers.begin()->second.first_lsn - 1);
@@ -93,11 +109,9 @@ Status Verifier::ScanSegments(const Progress& progress) {
           finished = true;
           return Status(StatusCode::kOutOfRange, "the end of what is verified");
         }
-        report_.bytes += group.bytes.size();
-        if (progress) progress(report_.bytes, total);
-        return CheckGroup(group);
+        return check(group);
       },
-      [&](Location begin, const Status& what) { Report(begin, "", what.message()); });
+      on_lost);
   return finished ? OkStatus() : scanned.status();
 }
 
@@ -152,7 +166,6 @@ void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& reco
   if (!timeline.ok()) return report(timeline.status().message());
   TimelineRow expected = MakeTimelineRow(*fields, (*timeline)->row().namespace_id);
   expected.id = id;
-  expected.location = place;
   if ((*timeline)->row() == expected) return;
   report("the index has timeline " + std::to_string(id.value) +
          " begin elsewhere than the log: it must be rebuilt from the log");
@@ -174,7 +187,8 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
   // A page's last version is the frame's, else the last batch's; the index knows only that one.
   const auto check = [&](const PageChange& change, bool is_last) {
     ++report_.page_versions;
-    Status status = CheckVersion(change, fields->page_size);
+    Status status = checker_.Check(**timeline, change, fields->page_size);
+    if (status.code() == StatusCode::kCorruption && HasExpired(**timeline, change)) return;
     if (status.ok() && is_last) status = CheckIndexed(**timeline, change);
     if (!status.ok()) report(status.message());
   };
@@ -196,6 +210,15 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
   for (const PageChange& change : *own) check(change, true);
 }
 
+// What it was made on may have been packed away.
+bool Verifier::HasExpired(const Timeline& timeline, const PageChange& change) {
+  const auto points = store_->retention().PointsOf(timeline.id());
+  const auto next =
+      store_->index().FindNextPageVersion(timeline.id(), change.page, change.version.lsn);
+  return points.ok() && next.ok() && !timeline.HasRecent() &&
+         !points->AnyIn(change.version.lsn, *next ? (*next)->lsn : Lsn(UINT64_MAX));
+}
+
 Status Verifier::CheckIndexed(const Timeline& timeline, const PageChange& change) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto known,
                             store_->reader().FindOwn(timeline, change.page, change.version.lsn));
@@ -203,49 +226,6 @@ Status Verifier::CheckIndexed(const Timeline& timeline, const PageChange& change
   return Status(StatusCode::kCorruption, "the index does not know " +
                                              Describe(change.page, change.version) +
                                              ": it must be rebuilt from the log");
-}
-
-Status Verifier::CheckVersion(const PageChange& change, uint32_t page_size) {
-  Buffer bytes(change.version.length);
-  TIDEMARK_RETURN_IF_ERROR(store_->reader().ReadBytes(change.version.location, bytes));
-  const auto view = ParsePageVersion(bytes);
-  if (!view || view->length != change.version.length || view->hash != change.version.hash ||
-      view->depth != change.version.depth || view->chain_units != change.version.chain_units) {
-    return Status(StatusCode::kCorruption, Describe(change.page, change.version) +
-                                               " is damaged: it is not what its commit says");
-  }
-  if (format::IsPatch(view->form)) {
-    const auto base = pages_.find(KeyOf(view->base));
-    if (base != pages_.end() && base->second.size() == page_size) {
-      Buffer page = std::move(base->second);
-      pages_.erase(base);
-      page_bytes_ -= page.size();
-      if (!ApplyPatch(view->form, view->data, page) ||
-          PageHash(change.page, page) != change.version.hash) {
-        return Status(StatusCode::kCorruption,
-                      Describe(change.page, change.version) + " is damaged: its hash does not fit");
-      }
-      Remember(change.version.location, std::move(page));
-      return OkStatus();
-    }
-  }
-  Buffer page(page_size);
-  TIDEMARK_RETURN_IF_ERROR(store_->reader().Read(change.page, change.version, page));
-  Remember(change.version.location, std::move(page));
-  return OkStatus();
-}
-
-void Verifier::Remember(Location location, Buffer page) {
-  page_bytes_ += page.size();
-  pages_[KeyOf(location)] = std::move(page);
-  order_.push_back(KeyOf(location));
-  while (page_bytes_ > kPageCacheBytes && !order_.empty()) {
-    if (const auto oldest = pages_.find(order_.front()); oldest != pages_.end()) {
-      page_bytes_ -= oldest->second.size();
-      pages_.erase(oldest);
-    }
-    order_.pop_front();
-  }
 }
 
 Status Verifier::CheckObjects() {

@@ -8,15 +8,14 @@
 #ifndef TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 #define TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 
-#include <deque>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "engine/internal/log_scanner.h"
 #include "engine/internal/store_impl.h"
+#include "engine/internal/version_checker.h"
 
 namespace tidemark::internal {
 
@@ -39,7 +38,7 @@ class Verifier {
   Status CheckLabelled(const LabelFields& label);
   // Those that were set, and not removed again by the end of what is verified.
   void ReportMissingLabels();
-  Status CheckVersion(const PageChange& change, uint32_t page_size);
+  bool HasExpired(const Timeline& timeline, const PageChange& change);
   Status CheckIndexed(const Timeline& timeline, const PageChange& change);
   Status CheckObjects();
   void CheckObject(const ObjectState& object);
@@ -47,8 +46,6 @@ class Verifier {
   void Report(Location location, const std::string& object, const std::string& message);
   std::string ObjectOf(TimelineId timeline);
   std::string ObjectOf(const DirectoryEntry& entry);
-
-  void Remember(Location location, Buffer page);
 
   StoreImpl* const store_;
   CheckpointRow end_;
@@ -62,10 +59,7 @@ class Verifier {
   };
   std::map<std::pair<ObjectId, std::string>, MissingLabel> missing_labels_;
 
-  // Decoded pages, the latest versions of a bounded number of pages.
-  std::unordered_map<uint64_t, Buffer> pages_;
-  std::deque<uint64_t> order_;
-  size_t page_bytes_ = 0;
+  VersionChecker checker_{store_->reader()};
 };
 
 }  // namespace tidemark::internal

@@ -50,6 +50,8 @@ class Sweep {
 
   uint64_t crash_points() const { return crash_points_; }
   uint64_t recovery_crashes() const { return recovery_crashes_; }
+  // Not if a large commit lies across the end of the segment.
+  bool packed() const { return packed_; }
 
  private:
   // Of a day that gets through.
@@ -59,6 +61,7 @@ class Sweep {
     ScriptedDay::SetOptions(sim);
     EXPECT_OK(day_.Run(sim, model));
     EXPECT_GE(sim.fs().operations(), 10u);
+    packed_ = sim.store().Stats().packed_segment_count > 0;
     return sim.fs().operations();
   }
 
@@ -131,24 +134,28 @@ class Sweep {
   const ScriptedDay day_;
   uint64_t crash_points_ = 0;
   uint64_t recovery_crashes_ = 0;
+  bool packed_ = false;
 };
 
 void CrashEverywhere(PowerLoss loss, const char* name, uint64_t seeds) {
   uint64_t done = 0;
   uint64_t crash_points = 0;
   uint64_t recovery_crashes = 0;
+  uint64_t packed = 0;
   for (uint64_t i = 0; i < seeds && !::testing::Test::HasFailure(); ++i) {
     Sweep sweep(TestSeed() * 1000000 + i, loss);
     sweep.Run();
     ++done;
     crash_points += sweep.crash_points();
     recovery_crashes += sweep.recovery_crashes();
+    packed += sweep.packed();
   }
   std::printf("power loss (%s): %llu seeds, %llu crash points, %llu crashes of recoveries\n", name,
               static_cast<unsigned long long>(done), static_cast<unsigned long long>(crash_points),
               static_cast<unsigned long long>(recovery_crashes));
   EXPECT_EQ(done, seeds);
   EXPECT_GT(recovery_crashes, done);
+  EXPECT_TRUE(packed > 0 || done < 10);
 }
 
 // Goal: a confirmed commit survives, the others are whole or gone, what is left is a prefix, and

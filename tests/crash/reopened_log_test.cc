@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/format.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
 #include "engine/transaction.h"
 #include "tests/support/sim_store.h"

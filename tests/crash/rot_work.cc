@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/internal/group.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
 #include "engine/transaction.h"
 #include "tests/support/status_matchers.h"

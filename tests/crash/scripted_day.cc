@@ -30,6 +30,7 @@ enum class Step {
   kRetention,
   kCheckpoint,
   kPrepare,
+  kReclaim,
   kReopen
 };
 
@@ -47,6 +48,7 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kRetention, random.Between(1, 3)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
+                                              {Step::kReclaim, random.Below(2)},
                                               {Step::kReopen, random.Below(2)}};
   for (const auto& [step, count] : others) steps.insert(steps.end(), count, step);
   for (size_t i = steps.size(); i > 1; --i) std::swap(steps[i - 1], steps[random.Below(i)]);
@@ -70,6 +72,7 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kRetention: return model.ChangeRetention(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
+    case Step::kReclaim: return sim.Reclaim(ReclaimWhat::kEverything);
     case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();
   }
   return OkStatus();
@@ -118,6 +121,10 @@ Status ScriptedDay::Run(SimStore& sim, StoreModel& model) const {
     TIDEMARK_RETURN_IF_ERROR(Do(Step::kLarge, sim, model));
     TIDEMARK_RETURN_IF_ERROR(model.Sync(sim.store()));
   }
+  TIDEMARK_RETURN_IF_ERROR(Do(Step::kTransact, sim, model));
+  TIDEMARK_RETURN_IF_ERROR(model.Sync(sim.store()));
+  TIDEMARK_RETURN_IF_ERROR(Do(Step::kReclaim, sim, model));
+  TIDEMARK_RETURN_IF_ERROR(Do(Step::kTransact, sim, model));
   TIDEMARK_RETURN_IF_ERROR(model.Sync(sim.store()));
   EXPECT_GT(model.counts().large_commits, model_.counts().large_commits);
   EXPECT_GT(model.counts().large_rollbacks, model_.counts().large_rollbacks);

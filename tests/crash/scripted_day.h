@@ -6,7 +6,7 @@
 // one that is rolled back; restores, forks, promotes, deletions and undeletions; labels; policies,
 // holds and licences;
 // checkpoints; a segment made ready; a clean close and a reopening. It always rolls into the next
-// segment.
+// segment, and packs the one before.
 
 #ifndef TIDEMARK_TESTS_CRASH_SCRIPTED_DAY_H_
 #define TIDEMARK_TESTS_CRASH_SCRIPTED_DAY_H_

@@ -12,6 +12,7 @@
 #include "engine/bookmark.h"
 #include "engine/internal/group.h"
 #include "engine/internal/record.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
 #include "tests/support/golden_bytes.h"
 #include "tests/support/status_matchers.h"
@@ -45,17 +46,24 @@ TEST(FormatTest, SegmentHeader) {
       MakeSegmentHeader(3, 0x0123456789abcdef, kIncarnation, Location{2, 0x345678}, Lsn(1000));
   EXPECT_EQ(Hex(std::as_bytes(std::span(&header, 1))),
             Golden("544944454d41524b"     // magic "TIDEMARK"
-                   "01000000"             // version
+                   "02000000"             // version
                    "03000000"             // number
                    "efcdab8967452301"     // store_id
                    "8877665544332211"     // incarnation
                    "02000000"             // previous
                    "78563400"             // previous_end
                    "e803000000000000"     // first_lsn
-                   "0000000000000000"     // reserved
-                   "ab9114d0ae48061f"));  // hash, not seeded
+                   "00000000"             // packed_from
+                   "00000000"             // reserved
+                   "dc46dfa3a48dfcea"));  // hash, not seeded
   EXPECT_EQ(SegmentName(1), "00000001.seg");
   EXPECT_EQ(SegmentName(12345678), "12345678.seg");
+  EXPECT_EQ(SegmentName(0x80000002), "00000002.pack");
+  EXPECT_EQ(ParseSegmentName("00000002.pack"), 0x80000002);
+  EXPECT_EQ(ParseSegmentName("00000002.seg"), 2u);
+  for (const char* name : {"00000002.packs", "0000002.pack", "00000000.seg", "0000000x.seg"}) {
+    EXPECT_FALSE(ParseSegmentName(name)) << name;
+  }
   EXPECT_EQ(format::kSecondHeaderOffset, 4096u);
   EXPECT_EQ(format::kFirstGroupOffset, 8192u);
 
@@ -69,9 +77,13 @@ TEST(FormatTest, SegmentHeader) {
     }
   }
   format::SegmentHeader newer = header;
-  newer.version = 2;
+  newer.version = 3;
   newer.hash = SeededHash(std::as_bytes(std::span(&newer, 1)).first(56), 0);
   EXPECT_EQ(CheckSegmentHeader(newer, 3).code(), StatusCode::kUnsupportedVersion);
+  format::SegmentHeader older = header;
+  older.version = 1;
+  older.hash = SeededHash(std::as_bytes(std::span(&older, 1)).first(56), 0);
+  EXPECT_EQ(CheckSegmentHeader(older, 3).code(), StatusCode::kUnsupportedVersion);
   format::SegmentHeader unknown = header;
   unknown.reserved = 1;
   unknown.hash = SeededHash(std::as_bytes(std::span(&unknown, 1)).first(56), 0);

@@ -62,15 +62,14 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                  .namespace_id = 0x11,
                                                  .timeline = TimelineId(0x22),
                                                  .created = Lsn(0x21),
-                                                 .commit_count = 7,
                                                  .name = "lobby"}));
       TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline({.id = TimelineId(0x22),
                                                    .kind = TimelineKind::kRestore,
                                                    .namespace_id = 0x11,
                                                    .object = TestId(),
                                                    .parent = TimelineId(0x20),
-                                                   .parent_lsn = Lsn(0x1f),
-                                                   .location = {.segment = 4, .offset = 0x2000}}));
+                                                   .parent_lsn = Lsn(0x1f)}));
+      TIDEMARK_RETURN_IF_ERROR(writer.PutPacked({.number = 0x80000003, .first = 4, .last = 9}));
       const PageVersion versions[] = {{.lsn = Lsn(0x0100),
                                        .location = {.segment = 5, .offset = 0x3000},
                                        .length = 0x1ffff,
@@ -153,16 +152,15 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                              "=2200000000000000"
                                              "2100000000000000"
-                                             "0700000000000000"
                                              "056c6f626279"}));
   EXPECT_EQ(Dump(*env, kTimelinesTable), (Rows{timeline +
                                                "=02"
                                                "1100000000000000" +
                                                id +
                                                "2000000000000000"
-                                               "1f00000000000000"
-                                               "04000000"
-                                               "00200000"}));
+                                               "1f00000000000000"}));
+  EXPECT_EQ(Dump(*env, kPackedTable), (Rows{"80000003=04000000"
+                                            "09000000"}));
   EXPECT_EQ(Dump(*env, kObjectTimelinesTable), (Rows{id + "=" + timeline}));
   EXPECT_EQ(Dump(*env, kPagesTable), (Rows{timeline + "0a0b0c0d=0000000000000100"
                                                       "ffff01ff"
@@ -328,8 +326,7 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
                                .namespace_id = number(),
                                .object = TestId(),
                                .parent = TimelineId(number()),
-                               .parent_lsn = Lsn(number()),
-                               .location = version.location};
+                               .parent_lsn = Lsn(number())};
     EXPECT_EQ(DecodeTimelineRow(NumberKey(timeline.id.value), EncodeTimelineRow(timeline)),
               timeline);
   }

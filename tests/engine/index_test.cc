@@ -231,7 +231,7 @@ TEST_F(IndexTest, ObjectsAreListedPageByPageInOrderOfIds) {
           writer.PutObject({.id = IdOf(i), .namespace_id = 2, .name = std::string(512, 'n')}));
     }
     TIDEMARK_RETURN_IF_ERROR(writer.PutObject({.id = IdOf(1), .namespace_id = 1, .name = "other"}));
-    return writer.PutObject({.id = IdOf(1), .namespace_id = 3, .commit_count = 5, .name = "other"});
+    return writer.PutObject({.id = IdOf(1), .namespace_id = 3, .created = Lsn(5), .name = "other"});
   }));
   EXPECT_EQ(index_->ObjectCount(), 12);
   std::vector<ObjectId> seen;
@@ -256,7 +256,7 @@ TEST_F(IndexTest, ObjectsAreListedPageByPageInOrderOfIds) {
   EXPECT_EQ(from_start[0].id, IdOf(1));
   ASSERT_OK_AND_ASSIGN(const auto found, index_->FindObject(3, IdOf(1)));
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->commit_count, 5);
+  EXPECT_EQ(found->created, Lsn(5));
   ASSERT_OK_AND_ASSIGN(const auto missing, index_->FindObject(4, IdOf(1)));
   EXPECT_FALSE(missing.has_value());
 }

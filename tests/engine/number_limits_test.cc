@@ -1,6 +1,7 @@
 // The numbers of the log near the ends of their ranges: used up is an error, never a new beginning.
 
 #include "engine/internal/group.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
 #include "tests/engine/log_fixture.h"
 

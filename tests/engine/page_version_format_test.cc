@@ -101,7 +101,8 @@ TEST(PageVersionFormatTest, Ranges) {
   EXPECT_EQ(Hex(bytes), Golden("ac02 03"           // page 300, ranges
                                "9d172ce1189016aa"  // hash of the patched page
                                "02 05"             // depth; 4 units and 1 begun
-                               "03 ec40 8c04"      // base: segment 3, offset 8300, 524 bytes
+                               "09"                // base: LSN 9,
+                               "03 ec40 8c04"      // segment 3, offset 8300, 524 bytes
                                "07"                // data_length
                                "03 02 aabb 05 01 cc"));
   EXPECT_EQ(version.depth, 2);
@@ -109,6 +110,7 @@ TEST(PageVersionFormatTest, Ranges) {
   ExpectExactlyOneVersion(bytes);
   const auto view = ParsePageVersion(bytes);
   ASSERT_TRUE(view.has_value());
+  EXPECT_EQ(view->base_lsn, Lsn(9));
   EXPECT_EQ(view->base, base.location);
   EXPECT_EQ(view->base_length, 524u);
   EXPECT_EQ(view->chain_units, 5);
@@ -142,7 +144,8 @@ TEST(PageVersionFormatTest, ZstdPatch) {
   EXPECT_EQ(Hex(bytes), Golden("ac02 04"           // page 300, zstd patch
                                "58366b9021844b63"  // hash of the patched page
                                "02 09"             // depth; 4 units, 1 begun, 4 for zstd
-                               "03 ec40 8c04"      // base: segment 3, offset 8300, 524 bytes
+                               "09"                // base: LSN 9,
+                               "03 ec40 8c04"      // segment 3, offset 8300, 524 bytes
                                "15") +
                             Hex(frame));
   EXPECT_EQ(version.chain_units, 9);
@@ -161,14 +164,14 @@ TEST(PageVersionFormatTest, OtherPageVersionsAreRefused) {
   EXPECT_FALSE(parses("8080808010 00" + hash + "00"));  // a page beyond 32 bits
   EXPECT_FALSE(parses("02 00" + hash + "01 00"));       // zero, with data
   EXPECT_FALSE(parses("02 01" + hash + "ffffffffffffffffff01"));
-  EXPECT_TRUE(parses("02 03" + hash + "7f 05 03 05 07 00"));
-  EXPECT_FALSE(parses("02 03" + hash + "80 05 03 05 07 00"));  // depth 128
-  EXPECT_FALSE(parses("02 03" + hash + "00 05 03 05 07 00"));  // depth 0
-  EXPECT_FALSE(parses("02 03" + hash + "01 05 03 05 00 00"));  // a base of no bytes
-  EXPECT_TRUE(parses("02 04" + hash + "01 05 03 05 07 00"));
-  EXPECT_FALSE(parses("02 04" + hash + "00 05 03 05 07 00"));  // a patch of depth 0
+  EXPECT_TRUE(parses("02 03" + hash + "7f 05 09 03 05 07 00"));
+  EXPECT_FALSE(parses("02 03" + hash + "80 05 09 03 05 07 00"));  // depth 128
+  EXPECT_FALSE(parses("02 03" + hash + "00 05 09 03 05 07 00"));  // depth 0
+  EXPECT_FALSE(parses("02 03" + hash + "01 05 09 03 05 00 00"));  // a base of no bytes
+  EXPECT_TRUE(parses("02 04" + hash + "01 05 09 03 05 07 00"));
+  EXPECT_FALSE(parses("02 04" + hash + "00 05 09 03 05 07 00"));  // a patch of depth 0
   for (unsigned form = 5; form < 256; ++form) {
-    Buffer bytes = Unhex("02 03" + hash + "01 05 03 05 07 00");
+    Buffer bytes = Unhex("02 03" + hash + "01 05 09 03 05 07 00");
     bytes[1] = static_cast<std::byte>(form);
     EXPECT_FALSE(ParsePageVersion(bytes).has_value()) << form;
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/format.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
 #include "tests/engine/log_fixture.h"
 

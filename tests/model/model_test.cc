@@ -79,6 +79,7 @@ class Life {
       case 19: return model_.ChangeLabel(store);
       case 20: return model_.ChangeRetention(store);
       case 21: sim_.clock().Advance(std::chrono::minutes(random_.Below(300))); return OkStatus();
+      case 22: return sim_.Reclaim(ReclaimWhat::kEverything);
       default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
     }
   }

@@ -54,6 +54,12 @@ Status SimStore::Checkpoint() {
   return Status(StatusCode::kIoError, "the power failed during a checkpoint");
 }
 
+Status SimStore::Reclaim(ReclaimWhat what) {
+  TIDEMARK_RETURN_IF_ERROR(store_->Sync());
+  older_indexes_.clear();
+  return store_->Reclaim(what).status();
+}
+
 SimStore::IndexState SimStore::ReadIndex() const {
   std::ifstream in(index_ / "data.mdb", std::ios::binary | std::ios::ate);
   if (!in) return nullptr;

@@ -47,6 +47,9 @@ class SimStore {
   Status Close();
   // Counts as one operation of fs(): the power can fail during it.
   Status Checkpoint();
+  // Each of its operations on files counts. It deletes what older states of the index point to, and
+  // does so only when a later one is durable: none of them comes back.
+  Status Reclaim(ReclaimWhat what);
   // The process dies, with the power if the file system says so; both come back.
   void Crash(PowerLoss loss);
 

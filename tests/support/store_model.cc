@@ -224,12 +224,13 @@ Status StoreModel::Sync(Store& store) {
 
 void StoreModel::LookBack(Store& store) {
   std::string name;
-  const ObjectModel& model = RandomObject(&name);
+  ObjectModel& model = RandomObject(&name);
   if (model.versions.empty()) return;
   const auto object = Open(store, name, IfMissing::kDeleted);
   ASSERT_OK(object);
   auto expected =
       model.versions.begin() + static_cast<ptrdiff_t>(random_.Below(model.versions.size()));
+  ForgetPackedLabels(**object, name, model);
   Point point = (*object)->BookmarkOf(expected->commit);
   if (random_.OneIn(3) && !model.labels.empty()) {
     const auto label =

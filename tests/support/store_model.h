@@ -172,6 +172,8 @@ class StoreModel {
   static bool HasAutomaticLabel(const ObjectModel& model, Lsn commit);
   void AddAutomaticLabel(ObjectModel& model, const std::string& name, Lsn commit, Lsn record);
   static std::map<std::string, LabelModel> LabelsOf(const Object& object);
+  // Packing takes automatic labels that have expired, some time.
+  void ForgetPackedLabels(const Object& object, const std::string& name, ObjectModel& model);
   // The highest LSN that a label of the model, which the store has, proves to be there.
   static Lsn LastLabel(const Object& object, const ObjectModel& model);
   // `last` is the highest LSN that is known to have survived.

@@ -39,6 +39,7 @@ Status StoreModel::ChangeLabel(Store& store) {
   ObjectModel& model = RandomObject(&object_name);
   if (model.versions.empty()) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, object_name, IfMissing::kDeleted));
+  ForgetPackedLabels(*object, object_name, model);
   if (random_.OneIn(4)) {
     const Lsn head = model.head()->commit.lsn;
     model.label_under_way = {.name = std::string(kAutomatic) + "-",
@@ -96,6 +97,17 @@ Status StoreModel::ChangeLabel(Store& store) {
   return OkStatus();
 }
 
+void StoreModel::ForgetPackedLabels(const Object& object, const std::string& name,
+                                    ObjectModel& model) {
+  std::erase_if(model.labels, [&](const auto& entry) {
+    const LabelModel& named = entry.second;
+    const bool known = std::any_of(model.versions.begin(), model.versions.end(),
+                                   [&](const Version& v) { return v.commit.lsn == named.commit; });
+    return known && named.automatic && !IsKept(name, model, named.commit) &&
+           object.Resolve(Label{entry.first}).status().code() == StatusCode::kNotFound;
+  });
+}
+
 std::map<std::string, StoreModel::LabelModel> StoreModel::LabelsOf(const Object& object) {
   std::map<std::string, LabelModel> labels;
   const auto listed = object.ListLabels();
@@ -131,8 +143,11 @@ void StoreModel::CheckLabels(const Object& object, const std::string& object_nam
     const auto found = labels.find(name);
     const bool changing = under_way && under_way->name == name;
     // It has expired with its commit, and is there all the same, unless it is to go.
+    const bool known =
+        std::any_of(model.versions.begin(), model.versions.end(),
+                    [&](const Version& v) { return v.commit.lsn == it->second.commit; });
     if (found == labels.end() && it->second.automatic && !(changing && !under_way->after) &&
-        !IsKept(object_name, model, it->second.commit)) {
+        known && !IsKept(object_name, model, it->second.commit)) {
       ++it;
       continue;
     }

@@ -1,0 +1,136 @@
+// The index's tables as one LMDB transaction changes them: IndexWriter's one implementation.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_INDEX_WRITER_H_
+#define TIDEMARK_ENGINE_INTERNAL_INDEX_WRITER_H_
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/internal/coding.h"
+#include "engine/internal/index.h"
+#include "engine/internal/index_rows.h"
+#include "engine/internal/lmdb_env.h"
+
+namespace tidemark::internal {
+
+class LmdbIndexWriter final : public IndexWriter {
+ public:
+  explicit LmdbIndexWriter(LmdbWriteTransaction& transaction) : transaction_(transaction) {}
+
+  Status PutCheckpoint(const CheckpointRow& row) override {
+    return transaction_.Put(kMetaTable, TextKey(kCheckpointKey), EncodeCheckpointRow(row));
+  }
+
+  Status PutDurable(Lsn lsn) override {
+    rows_.clear();
+    AppendFixed(rows_, lsn.value);
+    return transaction_.Put(kMetaTable, TextKey(kDurableKey), rows_);
+  }
+
+  Status PutNamespace(const NamespaceRow& row) override {
+    const auto value = EncodeNamespaceRow(row);
+    return transaction_.PutDuplicates(kNamespacesTable, TextKey(row.name), value, value.size(), 1);
+  }
+
+  Status PutObject(const ObjectRow& row) override {
+    return transaction_.Put(kObjectsTable, ObjectKey(row.namespace_id, row.id),
+                            EncodeObjectRow(row));
+  }
+
+  Status PutTimeline(const TimelineRow& row) override {
+    const Key8 id = NumberKey(row.id.value);
+    TIDEMARK_RETURN_IF_ERROR(transaction_.Put(kTimelinesTable, id, EncodeTimelineRow(row)));
+    if (row.parent.valid()) {
+      const Key16 child = EncodeChildRow({.parent_lsn = row.parent_lsn, .id = row.id});
+      TIDEMARK_RETURN_IF_ERROR(transaction_.PutDuplicates(
+          kChildrenTable, NumberKey(row.parent.value), child, child.size(), child.size()));
+    }
+    return transaction_.PutDuplicates(kObjectTimelinesTable, row.object.bytes, id, id.size(),
+                                      id.size());
+  }
+
+  Status PutPageVersions(TimelineId timeline, PageNo page,
+                         std::span<const PageVersion> versions) override {
+    rows_.clear();
+    for (const PageVersion& version : versions) AppendPageVersion(version, rows_);
+    return transaction_.PutDuplicates(kPagesTable, PageKey(timeline, page), rows_,
+                                      kPageVersionBytes, kLsnBytes);
+  }
+
+  Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) override {
+    rows_.clear();
+    for (const CommitRow& row : rows) AppendCommitRow(row, rows_);
+    return transaction_.PutDuplicates(kCommitsTable, NumberKey(timeline.value), rows_,
+                                      kCommitRowBytes, kLsnBytes);
+  }
+
+  Status PutTime(Timestamp time, Lsn lsn) override {
+    rows_.clear();
+    AppendFixed(rows_, lsn.value);
+    return transaction_.Put(kTimesTable, TimeKey(time), rows_);
+  }
+
+  Status PutEpoch(const EpochRow& row) override {
+    return transaction_.Put(kEpochsTable, NumberKey(row.epoch), EncodeEpochRow(row));
+  }
+
+  Status PutRestore(const RestoreRow& row) override {
+    return transaction_.Put(kRestoresTable, RestoreKey(row.object, row.lsn), EncodeRestoreRow(row));
+  }
+
+  Status PutDamage(const DamageRow& row) override {
+    return transaction_.Put(kDamageTable, NumberKey(row.timeline.value), EncodeDamageRow(row));
+  }
+
+  Status PutLabel(const LabelRow& row) override {
+    return transaction_.Put(kLabelsTable, LabelKey(row.object, row.name), EncodeLabelRow(row));
+  }
+
+  Status RemoveLabel(const ObjectId& object, std::string_view name) override {
+    return transaction_.Remove(kLabelsTable, LabelKey(object, name));
+  }
+
+  Status PutPacked(const PackedRow& row) override {
+    return transaction_.Put(kPackedTable, NumberKey(row.number), EncodePackedRow(row));
+  }
+
+  Status RemovePacked(uint32_t number) override {
+    return transaction_.Remove(kPackedTable, NumberKey(number));
+  }
+
+  Status Move(const MovedVersion& moved) override {
+    rows_.clear();
+    AppendPageVersion(moved.version, rows_);
+    return Move(kPagesTable, PageKey(moved.timeline, moved.page),
+                moved.version.location.segment != 0);
+  }
+
+  Status Move(const MovedCommit& moved) override {
+    rows_.clear();
+    AppendCommitRow(moved.row, rows_);
+    return Move(kCommitsTable, NumberKey(moved.timeline.value), moved.row.location.segment != 0);
+  }
+
+  Status PutRule(const RuleRow& row) override {
+    return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
+  }
+
+  Status PutLicence(const LicenceRow& row) override {
+    return transaction_.Put(kMetaTable, TextKey(kLicenceKey), EncodeLicenceRow(row));
+  }
+
+ private:
+  // The row in `rows_`, which replaces the one of its LSN, or removes it.
+  Status Move(IndexTable table, ConstBytes key, bool stays) {
+    return stays ? transaction_.PutDuplicates(table, key, rows_, rows_.size(), kLsnBytes)
+                 : transaction_.RemoveDuplicate(table, key, ConstBytes(rows_).first(kLsnBytes));
+  }
+
+  LmdbWriteTransaction& transaction_;
+  std::vector<std::byte> rows_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_INDEX_WRITER_H_

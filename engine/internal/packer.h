@@ -1,0 +1,55 @@
+// The packer: gives back the space of history that has expired, one PackJob after the other.
+//
+// The log is packed from its begin, so packed segments stand for a first part of it and the log's
+// own segments for the rest. A file is written anew when what is left of it is so little that
+// keeping it would take more than kMostWaste times the space of what is needed.
+//
+// Threads: any; one run at a time.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_PACKER_H_
+#define TIDEMARK_ENGINE_INTERNAL_PACKER_H_
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "engine/internal/pack_job.h"
+
+namespace tidemark::internal {
+
+class Packer {
+ public:
+  explicit Packer(StoreImpl* store) : store_(store) {}
+
+  // Until nothing pays any more, or over everything once. Errors: those of PackJob::Run, and of a
+  // checkpoint; what was packed before stays so.
+  Result<ReclaimReport> Run(ReclaimWhat what);
+
+ private:
+  // One file, in the order of what it stands for.
+  struct File {
+    uint32_t number = 0;
+    uint32_t first = 0;
+    Location end;
+    uint64_t bytes = 0;
+  };
+  Result<std::vector<File>> Files() const;
+  // What pays, or all, of the next job; returns how many files were packed.
+  Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
+                          ReclaimReport* report);
+  static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
+  static size_t CountForAJob(const std::vector<File>& files, size_t begin);
+  // How many files from files[begin] on it pays to pack together: the most.
+  Result<size_t> CountThatPay(const std::vector<File>& files, size_t begin) const;
+  // From files[begin] on as many as are wanted, or more or fewer; returns how many: 0 if a commit
+  // that is not wholly in the index goes on behind them.
+  Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,
+                      ReclaimReport* report);
+
+  StoreImpl* const store_;
+  std::mutex mutex_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_PACKER_H_
