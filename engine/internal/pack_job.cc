@@ -7,6 +7,7 @@
 
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/packed_scanner.h"
+#include "engine/internal/packer.h"
 #include "engine/internal/segment_header.h"
 #include "engine/internal/timeline_record.h"
 #include "engine/internal/version_checker.h"
@@ -54,6 +55,7 @@ Status PackJob::Scan(const std::function<Status(const ScannedGroup&, const Direc
                                                 const RecordView&)>& visit) {
   bool beyond = false;
   const auto visit_group = [&](const ScannedGroup& group) -> Status {
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
     if (!IsInput(group.location.segment)) {
       beyond = true;
       return Status(StatusCode::kOutOfRange, "the end of the input");
@@ -431,13 +433,13 @@ Status PackJob::Run() {
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,
                   const RecordView& record) { return Rewrite(group, entry, record); }));
   TIDEMARK_RETURN_IF_ERROR(writer_->Finish(end_));
-  if (const Status status = CheckWritten(); !status.ok()) {
-    // The index does not name it. What cannot be removed goes when the store is opened again.
-    (void)store_->segments().Release({writer_->number()});
-    return status;
-  }
-  // Should this fail, which of the two the index names shows at the next open.
+  const Status checked = CheckWritten();
+  // The index does not name it. What cannot be removed goes when the store is opened again.
+  if (!checked.ok()) (void)store_->segments().Release({writer_->number()});
+  TIDEMARK_RETURN_IF_ERROR(checked);
+  // Should this fail, the new segment stays unused until the next open, which asks the index.
   TIDEMARK_RETURN_IF_ERROR(Switch());
+  store_->segments().UsePacked(writer_->number());
   return store_->segments().Release(input_.numbers);
 }
 
@@ -446,6 +448,7 @@ Status PackJob::CheckWritten() {
   VersionChecker checker(store_->reader());
   for (size_t i = 0; i < moved_.size(); ++i) {
     if (moved_[i].version.location.segment == 0) continue;
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
     const Line& line = lines_.at(moved_[i].timeline);
     TIDEMARK_RETURN_IF_ERROR(
         checker.Check(*line.timeline, {moved_[i].page, moved_[i].version}, page_sizes_[i])

@@ -17,6 +17,17 @@ bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostW
 
 }  // namespace
 
+void Packer::Stop() {
+  stop_ = true;
+  std::lock_guard lock(mutex_);
+}
+
+Status Packer::stopped() const {
+  return stop_ ? Status(StatusCode::kBroken,
+                        "the store " + store_->directory() + " is closed: reopen it")
+               : OkStatus();
+}
+
 Result<std::vector<Packer::File>> Packer::Files() const {
   std::vector<File> files;
   Segments& segments = store_->segments();
@@ -103,6 +114,7 @@ Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin
 
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
   std::lock_guard lock(mutex_);
+  TIDEMARK_RETURN_IF_ERROR(stopped());
   ReclaimReport report;
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());

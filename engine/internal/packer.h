@@ -9,6 +9,7 @@
 #ifndef TIDEMARK_ENGINE_INTERNAL_PACKER_H_
 #define TIDEMARK_ENGINE_INTERNAL_PACKER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -24,6 +25,11 @@ class Packer {
   // Until nothing pays any more, or over everything once. Errors: those of PackJob::Run, and of a
   // checkpoint; what was packed before stays so.
   Result<ReclaimReport> Run(ReclaimWhat what);
+
+  // Ends a run, and waits for that; there is none from here on.
+  void Stop();
+  // Errors: kBroken if it was stopped.
+  Status stopped() const;
 
  private:
   // One file, in the order of what it stands for.
@@ -47,7 +53,8 @@ class Packer {
                       ReclaimReport* report);
 
   StoreImpl* const store_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // held through a run
+  std::atomic<bool> stop_{false};
 };
 
 }  // namespace tidemark::internal

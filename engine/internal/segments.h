@@ -135,8 +135,9 @@ class Segments {
   uint32_t NextPackedNumber() const;
   void AbandonPacked(uint32_t number);
   Status SyncNames();
-  // It is complete and durable, and can be read.
+  // It is complete and durable, and can be read. It is in use when the index names it: UsePacked.
   void AddPacked(const Packed& packed);
+  void UsePacked(uint32_t number);
   // The index names it and not `numbers`, sealed or packed ones that it stands in for: their files
   // go.
   Status Release(const std::vector<uint32_t>& numbers);
@@ -154,6 +155,7 @@ class Segments {
     format::SegmentHeader header{};  // unless spare or unreadable
     std::unique_ptr<File> file;      // of a spare that is ready
     format::PackedLog log{};         // of a packed one
+    bool in_use = false;             // likewise
   };
 
   std::string Path(uint32_t number) const;

@@ -123,6 +123,7 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
     }
   }
   for (const uint32_t number : unused) packed_.erase(number);
+  for (auto& [number, entry] : packed_) entry.in_use = true;
   for (auto it = entries_.begin(); it != entries_.end() && it->first <= end.segment;) {
     unused.push_back(it->first);
     it = entries_.erase(it);
@@ -148,6 +149,7 @@ std::vector<Segments::Packed> Segments::ListPacked() const {
   std::lock_guard lock(mutex_);
   std::vector<Packed> packed;
   for (const auto& [number, entry] : packed_) {
+    if (!entry.in_use) continue;
     packed.push_back({.header = entry.header, .log = entry.log, .size_bytes = entry.size_bytes});
   }
   std::sort(packed.begin(), packed.end(), [](const Packed& a, const Packed& b) {
@@ -183,6 +185,11 @@ void Segments::AddPacked(const Packed& packed) {
   entry.spare = false;
   entry.header = packed.header;
   entry.log = packed.log;
+}
+
+void Segments::UsePacked(uint32_t number) {
+  std::lock_guard lock(mutex_);
+  packed_.at(number).in_use = true;
 }
 
 Status Segments::Release(const std::vector<uint32_t>& numbers) {

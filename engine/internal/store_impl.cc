@@ -8,8 +8,8 @@
 #include "engine/check.h"
 #include "engine/internal/packer.h"
 #include "engine/internal/recovery.h"
-#include "engine/internal/segment_header.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/segment_header.h"
 #include "engine/version.h"
 
 namespace tidemark::internal {
@@ -234,6 +234,7 @@ Status StoreImpl::LogOpen(Lsn previous_end, std::optional<Timestamp> last_record
 }
 
 StoreImpl::~StoreImpl() {
+  if (packer_ != nullptr) packer_->Stop();
   // Threads first: they use what is destroyed below.
   if (checkpointer_ != nullptr) checkpointer_->Stop();
   if (queue_ != nullptr) queue_->Stop();
@@ -246,6 +247,7 @@ Status StoreImpl::Close() {
 }
 
 Status StoreImpl::Finish() {
+  packer_->Stop();
   checkpointer_->Stop();
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());

@@ -140,6 +140,89 @@ TEST_F(PackingTest, BesideAllElse) {
   ASSERT_OK(sim_.Close());
 }
 
+// Goal: a packing that fails changes nothing, and the next one does it all. Method: each write and
+// each sync fails once, and then the disk is full.
+TEST_F(PackingTest, FailsWithoutATrace) {
+  StoreModel model(TestSeed(), {.objects = 2, .pages = 60});
+  ASSERT_OK(sim_.Open());
+  ASSERT_NO_FATAL_FAILURE(Work(model, 2));
+  uint64_t failures = 0;
+  for (const char* const what : {"write", "sync", "full"}) {
+    SCOPED_TRACE(what);
+    bool failed = true;
+    for (uint64_t nth = 1; failed && nth < 60; ++nth) {
+      SCOPED_TRACE(nth);
+      ASSERT_OK(sim_.Checkpoint());  // so that the packing has nothing else to write
+      if (what == std::string("write")) sim_.fs().FailWrite(nth, StatusCode::kIoError);
+      if (what == std::string("sync")) sim_.fs().FailSync(nth);
+      if (what == std::string("full")) sim_.fs().FailWrite(nth, StatusCode::kFull);
+      const auto report = sim_.store().Reclaim(ReclaimWhat::kEverything);
+      failed = !report.ok();
+      failures += failed;
+      sim_.fs().FailWrite(0, StatusCode::kIoError);
+      sim_.fs().FailSync(0);
+      ASSERT_NO_FATAL_FAILURE(model.Check(sim_.store(), StoreModel::After::kWork));
+    }
+    EXPECT_FALSE(failed);
+    ASSERT_NO_FATAL_FAILURE(model.CheckHistory(sim_.store()));
+    ASSERT_NO_FATAL_FAILURE(ExpectWhole(what));
+    ASSERT_OK(sim_.Close());
+    ASSERT_OK(sim_.Open());
+    ASSERT_NO_FATAL_FAILURE(model.Check(sim_.store(), StoreModel::After::kReopen));
+  }
+  EXPECT_GT(failures, 6u);
+}
+
+// Goal: a store that is closed while it packs ends the packing, and is whole. Method: a thread that
+// packs again and again, and a close.
+TEST_F(PackingTest, EndsAtTheClose) {
+  StoreModel model(TestSeed(), {.objects = 2, .pages = 60});
+  ASSERT_OK(sim_.Open());
+  ASSERT_NO_FATAL_FAILURE(Work(model, 2));
+  ASSERT_OK(sim_.Checkpoint());
+  std::atomic<bool> began{false};
+  Status last;
+  std::thread packing([&] {
+    do {
+      began = true;
+      last = sim_.store().Reclaim(ReclaimWhat::kEverything).status();
+    } while (last.ok());
+  });
+  while (!began) std::this_thread::yield();
+  EXPECT_OK(sim_.store().Close());
+  packing.join();
+  EXPECT_EQ(last.code(), StatusCode::kBroken) << last.ToString();
+  ASSERT_OK(sim_.Close());
+  ASSERT_OK(sim_.Open());
+  ASSERT_NO_FATAL_FAILURE(model.Check(sim_.store(), StoreModel::After::kReopen));
+  ASSERT_NO_FATAL_FAILURE(model.CheckHistory(sim_.store()));
+  ASSERT_NO_FATAL_FAILURE(ExpectWhole("reopened"));
+}
+
+// Goal: an index from before a packing is refused, and costs nothing. Method: it is put back.
+TEST_F(PackingTest, AnOlderIndexIsRefused) {
+  StoreModel model(TestSeed(), {.objects = 2, .pages = 60});
+  ASSERT_OK(sim_.Open());
+  ASSERT_NO_FATAL_FAILURE(Work(model, 3));
+  ASSERT_OK(sim_.Close());
+  const std::string index = sim_.options().index_directory;
+  const TempDirectory older;
+  std::filesystem::copy(index, older.path(), std::filesystem::copy_options::recursive);
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const ReclaimReport report, sim_.store().Reclaim(ReclaimWhat::kEverything));
+  ASSERT_GT(report.files, 0u);
+  ASSERT_OK(sim_.Close());
+  const auto files = sim_.fs().ListDirectory("store/log").value();
+  std::filesystem::remove_all(index);
+  std::filesystem::copy(older.path(), index, std::filesystem::copy_options::recursive);
+  EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "remove");
+  EXPECT_EQ(sim_.fs().ListDirectory("store/log").value().size(), files.size());
+  std::filesystem::remove_all(index);
+  ASSERT_OK(sim_.Open());
+  ASSERT_NO_FATAL_FAILURE(model.Check(sim_.store(), StoreModel::After::kReopen));
+  ASSERT_NO_FATAL_FAILURE(model.CheckHistory(sim_.store()));
+}
+
 // What has expired is gone, and its space; what has not is there. Method: an object is written over
 // for 60 days, a few pages a day, beside others that are labelled, forked, held, read and deleted.
 class ExpiryTest : public PackingTest {
