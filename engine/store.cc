@@ -289,6 +289,7 @@ Result<ReclaimReport> Store::Reclaim(ReclaimWhat what) try {
 }
 
 Result<VerifyReport> Store::Verify(const Progress& progress) try {
+  const auto files = impl_->packer().KeepFiles();
   return internal::Verifier(impl_.get()).Run(progress);
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();

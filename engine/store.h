@@ -228,7 +228,8 @@ class TIDEMARK_API Store {
   // Gives back the space of what has expired: segments are written anew without it, one after the
   // other, where that pays. Blocks for as long as that takes; other threads go on meanwhile. What
   // was done before an error stays done. Errors: kCorruption (damage in what was to be written
-  // anew: it stays as it is), kFull, kIoError, kBroken.
+  // anew: it stays as it is), kBusy (Verify is at
+  // work), kFull, kIoError, kBroken.
   Result<ReclaimReport> Reclaim(ReclaimWhat what = ReclaimWhat::kWhatPays);
 
   // ---- retention ----
@@ -267,7 +268,7 @@ class TIDEMARK_API Store {
 
   // Reads the whole log and index and checks every hash, and that each object's pages give its
   // state hash. What the disk cannot read is reported as damage, and the rest is looked at. Commits
-  // go on meanwhile; what came after the start is not looked at.
+  // go on meanwhile; what came after the start is not looked at. Waits for a Reclaim to end.
   Result<VerifyReport> Verify(const Progress& progress = nullptr);
 
  private:

@@ -115,6 +115,11 @@ Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
   std::lock_guard lock(mutex_);
   TIDEMARK_RETURN_IF_ERROR(stopped());
+  const std::unique_lock files_lock(files_mutex_, std::try_to_lock);
+  if (!files_lock.owns_lock()) {
+    return Status(StatusCode::kBusy, "the store " + store_->directory() +
+                                         " is being verified: reclaim its space afterwards");
+  }
   ReclaimReport report;
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());

@@ -23,8 +23,11 @@ class Packer {
   explicit Packer(StoreImpl* store) : store_(store) {}
 
   // Until nothing pays any more, or over everything once. Errors: those of PackJob::Run, and of a
-  // checkpoint; what was packed before stays so.
+  // checkpoint; kBusy while somebody keeps the files. What was packed before stays so.
   Result<ReclaimReport> Run(ReclaimWhat what);
+
+  // Nothing is packed while it is held. Waits for a run to end.
+  std::unique_lock<std::mutex> KeepFiles() { return std::unique_lock(files_mutex_); }
 
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
@@ -53,7 +56,8 @@ class Packer {
                       ReclaimReport* report);
 
   StoreImpl* const store_;
-  std::mutex mutex_;  // held through a run
+  std::mutex mutex_;        // held through a run
+  std::mutex files_mutex_;  // likewise, and by who goes through all files
   std::atomic<bool> stop_{false};
 };
 
