@@ -45,11 +45,15 @@
 // which ends at `previous_end`: it stands in their place, and they are gone. Its number in places,
 // and in its header, is that of its file plus 2^31. The header is written when all else is durable:
 // a file without one is what a crash left of a packing, and no part of the store. Of two that stand
-// for the same segments the one with the higher number counts. What is in it is written as in the
-// log, but for this: LSNs rise and leave out; frames have only the page versions that are needed
-// (so that their state hash may be of pages that are gone), and page versions of another form than
-// they had; it ends where its last group does. It is at most 2 GiB long. Behind each copy of its
-// header stands what is told of the log that it stands for:
+// for the same segments the one with the higher number counts. It ends where its last group does,
+// and is at most 2 GiB long. It has groups as the log does, but what is in them is ordered
+// otherwise: first all that is no frame, batch or close record, as it was, LSNs rising and leaving
+// out; then what is needed of frames and batches, as commits and history records, all with the LSN,
+// time and epoch of the last record that the segment stands for, sorted by timelines, and those of
+// one by LSNs or pages. The pages of a batch belong to the commit whose frame names it, even if
+// that frame stands behind, in the log: batches that it names and that were packed are found by
+// their pages. Behind each copy of the header stands what is told of the log that the segment
+// stands for:
 //
 //   Packed log       offset  size  field
 //                         0     8  last_lsn       of its last record
@@ -82,9 +86,10 @@
 // can be blamed on objects:
 //
 //   varint lsn      of the first record; for the others, the difference to the one before
-//   varint timeline that the record is about: of a frame, its own; of a timeline record, the one it
-//                   ends; of an object or namespace record, its LSN, which is what it creates, and
-//                   of a label, hold, policy or licence record, too; of all others 0
+//   varint timeline that the record is about: of a frame, or of commits or history, its own; of a
+//                   timeline record, the one it ends; of an object or namespace record, its LSN,
+//                   which is what it creates, and of a label, hold, policy or licence record, too;
+//                   of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
 //   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold
 //   or
@@ -96,7 +101,7 @@
 //
 //   u8      kind
 //   varint  header_length
-//   varint  payload_length    0 for all kinds but frames and batches
+//   varint  payload_length    0 for all kinds but frames, batches and history
 //   header                    begins with the three fields every kind has:
 //     varint  lsn             so that a record is not taken for another one in whose place a
 //                             misdirected write has put it
@@ -121,7 +126,8 @@
 //                   one before (0 before the first), varint length, u8 depth, u8 chain_units,
 //                   u64 hash, all as the page version itself says
 //   open (3)        varint epoch, varint LSN of the last record before, string library version.
-//                   LSNs between the two were lost in a crash and are never used
+//                   LSNs between the two were lost in a crash and are never used. One of an epoch
+//                   that has begun only begins a segment
 //   close (4)       nothing. Everything before it was synced
 //   namespace (5)   string name, string unique key. Its LSN is the namespace's number
 //   object (6)      varint namespace, id, string name. Its LSN is the object's first timeline
@@ -162,6 +168,16 @@
 //                   Operations: grant 1, pause 2 (the clock is not to be trusted) and confirm 3 (it
 //                   is), which repeat the last grant
 //   migration (11): reserved
+//   commits (13)    in packed segments only: commits of one timeline. varint timeline, varint
+//   count,
+//                   1 to 512, varint decompressed length, varint length, columns; and of each
+//                   commit u64 state_hash. The columns are one zstd frame, or as they are, then
+//                   with 0 as the decompressed length. A column has a varint a commit: the
+//                   difference to the commit before it (of the first, to 0), zigzag. Columns: LSN;
+//                   time; epoch; log2(page size), or 0; page count; flags, 1 for a commit that
+//                   changed the schema; number of page versions; bytes of log
+//   history (14)    in packed segments only: varint timeline; its payload is blocks, sorted by page
+//                   and, of one page, by LSN
 //
 // Horizons, at which the new rule begins: varint everything, varint microseconds to hourly, back
 // from there, varint microseconds to daily, back from that; see engine/internal/horizon.h. A time
@@ -171,19 +187,37 @@
 // batch without a frame counts for nothing. A page that several batches, or a batch and its frame,
 // hold is as the last of them says; one above page_count was cut off again.
 //
+// Block: versions of one page of one timeline, in order of LSNs.
+//
+//   varint  page number
+//   varint  length of what stands behind the hash
+//   u64     hash            of what stands behind it, seeded with the page number
+//   varint  count           of versions, 1 to 512
+//   varint  LSN of the first one
+//   varint  LSN of its base, an earlier version of the page in another block; 0 if it has none
+//   u8      how many other blocks must be read for that, at most, when this was written
+//   u8      log2(page size)
+//   count times: varint LSN, as the difference to the version before (not of the first); varint
+//           4 * length of its data + form
+//   varint  decompressed length of all data; 0 if it is not compressed
+//   data    of all versions, side by side; one zstd frame if it is compressed. By form:
+//     zeros (0)  nothing
+//     image (1)  the page
+//     patch (2)  ranges as of a page version, on the version before or, of the first, on its base
+//
 // Page version: decodes on its own, given its base.
 //
 //   varint  page number
 //   u8      form
 //   u64     hash              of the decoded page, seeded with the page number
 //   if form is a patch:
-//     u8      depth           links to a full image, 1 to 127
+//     u8      depth           links to a full image, or to a block, 1 to 126
 //     u8      chain_units     what the patches of the chain, this one included, cost to
 //                             read: of each its bytes in units of 256, rounded up, and four
 //                             more for a zstd patch; 255 is that or more
-//     varint  LSN of the base, an earlier version of the page; 0 if the same commit made it
+//     varint  LSN of the base, an earlier version of the page
 //     varint  segment, varint offset, varint length     where it stood when this was written; once
-//                     that segment was packed it is found by its LSN
+//                     that segment was packed it is found by its LSN. All 0 if it stood in a block
 //   varint  data_length
 //   data                      by form:
 //     zero (0)         nothing: a page of zeros (growth over pages that nobody wrote)
@@ -205,7 +239,7 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;
@@ -270,6 +304,8 @@ enum class RecordKind : uint8_t {
   kPolicy = 10,
   kMigration = 11,
   kLicence = 12,
+  kCommits = 13,
+  kHistory = 14,
 };
 
 enum class TimelineOperation : uint8_t {

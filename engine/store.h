@@ -67,8 +67,9 @@ struct RestoreEntry {
 };
 
 enum class ReclaimWhat {
-  kWhatPays,    // files that take a good deal more than what is needed of them
-  kEverything,  // all that can be written anew
+  kWhatPays,    // sealed segments of the log, once, and packed ones that take a good deal more than
+                // what is needed of them
+  kEverything,  // all there is, the segment that is written to, too: it is sealed first
 };
 
 // What Reclaim did, in the files of the log.
@@ -225,11 +226,10 @@ class TIDEMARK_API Store {
   // Makes the next segment ready, if it is not. For BackgroundWork::kManual.
   Status PrepareSegment();
 
-  // Gives back the space of what has expired: segments are written anew without it, one after the
-  // other, where that pays. Blocks for as long as that takes; other threads go on meanwhile. What
-  // was done before an error stays done. Errors: kCorruption (damage in what was to be written
-  // anew: it stays as it is), kBusy (Verify is at
-  // work), kFull, kIoError, kBroken.
+  // Packs: segments are written anew, each page's history side by side, without what has expired,
+  // one after the other, where that pays. Blocks for as long as that takes; other threads go on
+  // meanwhile. What was done before an error stays done. Errors: kCorruption (damage in what was to
+  // be written anew: it stays as it is), kBusy (Verify is at work), kFull, kIoError, kBroken.
   Result<ReclaimReport> Reclaim(ReclaimWhat what = ReclaimWhat::kWhatPays);
 
   // ---- retention ----

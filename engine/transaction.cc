@@ -158,7 +158,7 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
     for (uint32_t number = count + 1; number <= page_count_; ++number) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto version,
                                 batched_->Find(store_.reader(), PageNo(number)));
-      if (version) hash ^= version->hash;
+      if (version) hash ^= version->hash;  // never of a block: it is this transaction's own
     }
   }
   constexpr size_t kStep = 256;
@@ -170,7 +170,10 @@ Status Transaction::Impl::DropPagesAbove(uint32_t count) {
     for (size_t i = 0; i < versions.size(); ++i) {
       const PageNo page(first + static_cast<uint32_t>(i));
       if (batched_ != nullptr && batched_->Contains(page)) continue;
-      if (versions[i]) hash ^= versions[i]->hash;
+      if (!versions[i]) continue;
+      TIDEMARK_ASSIGN_OR_RETURN(const uint64_t page_hash,
+                                store_.reader().HashOf(*timeline_, page, *versions[i], page_size_));
+      hash ^= page_hash;
     }
   }
   const std::vector<PageNo> pages = staged_.Sorted();

@@ -66,7 +66,12 @@ Result<std::shared_ptr<const BatchedPages>> BatchedPages::Load(const PageReader&
   std::deque<Place> places;
   BatchReference reference = frame.last_batch;
   for (uint32_t number = frame.batch_count; number > 0; --number) {
-    TIDEMARK_ASSIGN_OR_RETURN(const Batch batch, ReadBatch(reader, reference.location, 0));
+    auto read = ReadBatch(reader, reference.location, 0);
+    if (!read.ok() && reader.WasPacked(reference.location.segment)) {
+      pages->packed_count_ = number;
+      break;
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(const Batch batch, std::move(read));
     if (batch.record_hash != reference.record_hash || batch.number != number) {
       return Damaged(reference.location, "it is not the one that was written");
     }
@@ -79,6 +84,10 @@ Result<std::shared_ptr<const BatchedPages>> BatchedPages::Load(const PageReader&
       }
     }
     reference = batch.previous;
+  }
+  if (pages->packed_count_ > 0) {
+    pages->version_count_ = frame.batch_versions;
+    pages->bytes_ = frame.batch_bytes;
   }
   if (pages->version_count_ != frame.batch_versions || pages->bytes_ != frame.batch_bytes) {
     return Damaged(frame.last_batch.location, "the frame's counts do not fit");
@@ -137,7 +146,7 @@ Result<BatchedPages::SharedTable> BatchedPages::TableOf(const PageReader& reader
       if (number == batch) return table;
     }
   }
-  const Place& place = batches_[batch - 1];
+  const Place& place = PlaceOf(batch);
   TIDEMARK_ASSIGN_OR_RETURN(Batch read, ReadBatch(reader, place.location, place.header_length));
   if (read.number != batch) return Damaged(place.location, "it has another number");
   auto table = std::make_shared<const BatchTable>(std::move(read.table));
@@ -155,12 +164,13 @@ Result<std::optional<PageVersion>> BatchedPages::Find(const PageReader& reader, 
       table->begin(), table->end(), page,
       [](const PageChange& change, PageNo number) { return change.page < number; });
   if (it == table->end() || it->page != page) {
-    return Damaged(batches_[batch - 1].location, "a page is missing");
+    return Damaged(LocationOf(batch), "a page is missing");
   }
   return std::optional<PageVersion>(it->version);
 }
 
 Result<BatchTable> BatchedPages::LastVersions(const PageReader& reader, uint32_t number) const {
+  if (number <= packed_count_) return BatchTable();
   TIDEMARK_ASSIGN_OR_RETURN(const SharedTable table, TableOf(reader, number));
   BatchTable last;
   for (const PageChange& change : *table) {

@@ -47,7 +47,9 @@ Result<Batch> ReadBatch(const PageReader& reader, Location location, uint32_t he
 
 class BatchedPages {
  public:
-  // The batches that a frame names. Errors: kCorruption if they are not what it says, kIoError.
+  // The batches that a frame names. The first of them may have been packed: of those nothing is
+  // left but their number, and the index has their pages. Errors: kCorruption if they are not what
+  // the frame says, kIoError.
   static Result<std::shared_ptr<const BatchedPages>> Load(const PageReader& reader,
                                                           const FrameFields& frame);
 
@@ -58,7 +60,7 @@ class BatchedPages {
   // Forgets the pages above `page_count`.
   void CutAbove(uint32_t page_count);
 
-  uint32_t batch_count() const { return static_cast<uint32_t>(batches_.size()); }
+  uint32_t batch_count() const { return packed_count_ + static_cast<uint32_t>(batches_.size()); }
   uint64_t version_count() const { return version_count_; }  // in all batches
   uint64_t bytes() const { return bytes_; }                  // of all batches' records
   const BatchReference& last() const { return last_; }       // undefined without a batch
@@ -66,7 +68,9 @@ class BatchedPages {
   bool Contains(PageNo page) const { return BatchOf(page) != 0; }
   // The number of the batch that has the page's last version; 0 if none has.
   uint32_t BatchOf(PageNo page) const;
-  Location LocationOf(uint32_t batch) const { return batches_[batch - 1].location; }
+  // How many of the first batches were packed.
+  uint32_t packed_count() const { return packed_count_; }
+  Location LocationOf(uint32_t batch) const { return PlaceOf(batch).location; }
 
   // The last version of a page; empty if no batch has one. Errors: kCorruption, kIoError.
   Result<std::optional<PageVersion>> Find(const PageReader& reader, PageNo page) const;
@@ -84,12 +88,14 @@ class BatchedPages {
     uint32_t header_length = 0;
   };
 
+  const Place& PlaceOf(uint32_t batch) const { return batches_[batch - 1 - packed_count_]; }
   Leaf& LeafOf(PageNo page);  // made if need be
   void Set(PageNo page, uint32_t batch);
   Result<SharedTable> TableOf(const PageReader& reader, uint32_t batch) const;
 
   std::vector<Place> batches_;                 // batch n at n - 1
   std::vector<std::unique_ptr<Leaf>> leaves_;  // batch of each page; 0 is none
+  uint32_t packed_count_ = 0;
   BatchReference last_;
   uint64_t version_count_ = 0;
   uint64_t bytes_ = 0;

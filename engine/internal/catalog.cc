@@ -207,6 +207,24 @@ void StoreImpl::PublishCommit(CommitRoom* room, ObjectState& object,
   dirty_.splice(dirty_.end(), room->entry_);
 }
 
+void StoreImpl::AdoptTimeline(const std::shared_ptr<ObjectState>& object,
+                              const std::shared_ptr<Timeline>& timeline, const CommitInfo* commit) {
+  std::lock_guard lock(mutex_);
+  std::lock_guard object_lock(object->mutex);
+  if (object->timeline == nullptr || object->timeline->id() < timeline->id()) {
+    object->timeline = timeline;
+  }
+  if (commit != nullptr) {
+    object->head = *commit;
+    object->change_counter = static_cast<uint32_t>(commit->lsn.value);
+  }
+  auto& recent = object->recent_timelines;
+  if (recent.empty() || recent.back()->id() < timeline->id()) recent.push_back(timeline);
+  if (object->dirty) return;
+  dirty_.push_back(object);
+  object->dirty = true;
+}
+
 std::vector<std::shared_ptr<ObjectState>> StoreImpl::DirtyObjects() const {
   std::lock_guard lock(mutex_);
   return {dirty_.begin(), dirty_.end()};

@@ -193,7 +193,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       if (timeline->id().value > cut.lsn.value) break;
       TimelineBatch collected;
       collected.recent = timeline->CollectRecent(cut.lsn);
-      batch.row.timeline = timeline->id();
+      batch.row.timeline = std::max(batch.row.timeline, timeline->id());
       collected.timeline = std::move(timeline);
       timelines.push_back(std::move(collected));
     }

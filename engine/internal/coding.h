@@ -1,4 +1,5 @@
-// Fixed and variable-length integers to and from bytes. Fixed ones are little-endian; varints are
+// Fixed and variable-length integers to and from bytes. Fixed ones are little-endian, but for those
+// that are named big-endian, whose order is that of their bytes; varints are
 // unsigned LEB128, at most 10 bytes, shortest form only.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_CODING_H_
@@ -27,6 +28,29 @@ T LoadFixed(const std::byte* from) {
 template <typename T>
 void StoreFixed(std::byte* to, T value) {
   std::memcpy(to, &value, sizeof(T));
+}
+
+template <typename T>
+void StoreBigEndian(std::byte* to, T value) {
+  for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8)) {
+    to[i] = static_cast<std::byte>(value);
+  }
+}
+
+template <typename T>
+T LoadBigEndian(const std::byte* from) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    value = static_cast<T>(value << 8) | static_cast<T>(from[i]);
+  }
+  return value;
+}
+
+template <typename T>
+void AppendBigEndian(std::vector<std::byte>& out, T value) {
+  const size_t size = out.size();
+  out.resize(size + sizeof(T));
+  StoreBigEndian(out.data() + size, value);
 }
 
 inline constexpr size_t kMaxVarintBytes = 10;

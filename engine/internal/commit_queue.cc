@@ -102,7 +102,7 @@ bool CommitQueue::IsHalfFull() const {
 // A group may still be opened for what is reserved, behind the one that is filling: it goes into
 // the rest of the active segment, or else into a spare. Everything reserved fits any spare.
 bool CommitQueue::HasDiskRoom(size_t bytes) const {
-  if (active_ != nullptr) {
+  if (active_ != nullptr && !roll_) {
     const size_t used =
         filling_.empty() ? end_.position.offset : filling_.start + filling_.builder.SealedLength();
     if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
@@ -144,6 +144,26 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
   reservation.queue_ = this;
   reservation.bytes_ = needed;
   return reservation;
+}
+
+Status CommitQueue::Roll() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!broken_.ok()) return broken_;
+    if (active_ == nullptr) return OkStatus();
+    if (!segments_->HasSpare()) {
+      lock.unlock();
+      TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kReserved));
+      lock.lock();
+    } else if (is_writing_) {
+      progress_.wait(lock);
+    } else if (!filling_.empty()) {
+      LeadLocked(lock);
+    } else {
+      roll_ = end_.position.offset > format::kFirstGroupOffset;
+      return OkStatus();
+    }
+  }
 }
 
 void CommitQueue::AbandonReservations() {
@@ -236,7 +256,7 @@ CommitQueue::Appended CommitQueue::Scope::Append(RecordKind kind, TimelineId tim
 }
 
 void CommitQueue::OpenGroup(size_t needed) {
-  const bool fits = active_ != nullptr &&
+  const bool fits = active_ != nullptr && !roll_ &&
                     end_.position.offset + needed + GroupBuilder::kOverhead <= active_->size_bytes;
   if (!fits) {
     const Location previous_end = active_ != nullptr ? end_.position : end_.previous_end;
@@ -245,6 +265,7 @@ void CommitQueue::OpenGroup(size_t needed) {
     end_.position = {active_->number, format::kFirstGroupOffset};
     filling_.new_header = header;
     groups_in_segment_ = 0;
+    roll_ = false;
   }
   filling_.segment = active_;
   filling_.start = end_.position.offset;

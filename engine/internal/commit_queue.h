@@ -138,6 +138,10 @@ class CommitQueue {
     bool wakes_flusher_ = true;
   };
 
+  // The next record begins a new segment, unless the active one is empty: the one before is sealed
+  // then. Waits for what is being written. Errors: as Reserve.
+  Status Roll();
+
   Status WaitDurable(Lsn lsn);
   Lsn durable_lsn() const { return Lsn(durable_lsn_.load(std::memory_order_acquire)); }
   Lsn last_lsn() const;
@@ -211,6 +215,7 @@ class CommitQueue {
   bool flusher_idle_ = false;    // waits for a first record
   bool flusher_delays_ = false;  // waits for the group to grow
   bool stop_ = false;
+  bool roll_ = false;  // the next group begins a new segment, for which there is a spare
   uint32_t groups_in_segment_ = 0;
   size_t reserved_ = 0;   // bytes
   size_t abandoned_ = 0;  // of those, what counts no more

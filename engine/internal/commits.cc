@@ -5,6 +5,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/internal/commit_queue.h"
+#include "engine/internal/commit_run.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
@@ -50,7 +51,7 @@ Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
   object.indexed_timeline = row.timeline;
   TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
   if (!commit) return OkStatus();
-  auto head = ReadCommit(*commit, row.timeline);
+  auto head = ReadCommit(*commit, row.timeline, Lsn(UINT64_MAX));
   if (!head.ok()) {
     if (head.status().code() != StatusCode::kCorruption) return head.status();
     // The object opens, and says what is wrong when it is read or written; its past can be reached.
@@ -103,7 +104,7 @@ Result<std::optional<FoundCommit>> StoreImpl::LocateCommitOn(const ObjectState& 
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto row, index_->FindCommit(timeline.id(), lsn));
   if (!row) return std::optional<FoundCommit>();
-  auto commit = ReadCommit(*row, timeline.id());
+  auto commit = ReadCommit(*row, timeline.id(), lsn);
   if (commit.ok()) {
     found.info = *commit;
   } else if (commit.status().code() == StatusCode::kCorruption) {
@@ -172,15 +173,17 @@ Result<Timestamp> StoreImpl::NotOlderThan(const ObjectId& object, CommitRow row)
   // What the object's commit before it says may be more: they can share a group.
   for (int steps = 0; steps < kMostStepsBack; ++steps) {
     Lsn lsn(row.lsn.value - 1);
+    Lsn before_lsn;
     std::optional<CommitRow> before;
     std::optional<TimelineId> timeline;
     while (!before) {
       TIDEMARK_ASSIGN_OR_RETURN(timeline, index_->FindTimelineAt(object, lsn));
       if (!timeline) return bound;
       TIDEMARK_ASSIGN_OR_RETURN(before, index_->FindCommit(*timeline, lsn));
+      before_lsn = lsn;
       lsn = Lsn(timeline->value - 1);
     }
-    const auto commit = ReadCommit(*before, *timeline);
+    const auto commit = ReadCommit(*before, *timeline, before_lsn);
     if (commit.ok()) return std::max(bound, commit->time);
     if (commit.status().code() != StatusCode::kCorruption) return commit.status();
     row = *before;
@@ -188,13 +191,14 @@ Result<Timestamp> StoreImpl::NotOlderThan(const ObjectId& object, CommitRow row)
   return bound;
 }
 
-Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline) const {
+Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeline, Lsn lsn) const {
   CommitRow at = row;
   while (true) {
-    auto commit = ReadCommitAt(at, timeline);
-    if (commit.ok() || !segments_->WasPacked(at.location.segment)) return commit;
-    TIDEMARK_ASSIGN_OR_RETURN(const auto found, index_->FindCommit(timeline, row.lsn));
-    if (!found || found->lsn != row.lsn) {
+    auto commit = ReadCommitAt(at, timeline, lsn);
+    if (commit.ok() && commit->lsn >= row.lsn) return commit;
+    if (!commit.ok() && !segments_->WasPacked(at.location.segment)) return commit;
+    TIDEMARK_ASSIGN_OR_RETURN(const auto found, index_->FindCommit(timeline, lsn));
+    if (commit.ok() || !found || found->lsn < row.lsn) {
       return Status(StatusCode::kExpired,
                     "the commit with LSN " + std::to_string(row.lsn.value) + " has expired");
     }
@@ -203,7 +207,18 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
   }
 }
 
-Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId timeline) const {
+// The latest one at or before `lsn` of the run with these fields.
+std::optional<CommitInfo> StoreImpl::FindInRun(ConstBytes fields, Lsn lsn) {
+  const auto commits = DecodeCommitRun(fields);
+  if (!commits) return std::nullopt;
+  const auto behind = std::upper_bound(commits->begin(), commits->end(), lsn,
+                                       [](Lsn a, const CommitInfo& b) { return a < b.lsn; });
+  if (behind == commits->begin()) return std::nullopt;
+  return *std::prev(behind);
+}
+
+Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId timeline,
+                                           Lsn lsn) const {
   const auto damaged = [&](const std::string& what) {
     return Status(StatusCode::kCorruption, "the commit with LSN " + std::to_string(row.lsn.value) +
                                                " (segment " + std::to_string(row.location.segment) +
@@ -223,6 +238,11 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
     bytes.resize(std::max(bytes.size(), record.length));
   }
   if (outcome != ParseOutcome::kOk) return damaged("its header");
+  if (record.kind == RecordKind::kCommits) {
+    const auto commit = FindInRun(record.fields, lsn);
+    if (!commit || commit->timeline != timeline) return damaged("the run that it is in");
+    return *commit;
+  }
   if (record.place.group_offset > row.location.offset) return damaged("its place");
   format::GroupHeader header;
   TIDEMARK_ASSIGN_OR_RETURN(

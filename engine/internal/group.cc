@@ -127,7 +127,10 @@ std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
   DirectoryEntry entry;
   while (reader.ok() && reader.remaining() > 0) {
     const uint64_t lsn_step = reader.Varint();
-    if (lsn_step == 0 || lsn_step > UINT64_MAX - entry.lsn.value) return std::nullopt;
+    // In packed segments several records may have one LSN.
+    if ((lsn_step == 0 && entries.empty()) || lsn_step > UINT64_MAX - entry.lsn.value) {
+      return std::nullopt;
+    }
     entry.lsn = Lsn(entry.lsn.value + lsn_step);
     entry.timeline = TimelineId(reader.Varint());
     const uint64_t offset = uint64_t{entry.offset} + reader.Varint32();
@@ -187,6 +190,13 @@ std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_
       entry.tag = ObjectTag(fields->object);
       break;
     }
+    case RecordKind::kCommits:
+    case RecordKind::kHistory: {
+      Reader reader(record.fields);
+      entry.timeline = TimelineId(reader.Varint());
+      if (!reader.ok()) return std::nullopt;
+      break;
+    }
     default: break;
   }
   return entry;
@@ -206,7 +216,7 @@ std::optional<std::vector<DirectoryEntry>> DirectoryFromRecords(ConstBytes group
       return std::nullopt;
     }
     const auto entry = EntryOf(record, Lsn(record.place.lsn), static_cast<uint32_t>(at));
-    const uint64_t least = entries.empty() ? header.first_lsn : entries.back().lsn.value + 1;
+    const uint64_t least = entries.empty() ? header.first_lsn : entries.back().lsn.value;
     if (!entry || record.place.group_offset != at || record.place.lsn < least) return std::nullopt;
     entries.push_back(*entry);
     at += record.length;

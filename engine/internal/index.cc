@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/file_system.h"
 #include "engine/format.h"
 #include "engine/internal/coding.h"
 #include "engine/internal/index_rows.h"
@@ -132,6 +133,34 @@ class Index::Impl {
 Index::Index(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Index::~Index() = default;
 
+namespace {
+
+// A file that is mostly free is written anew when it is opened: LMDB never gives pages back.
+constexpr uint64_t kSmallIndexBytes = 4u << 20;
+
+bool IsMostlyFree(const LmdbEnv& env) {
+  const uint64_t bytes = env.FileBytes();
+  if (bytes < kSmallIndexBytes) return false;
+  LmdbReadTransaction read(env);
+  const uint64_t used = read.UsedBytes();
+  return read.status().ok() && used < bytes / 2;
+}
+
+// Whatever fails leaves the file that was there. A crash leaves one of the two, and no mark.
+Result<std::unique_ptr<LmdbEnv>> Compacted(std::unique_ptr<LmdbEnv> env,
+                                           const std::string& directory, const LmdbOptions& options,
+                                           WrittenMark& mark) {
+  const std::string made = directory + "/data.mdb.new";
+  FileSystem& files = *FileSystem::Posix();
+  if (!IsMostlyFree(*env) || !env->CopyCompact(made).ok()) return env;
+  env.reset();
+  TIDEMARK_RETURN_IF_ERROR(mark.Forget());
+  TIDEMARK_RETURN_IF_ERROR(files.Rename(made, directory + "/data.mdb"));
+  return LmdbEnv::Open(directory, kIndexTables, options);  // syncs the name
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
                                            const IndexOptions& options) {
   WrittenMark mark(directory);
@@ -139,10 +168,12 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
   const auto check = [&](uint64_t last_transaction) {
     return closed_after && *closed_after != last_transaction ? mark.Copied() : OkStatus();
   };
-  TIDEMARK_ASSIGN_OR_RETURN(auto env, LmdbEnv::Open(directory, kIndexTables,
-                                                    {.initial_map_bytes = options.initial_map_bytes,
-                                                     .max_map_bytes = options.max_map_bytes,
-                                                     .check = check}));
+  LmdbOptions lmdb{.initial_map_bytes = options.initial_map_bytes,
+                   .max_map_bytes = options.max_map_bytes,
+                   .check = check};
+  TIDEMARK_ASSIGN_OR_RETURN(auto env, LmdbEnv::Open(directory, kIndexTables, lmdb));
+  lmdb.check = nullptr;
+  TIDEMARK_ASSIGN_OR_RETURN(env, Compacted(std::move(env), directory, lmdb, mark));
   TIDEMARK_RETURN_IF_ERROR(mark.SetOpen());
   auto impl = std::make_unique<Impl>(directory, std::move(env));
   TIDEMARK_RETURN_IF_ERROR(impl->CheckVersion());
@@ -257,10 +288,48 @@ Result<std::optional<PageVersion>> Index::FindNextPageVersion(TimelineId timelin
 }
 
 Result<std::optional<CommitRow>> Index::FindCommit(TimelineId timeline, Lsn lsn) const {
+  const Key8 key = NumberKey(timeline.value);
+  LmdbReadTransaction read(impl_->env());
+  std::optional<CommitRow> found;
+  if (LmdbCursor& commits = read.cursor(kCommitsTable); SeekLatest(commits, key, lsn)) {
+    found = DecodeCommitRow(commits.value());
+    if (!found) return impl_->Damaged(kCommitsTable);
+    // What is in runs is older than what the log has.
+    if (!format::IsPacked(found->location.segment)) return found;
+  }
+  if (LmdbCursor& runs = read.cursor(kRunsTable); SeekLatest(runs, key, lsn)) {
+    const auto run = DecodeCommitRunRow(runs.value());
+    if (!run) return impl_->Damaged(kRunsTable);
+    if (!found || run->lsn > found->lsn) found = {.lsn = run->lsn, .location = run->location};
+  }
+  TIDEMARK_RETURN_IF_ERROR(read.status());
+  return found;
+}
+
+Result<std::optional<Lsn>> Index::FindNextCommit(TimelineId timeline, Lsn lsn) const {
+  const Key8 key = NumberKey(timeline.value);
+  const Key8 from = NumberKey(lsn.value + 1);
+  LmdbReadTransaction read(impl_->env());
+  std::optional<Lsn> next;
+  for (const IndexTable table : {kCommitsTable, kRunsTable}) {
+    LmdbCursor& cursor = read.cursor(table);
+    if (!cursor.SeekDuplicateAtOrAfter(key, from)) continue;
+    if (cursor.value().size() < kLsnBytes) return impl_->Damaged(table);
+    const Lsn found(LoadNumberKey8(cursor.value()));
+    next = next ? std::min(*next, found) : found;
+  }
+  TIDEMARK_RETURN_IF_ERROR(read.status());
+  return next;
+}
+
+Result<std::optional<CommitRunRow>> Index::FindRun(TimelineId timeline, Lsn first) const {
+  const Key8 key = NumberKey(timeline.value);
   return impl_->Find(
-      kCommitsTable,
-      [&](LmdbCursor& cursor) { return SeekLatest(cursor, NumberKey(timeline.value), lsn); },
-      [](ConstBytes, ConstBytes value) { return DecodeCommitRow(value); });
+      kRunsTable,
+      [&](LmdbCursor& cursor) {
+        return SeekLatest(cursor, key, first) && BeginsWith(cursor.value(), NumberKey(first.value));
+      },
+      [](ConstBytes, ConstBytes value) { return DecodeCommitRunRow(value); });
 }
 
 Result<std::vector<CommitRow>> Index::ListCommits(TimelineId timeline, Lsn lsn,
@@ -284,8 +353,14 @@ Result<Index::CommitCount> Index::CountCommits(const ObjectId& object) const {
   }
   LmdbCursor& timelines = read.cursor(kObjectTimelinesTable);
   LmdbCursor& commits = read.cursor(kCommitsTable);
+  LmdbCursor& runs = read.cursor(kRunsTable);
   for (bool there = timelines.Seek(object.bytes); there; there = timelines.NextDuplicate()) {
     if (commits.Seek(timelines.value())) result.count += commits.CountDuplicates();
+    for (bool run = runs.Seek(timelines.value()); run; run = runs.NextDuplicate()) {
+      const auto row = DecodeCommitRunRow(runs.value());
+      if (!row) return impl_->Damaged(kRunsTable);
+      result.count += row->count;
+    }
   }
   TIDEMARK_RETURN_IF_ERROR(read.status());
   return result;

@@ -11,6 +11,7 @@
 //   object_timelines object id                    timeline ids, sorted duplicates
 //   pages            timeline id, page number     PageVersion rows, duplicates sorted by LSN
 //   commits          timeline id                  CommitRow rows, duplicates sorted by LSN
+//   runs             timeline id                  CommitRunRow rows, likewise
 //   times            time                         LSN: the first record at or after it; sparse
 //   epochs           epoch                        EpochRow
 //   restores         object id, LSN               RestoreRow
@@ -53,21 +54,38 @@ struct Location {
   auto operator<=>(const Location&) const = default;
 };
 
-// One version of one page, as the index and the recent-versions table know it.
+// One version of one page, as the index and the recent-versions table know it; or, in packed
+// segments, a block of versions (history_block.h), which is the version at any LSN up to the next
+// row's.
 struct PageVersion {
+  // The depth of a block.
+  static constexpr uint8_t kBlock = 127;
+  bool is_block() const { return depth == kBlock; }
+
+  // Of a block, in the index: that of its first version. PageReader says for which LSN it was
+  // found.
   Lsn lsn{};
   Location location{};      // of the page version's own bytes, not of its frame
   uint32_t length = 0;      // bytes there; below 2^17
-  uint8_t depth = 0;        // links to follow to a full image: 0 is one itself; below 2^7
-  uint8_t chain_units = 0;  // bytes of the whole chain in units of 256, saturating
-  uint64_t hash = 0;        // of page number and decoded page
+  uint8_t depth = 0;        // links to follow to a full image: 0 is one itself; below kBlock
+  uint8_t chain_units = 0;  // bytes of the whole chain in units of 256, saturating; of a block, how
+                            // many other blocks it needs
+  uint64_t hash = 0;        // of page number and decoded page; of a block, its own
   bool operator==(const PageVersion&) const = default;
 };
 
 struct CommitRow {
   Lsn lsn{};
-  Location location{};  // of the frame
+  Location location{};  // of the frame or timeline record; or of the run in which it stands
   bool operator==(const CommitRow&) const = default;
+};
+
+// A run of commits in a packed segment: commit_run.h.
+struct CommitRunRow {
+  Lsn lsn{};            // of its first commit
+  Location location{};  // of the record
+  uint32_t count = 0;
+  bool operator==(const CommitRunRow&) const = default;
 };
 
 struct CheckpointRow {
@@ -89,7 +107,7 @@ struct PackedRow {
   bool operator==(const PackedRow&) const = default;
 };
 
-// What packing made of page versions and commits: where they stand now, or that they are gone.
+// What packing made of rows: where they stand now, or that they are gone.
 struct MovedVersion {
   TimelineId timeline;
   PageNo page;
@@ -98,6 +116,10 @@ struct MovedVersion {
 struct MovedCommit {
   TimelineId timeline;
   CommitRow row;  // likewise
+};
+struct MovedRun {
+  TimelineId timeline;
+  CommitRunRow row;  // likewise
 };
 
 struct NamespaceRow {
@@ -212,9 +234,10 @@ class IndexWriter {
   virtual Status RemoveLabel(const ObjectId& object, std::string_view name) = 0;  // if it is there
   virtual Status PutPacked(const PackedRow& row) = 0;
   virtual Status RemovePacked(uint32_t number) = 0;
-  // Each is in the index; fastest when sorted.
+  // Puts the row, in place of the one with its LSN, or removes that one; fastest when sorted.
   virtual Status Move(const MovedVersion& moved) = 0;
   virtual Status Move(const MovedCommit& moved) = 0;
+  virtual Status Move(const MovedRun& moved) = 0;
   virtual Status PutRule(const RuleRow& row) = 0;
   virtual Status PutLicence(const LicenceRow& row) = 0;
 };
@@ -267,8 +290,12 @@ class Index {
   Result<std::optional<PageVersion>> FindNextPageVersion(TimelineId timeline, PageNo page,
                                                          Lsn lsn) const;
 
-  // The latest commit at or before `lsn` on this timeline.
+  // Where the latest commit at or before `lsn` on this timeline stands: a commit's own row, or that
+  // of the run that it is in, with the LSN of the run's first commit.
   Result<std::optional<CommitRow>> FindCommit(TimelineId timeline, Lsn lsn) const;
+  // The LSN of the first commit, or run, behind `lsn`.
+  Result<std::optional<Lsn>> FindNextCommit(TimelineId timeline, Lsn lsn) const;
+  Result<std::optional<CommitRunRow>> FindRun(TimelineId timeline, Lsn first) const;
   // Up to `limit` commits at or before `lsn`, newest first.
   Result<std::vector<CommitRow>> ListCommits(TimelineId timeline, Lsn lsn, size_t limit) const;
 

@@ -11,31 +11,6 @@ namespace {
 
 constexpr uint32_t kLengthBits = 17;
 constexpr uint32_t kDepthBits = 7;
-constexpr size_t kRuleKeyBytes = 9;  // of a rule that is not an object's
-constexpr uint64_t kSignBit = uint64_t{1} << 63;
-
-template <typename T>
-void StoreBigEndian(std::byte* to, T value) {
-  for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8)) {
-    to[i] = static_cast<std::byte>(value);
-  }
-}
-
-template <typename T>
-T LoadBigEndian(const std::byte* from) {
-  T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    value = static_cast<T>(value << 8) | static_cast<T>(from[i]);
-  }
-  return value;
-}
-
-template <typename T>
-void AppendBigEndian(std::vector<std::byte>& out, T value) {
-  const size_t size = out.size();
-  out.resize(size + sizeof(T));
-  StoreBigEndian(out.data() + size, value);
-}
 
 void AppendLocation(std::vector<std::byte>& out, Location location) {
   AppendFixed(out, location.segment);
@@ -86,68 +61,8 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"packed", LmdbTableKind::kPlain},
     {"rules", LmdbTableKind::kPlain},
     {"children", LmdbTableKind::kDuplicates},
+    {"runs", LmdbTableKind::kDuplicates},
 }};
-
-Key4 NumberKey(uint32_t number) {
-  Key4 key;
-  StoreBigEndian(key.data(), number);
-  return key;
-}
-
-Key8 NumberKey(uint64_t number) {
-  Key8 key;
-  StoreBigEndian(key.data(), number);
-  return key;
-}
-
-Key8 TimeKey(Timestamp time) {
-  // Times before 1970 are negative: with the sign bit flipped they sort before the others.
-  return NumberKey(static_cast<uint64_t>(time.time_since_epoch().count()) ^ kSignBit);
-}
-
-Key12 PageKey(TimelineId timeline, PageNo page) {
-  Key12 key;
-  StoreBigEndian(key.data(), timeline.value);
-  StoreBigEndian(key.data() + 8, page.value);
-  return key;
-}
-
-Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id) {
-  Key40 key;
-  StoreBigEndian(key.data(), namespace_id);
-  std::copy(id.bytes.begin(), id.bytes.end(), key.begin() + 8);
-  return key;
-}
-
-Key40 RestoreKey(const ObjectId& object, Lsn lsn) {
-  Key40 key;
-  std::copy(object.bytes.begin(), object.bytes.end(), key.begin());
-  StoreBigEndian(key.data() + 32, lsn.value);
-  return key;
-}
-
-std::vector<std::byte> EncodeRuleKey(const RuleKey& key) {
-  std::vector<std::byte> bytes(kRuleKeyBytes + (key.object ? sizeof(key.object->bytes) : 0));
-  bytes[0] = static_cast<std::byte>(key.kind);
-  StoreBigEndian(bytes.data() + 1, key.namespace_id);
-  if (key.object) {
-    std::copy(key.object->bytes.begin(), key.object->bytes.end(), bytes.begin() + kRuleKeyBytes);
-  }
-  return bytes;
-}
-
-std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name) {
-  std::vector<std::byte> key(object.bytes.begin(), object.bytes.end());
-  AppendBytes(key, std::as_bytes(std::span(name)));
-  return key;
-}
-
-ConstBytes TextKey(std::string_view text) {
-  return std::as_bytes(std::span(text)).first(std::min(text.size(), kMaxKeyBytes));
-}
-
-uint32_t LoadNumberKey4(ConstBytes key) { return LoadBigEndian<uint32_t>(key.data()); }
-uint64_t LoadNumberKey8(ConstBytes key) { return LoadBigEndian<uint64_t>(key.data()); }
 
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out) {
   CHECK(version.length < 1u << kLengthBits);
@@ -185,6 +100,22 @@ std::optional<CommitRow> DecodeCommitRow(ConstBytes value) {
   CommitRow row;
   row.lsn = Lsn(LoadBigEndian<uint64_t>(value.data()));
   row.location = ReadLocation(reader);
+  return row;
+}
+
+void AppendCommitRunRow(const CommitRunRow& row, std::vector<std::byte>& out) {
+  AppendBigEndian(out, row.lsn.value);
+  AppendLocation(out, row.location);
+  AppendFixed(out, row.count);
+}
+
+std::optional<CommitRunRow> DecodeCommitRunRow(ConstBytes value) {
+  if (value.size() != kCommitRunRowBytes) return std::nullopt;
+  Reader reader(value.subspan(kLsnBytes));
+  CommitRunRow row;
+  row.lsn = Lsn(LoadBigEndian<uint64_t>(value.data()));
+  row.location = ReadLocation(reader);
+  row.count = reader.Fixed<uint32_t>();
   return row;
 }
 

@@ -16,6 +16,8 @@
 //   object_timelines object id 32                      timeline id 8 (duplicates)
 //   pages            timeline id 8, page number 4      page version 28 (duplicates)
 //   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
+//   runs             timeline id 8                     LSN 8, segment 4, offset 4, count 4
+//                                                      (duplicates)
 //   times            time 8, sign bit flipped          LSN 8
 //   epochs           epoch 4                           first LSN 8, previous end 8
 //   restores         object id 32, LSN 8               time 8, kind 1, from, to: strings
@@ -23,9 +25,9 @@
 //   labels           object id 32, name                automatic 1, LSN 8, time 8, timeline 8,
 //                                                      commit's LSN 8, epoch 4, state hash 8
 //   packed           number 4                          first 4, last 4
-//   rules            kind 1, namespace id 8 (0: none), set 1, LSN 8, time 8, everything 8, hourly
-//   8,
-//                    object id 32 or nothing           daily 8, window 8, hourly 8, daily 8, reason
+//   rules            kind 1, namespace id 8 (0: none), set 1, LSN 8, time 8, everything 8,
+//                    object id 32 or nothing           hourly 8, daily 8, window 8, hourly 8,
+//                                                      daily 8, reason
 //   children         parent timeline id 8              parent LSN 8, timeline id 8 (duplicates)
 //
 //   Page version   offset  size  field
@@ -54,7 +56,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 4;
+inline constexpr uint32_t kIndexVersion = 5;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {
@@ -73,6 +75,7 @@ enum IndexTable : size_t {
   kPackedTable,
   kRulesTable,
   kChildrenTable,
+  kRunsTable,
   kIndexTableCount,
 };
 extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
@@ -85,8 +88,10 @@ inline constexpr std::string_view kLicenceKey = "licence";
 inline constexpr size_t kLsnBytes = 8;
 inline constexpr size_t kPageVersionBytes = 28;
 inline constexpr size_t kCommitRowBytes = 16;
+inline constexpr size_t kCommitRunRowBytes = 20;
 inline constexpr size_t kNamespaceRowBytes = 9;
 inline constexpr size_t kMaxKeyBytes = 511;  // LMDB's
+inline constexpr size_t kRuleKeyBytes = 9;   // of a rule that is not an object's
 
 using Key4 = std::array<std::byte, 4>;
 using Key8 = std::array<std::byte, 8>;
@@ -110,6 +115,7 @@ uint64_t LoadNumberKey8(ConstBytes key);
 // Encoders. The duplicates' append, so that rows of one key can stand side by side.
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out);
 void AppendCommitRow(const CommitRow& row, std::vector<std::byte>& out);
+void AppendCommitRunRow(const CommitRunRow& row, std::vector<std::byte>& out);
 std::array<std::byte, kNamespaceRowBytes> EncodeNamespaceRow(const NamespaceRow& row);
 std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row);
 std::vector<std::byte> EncodeObjectRow(const ObjectRow& row);
@@ -126,6 +132,7 @@ Key16 EncodeChildRow(const ChildRow& row);
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
 std::optional<PageVersion> DecodePageVersion(ConstBytes value);
 std::optional<CommitRow> DecodeCommitRow(ConstBytes value);
+std::optional<CommitRunRow> DecodeCommitRunRow(ConstBytes value);
 std::optional<NamespaceRow> DecodeNamespaceRow(ConstBytes key, ConstBytes value);
 std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value);
 std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value);

@@ -112,6 +112,12 @@ class LmdbIndexWriter final : public IndexWriter {
     return Move(kCommitsTable, NumberKey(moved.timeline.value), moved.row.location.segment != 0);
   }
 
+  Status Move(const MovedRun& moved) override {
+    rows_.clear();
+    AppendCommitRunRow(moved.row, rows_);
+    return Move(kRunsTable, NumberKey(moved.timeline.value), moved.row.location.segment != 0);
+  }
+
   Status PutRule(const RuleRow& row) override {
     return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
   }

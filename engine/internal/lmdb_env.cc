@@ -433,6 +433,17 @@ uint64_t LmdbEnv::FileBytes() const {
 
 uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
 
+Status LmdbEnv::CopyCompact(const std::string& path) const {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return ErrorStatus(errno, "cannot copy");
+  int rc = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT);
+  if (rc == 0 && fsync(fd) != 0) rc = errno;
+  if (close(fd) != 0 && rc == 0) rc = errno;
+  if (rc == 0) return OkStatus();
+  unlink(path.c_str());
+  return ErrorStatus(rc, "cannot copy");
+}
+
 uint64_t LmdbEnv::LastTransaction() const {
   MDB_envinfo info;
   return mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;

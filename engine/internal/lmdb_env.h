@@ -173,6 +173,9 @@ class LmdbEnv {
 
   uint64_t FileBytes() const;
   uint64_t map_bytes() const;
+  // Writes a durable copy without the pages that are free to a new file. Errors: kFull, kIoError;
+  // then there is no file.
+  Status CopyCompact(const std::string& path) const;
   // The number of the last transaction that was committed.
   uint64_t LastTransaction() const;
 

@@ -28,6 +28,9 @@ struct ScannedGroup {
   format::GroupHeader header{};
   ConstBytes bytes;  // header to footer; valid during the visit
   std::vector<DirectoryEntry> directory;
+  Location PlaceOf(const DirectoryEntry& entry) const {
+    return {location.segment, location.offset + entry.offset};
+  }
 };
 
 struct ScanEnd {

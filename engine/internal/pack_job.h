@@ -1,13 +1,13 @@
-// PackJob: writes neighbouring segments, of the log or packed ones, anew as one packed segment,
-// without what nobody needs any more.
+// PackJob: writes neighbouring segments, of the log or packed ones, anew as one packed segment:
+// the history of each page side by side, without what nobody needs any more.
 //
-//   scan -> write what is needed -> sync -> read it all back -> one index transaction -> old files
+//   scan: copy records, collect commits and rows -> write histories -> sync -> read it all back ->
+//   one index transaction -> old files
 //
-// A page version is needed while a point that must stay reachable shows it (Retention), or while a
-// needed patch is made on it. A commit stays if it is such a point or if one of its versions is
-// needed. A patch whose chain has grown longer than an image becomes one, so that what it was made
-// on can go. Other records stay, because the index is made of them, but for automatic labels
-// whose commits have expired.
+// A page version is needed while a point that must stay reachable shows it (Retention), or while
+// what comes behind the input is made on it. A commit is needed while such a point shows it. Other
+// records stay, because the index is made of them, but for automatic labels whose commits have
+// expired. The pages of a batch go with the commit whose frame names it, wherever that frame is.
 //
 // What a reader found in the index before it changed may be gone when it looks there; it looks
 // again then (PageReader, StoreImpl::ReadCommit). A crash before the index has changed leaves a
@@ -15,20 +15,22 @@
 //
 // Damage is never copied nor thrown away: a job that meets some leaves everything as it is.
 //
+// Memory: about a hundred bytes a page version and commit of the input.
+//
 // Threads: one job at a time; commits, reads and checkpoints go on beside it.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_PACK_JOB_H_
 #define TIDEMARK_ENGINE_INTERNAL_PACK_JOB_H_
 
+#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "engine/internal/history_packer.h"
 #include "engine/internal/log_scanner.h"
 #include "engine/internal/packed_writer.h"
 #include "engine/internal/recovery.h"
@@ -47,7 +49,10 @@ struct PackInput {
 
 class PackJob {
  public:
-  PackJob(StoreImpl* store, PackInput input) : store_(store), input_(std::move(input)) {}
+  PackJob(StoreImpl* store, PackInput input)
+      : store_(store),
+        input_(std::move(input)),
+        packer_(store->reader(), store->index(), [this](uint32_t s) { return IsInput(s); }) {}
 
   // What would be left of each file, in bytes, about. Reads it all, and writes nothing. Errors: as
   // Run.
@@ -59,8 +64,8 @@ class PackJob {
   Status Run();
 
   uint64_t packed_bytes() const { return writer_ == nullptr ? 0 : writer_->bytes(); }
-  // The frame that names a batch of the input stands behind it: there is nothing to be done with
-  // the input but together with what follows.
+  // The frame that names a batch of the input is not in the index yet: there is nothing to be done
+  // with the input for now.
   bool splits_commit() const { return splits_commit_; }
 
  private:
@@ -68,74 +73,77 @@ class PackJob {
     std::shared_ptr<Timeline> timeline;
     KeptPoints points;
   };
-  // A batch whose frame is in the input.
+  // A batch whose frame is known.
   struct Claim {
     TimelineId timeline;
     uint32_t page_size = 0;
     Lsn lsn;  // of the frame
   };
-  struct WrittenBatches {
-    uint32_t count = 0;
-    uint64_t versions = 0;
-    uint64_t bytes = 0;
-    BatchReference last{};
+  struct WrittenBlock {
+    TimelineId timeline;
+    HistoryPacker::Block block;
   };
+  using Visit =
+      std::function<Status(const ScannedGroup&, const DirectoryEntry&, const RecordView&)>;
 
-  Status Scan(const std::function<Status(const ScannedGroup&, const DirectoryEntry&,
-                                         const RecordView&)>& visit);
+  bool IsInput(uint32_t segment) const;
+  Result<Line*> LineOf(TimelineId id);
+
+  // ---- scanning: pack_job.cc ----
+  Status Scan(const Visit& visit);
   Status FindBatches();
-  Status Rewrite(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
-  Status RewriteFrame(const ScannedGroup& group, const DirectoryEntry& entry,
+  Status FindFramesBehind(uint32_t epoch);
+  Status Claims(const FrameFields& frame, Lsn lsn);
+  Status Collect(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
+  Status CollectFrame(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
-  Status RewriteBatch(const ScannedGroup& group, const DirectoryEntry& entry,
-                      const RecordView& record, const Claim& claim);
+  Status CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
+                      const RecordView& record);
+  Status CollectVersions(const Claim& claim, std::span<const PageChange> changes, bool in_batch);
+  Status CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
+                        const RecordView& record);
+  Status CollectHistory(const ScannedGroup& group, const DirectoryEntry& entry,
+                        const RecordView& record);
   Status CopyRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                     const RecordView& record);
-  // Leaves what is needed of `changes` in `payload_` and `kept_`.
-  Status KeepVersions(const Line& line, Lsn lsn, uint32_t page_size,
-                      std::span<const PageChange> changes, ConstBytes payload, bool in_batch);
-  Status KeepVersion(const Line& line, uint32_t page_size, const PageChange& change,
-                     const PageVersionView& view);
-  Status KeepImage(PageNo page, uint64_t hash, ConstBytes image, PageVersion& version);
   // Of an automatic label whose commit has expired; its row goes, too.
   Result<bool> HasExpired(const DirectoryEntry& entry, const LabelFields& label);
-  static bool StaysPatch(const PageVersion& version, uint32_t page_size);
-  Result<bool> IsNeeded(const Line& line, PageNo page, uint32_t page_size,
-                        PageVersion version) const;
-  // What a patch is made on, where it stands in the new segment or outside the job; empty if it
-  // goes.
-  Result<std::optional<PageVersion>> KeptBase(const Line& line, PageNo page,
-                                              const PageVersionView& view) const;
-  void NoteMoved(TimelineId timeline, uint32_t page_size, uint32_t payload_offset);
+  // Orders what was collected; then calls `visit` for the pieces of each page.
+  Status ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>)>& visit);
+  // The commits of a timeline that are needed.
+  Result<std::vector<CommitInfo>> NeededCommits(TimelineId id);
+
+  // ---- writing: pack_job_writing.cc ----
+  Status WriteHistories();
+  Status WriteCommits(TimelineId timeline);
+  Status FlushBlocks(TimelineId timeline, std::vector<HistoryPacker::Block>& blocks);
+  Result<PackedWriter::Added> AddRecord(RecordKind kind, TimelineId timeline, ConstBytes payload);
   Status CheckWritten();
+  Status CheckBlock(const WrittenBlock& written);
   Status Switch();
-  Result<Line*> LineOf(TimelineId id);
-  bool IsInput(uint32_t segment) const;
 
   StoreImpl* const store_;
   const PackInput input_;
   bool estimate_ = false;
   std::map<uint32_t, uint64_t> estimated_;
-  uint64_t* estimated_bytes_ = nullptr;  // of the file that is being read
   std::unique_ptr<PackedWriter> writer_;
+  HistoryPacker packer_;
   std::unordered_map<TimelineId, Line> lines_;
   std::map<Location, Claim> claims_;
-  std::unordered_map<uint64_t, WrittenBatches> batches_;  // by the frame's LSN
-  std::map<Location, PageVersion> stands_;                // what stood there, where it is now
-  std::vector<MovedVersion> moved_;
-  std::vector<MovedCommit> commits_;
-  std::vector<LabelRow> labels_;      // that go
-  std::vector<uint32_t> page_sizes_;  // of `moved_`
   format::PackedLog end_{};
   bool splits_commit_ = false;
 
-  // Of one record.
-  Buffer payload_;
-  std::vector<PageChange> kept_;
-  std::vector<Location> old_places_;
+  // Collected.
+  std::vector<PackedPiece> pieces_;
+  std::map<TimelineId, std::vector<CommitInfo>> commits_;
+  // What becomes of rows.
+  std::vector<MovedCommit> moved_commits_;  // of frames and timeline records
+  std::vector<MovedRun> old_runs_;
+  std::vector<MovedRun> new_runs_;
+  std::vector<LabelRow> labels_;  // that go
+  std::vector<WrittenBlock> written_;
   Buffer fields_;
-  Buffer page_;
-  Buffer packed_;
+  Buffer payload_;
 };
 
 }  // namespace tidemark::internal

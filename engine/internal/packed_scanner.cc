@@ -27,7 +27,7 @@ class PackedScanner {
     window_.emplace(segments_, std::move(segment), std::move(on_unreadable));
     while (at_.offset < end_) {
       TIDEMARK_ASSIGN_OR_RETURN(auto header, window_->HeaderAt(at_.offset));
-      if (header && header->first_lsn > last_lsn_.value && header->length <= end_ - at_.offset) {
+      if (header && header->first_lsn >= last_lsn_.value && header->length <= end_ - at_.offset) {
         TIDEMARK_RETURN_IF_ERROR(VisitGroup(header, at_.offset, header->length));
         at_.offset += header->length;
       } else {
@@ -68,7 +68,7 @@ class PackedScanner {
   Status VisitHeadless() {
     TIDEMARK_ASSIGN_OR_RETURN(
         const uint32_t next,
-        window_->FindGroup(at_.offset + uint32_t{format::kGroupAlignment}, last_lsn_));
+        window_->FindGroup(at_.offset + uint32_t{format::kGroupAlignment}, Before(last_lsn_)));
     const uint32_t begin = at_.offset;
     const uint32_t end = next == 0 ? end_ : next;
     at_.offset = end;
@@ -87,6 +87,8 @@ class PackedScanner {
     }
     return OkStatus();
   }
+
+  static Lsn Before(Lsn lsn) { return Lsn(lsn.value - (lsn.valid() ? 1 : 0)); }
 
   Status Lose(uint32_t begin) const {
     const Status status(StatusCode::kCorruption,

@@ -97,19 +97,28 @@ size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
 }
 
 Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin) const {
-  const size_t end = begin + CountForAJob(files, begin);
-  PackJob job(store_, Input(files, begin, end - begin));
+  const size_t count = CountForAJob(files, begin);
+  size_t packed = 0;  // how many of them are packed
+  uint64_t packed_bytes = 0;
+  uint64_t log_bytes = 0;
+  for (size_t i = begin; i < begin + count; ++i) {
+    const bool is_packed = format::IsPacked(files[i].number);
+    packed += is_packed;
+    (is_packed ? packed_bytes : log_bytes) += files[i].bytes;
+  }
+  if (packed < count && packed_bytes <= log_bytes) return count;
+  PackJob job(store_, Input(files, begin, packed));
   TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate());
-  size_t count = 0;
+  size_t that_pay = 0;
   uint64_t bytes = 0;
   uint64_t needed_bytes = 0;
-  for (size_t i = begin; i < end; ++i) {
+  for (size_t i = begin; i < begin + packed; ++i) {
     bytes += files[i].bytes;
     const auto of_file = needed.find(files[i].number);
     needed_bytes += of_file == needed.end() ? 0 : of_file->second;
-    if (Pays(bytes, needed_bytes)) count = i + 1 - begin;
+    if (Pays(bytes, needed_bytes)) that_pay = i + 1 - begin;
   }
-  return count;
+  return that_pay;
 }
 
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
@@ -121,6 +130,7 @@ Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
                                          " is being verified: reclaim its space afterwards");
   }
   ReclaimReport report;
+  if (what == ReclaimWhat::kEverything) TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
   Status damage;  // the first that was met: it costs the files behind it in the log, no others

@@ -1,8 +1,10 @@
 // The packer: gives back the space of history that has expired, one PackJob after the other.
 //
 // The log is packed from its begin, so packed segments stand for a first part of it and the log's
-// own segments for the rest. A file is written anew when what is left of it is so little that
-// keeping it would take more than kMostWaste times the space of what is needed.
+// own segments for the rest. A sealed segment of the log is packed once, with what was packed
+// before it if that is not larger: many small ones become few. A packed one is written anew when
+// what is left of it is so little that keeping it would take more than kMostWaste times the space
+// of what is needed.
 //
 // Threads: any; one run at a time.
 

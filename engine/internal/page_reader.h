@@ -3,7 +3,8 @@
 // Find: recent versions of the timeline, else its rows in the index, else the parent, and so on.
 // Read: the version's bytes from the queue's buffers or the segment, then the versions it patches,
 // down to a full image; the patches are applied on the way back, and the hash of the page is
-// checked.
+// checked. What was packed stands in blocks, which have all that is needed side by side, and a hash
+// of their own.
 //
 // Threads: any, at any time. No lock is held across I/O.
 
@@ -22,16 +23,23 @@
 
 namespace tidemark::internal {
 
+// Which version of a page it is.
+struct PageIdentity {
+  Lsn lsn;
+  uint64_t hash = 0;  // of number and page
+};
+
 class PageReader {
  public:
   PageReader(Index* index, Segments* segments, CommitQueue* queue)
       : index_(index), segments_(segments), queue_(queue) {}
 
-  // The version of `page` at `lsn`; empty if nobody wrote it. Errors: kCorruption if the timeline
-  // cannot be trusted at that LSN; kIoError.
+  // The version of `page` at `lsn`; empty if nobody wrote it. A block is given as the version that
+  // it holds for that LSN: its `lsn` is then the one that was asked for, or where the child begins.
+  // Errors: kCorruption if the timeline cannot be trusted at that LSN; kIoError.
   Result<std::optional<PageVersion>> Find(const Timeline& timeline, PageNo page, Lsn lsn) const;
 
-  // What the timeline itself has of a page, parents and damage aside.
+  // What the timeline itself has of a page, parents and damage aside; of a block its row.
   Result<std::optional<PageVersion>> FindOwn(const Timeline& timeline, PageNo page, Lsn lsn) const;
 
   // Find for out.size() pages from `first` on.
@@ -40,9 +48,14 @@ class PageReader {
 
   // Decodes a version into `out`, a page of its database. `timeline` is the one that it was found
   // from: where a segment was packed meanwhile, what stood there is found again by it. Null if the
-  // version and all that it builds on are of a transaction that is still writing. Errors:
-  // kCorruption, naming the place.
-  Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out) const;
+  // version and all that it builds on are of a transaction that is still writing. `identity` tells
+  // of a block's version what others have in their row. Errors: kCorruption, naming the place.
+  Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out,
+              PageIdentity* identity = nullptr) const;
+
+  // The hash of the page that a version decodes to: of a block's it is read.
+  Result<uint64_t> HashOf(const Timeline& timeline, PageNo page, const PageVersion& version,
+                          uint32_t page_size) const;
 
   // Decodes a version whose bytes are at hand (read ahead).
   Status Decode(const Timeline* timeline, PageNo page, const PageVersion& version, ConstBytes bytes,
@@ -57,12 +70,26 @@ class PageReader {
   // What seeds the hashes of a segment. Errors: kCorruption if the segment is missing.
   Result<uint64_t> IncarnationOf(uint32_t segment) const;
 
+  // Was the segment packed? What stood there is in blocks then, and in the index.
+  bool WasPacked(uint32_t segment) const { return segments_->WasPacked(segment); }
+
  private:
   Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
                                                 Lsn lsn) const;
   // The bytes of a version, appended to `out`; `version` becomes where it stands now.
   Status ReadVersion(const Timeline* timeline, PageNo page, PageVersion& version,
                      Buffer& out) const;
+  // `level` counts the blocks that build on each other.
+  Status ReadAt(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out,
+                PageIdentity* identity, size_t level) const;
+  Status DecodeAt(const Timeline* timeline, PageNo page, const PageVersion& version,
+                  ConstBytes bytes, Bytes out, PageIdentity* identity, size_t level) const;
+  static Status CheckMoved(PageNo page, const PageVersion& version, const PageVersion& there,
+                           const PageIdentity& found);
+  Status DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
+                     ConstBytes bytes, Bytes out, Lsn* lsn, size_t level) const;
+  Status DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
+                     ConstBytes bytes, Bytes out, size_t level) const;
 
   Index* const index_;
   Segments* const segments_;

@@ -304,7 +304,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kLicence) ||
+      kind > static_cast<uint8_t>(RecordKind::kHistory) ||
       kind == static_cast<uint8_t>(RecordKind::kMigration)) {
     return ParseOutcome::kBad;
   }
@@ -345,7 +345,10 @@ std::optional<PageVersionView> ParsePageVersion(ConstBytes bytes) {
     view.base.segment = reader.Varint32();
     view.base.offset = reader.Varint32();
     view.base_length = reader.Varint32();
-    if (view.depth == 0 || view.depth > 127 || view.base_length == 0) return std::nullopt;
+    if (view.depth == 0 || view.depth >= PageVersion::kBlock || !view.base_lsn.valid() ||
+        (view.base_length == 0) != (view.base.segment == 0)) {
+      return std::nullopt;
+    }
   }
   const uint32_t data_length = reader.Varint32();
   if (data_length > 2 * format::kMaxPageSize) return std::nullopt;

@@ -172,8 +172,8 @@ struct PageVersionView {
   uint64_t hash = 0;
   uint8_t depth = 0;
   uint8_t chain_units = 0;
-  Lsn base_lsn;  // not valid: the base is of the same commit
-  Location base;
+  Lsn base_lsn;
+  Location base;  // none: it stood in a block
   uint32_t base_length = 0;
   ConstBytes data;
   size_t length = 0;  // of the whole page version

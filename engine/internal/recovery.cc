@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/internal/packed_scanner.h"
 #include "engine/internal/segment_header.h"
 
 namespace tidemark::internal {
@@ -80,53 +79,6 @@ Result<LogEnd> Recovery::Run() {
     log_end.previous_end = end.position;
   }
   return log_end;
-}
-
-Status Recovery::ReplayPacked(ScanStart* start) {
-  Segments& segments = *store_->segments_;
-  const std::vector<Segments::Packed> all = segments.ListPacked();
-  if (all.empty()) return OkStatus();
-  auto packed = all.begin();
-  Location from{packed->header.number, format::kFirstGroupOffset};
-  if (format::IsPacked(start->position.segment)) {  // this was begun before
-    from = start->position;
-    packed = std::find_if(all.begin(), all.end(), [&](const Segments::Packed& one) {
-      return one.header.number == from.segment;
-    });
-    if (packed == all.end()) {
-      return Status(StatusCode::kCorruption,
-                    "the index was being made anew from " + SegmentLabel(from.segment) +
-                        ", which is missing: close the store and remove the index");
-    }
-  }
-  in_packed_ = true;
-  for (; packed != all.end(); ++packed) {
-    if (from.segment != packed->header.number) {
-      from = {packed->header.number, format::kFirstGroupOffset};
-    }
-    TIDEMARK_RETURN_IF_ERROR(ScanPacked(
-        segments, from, [this](const ScannedGroup& group) { return ReplayGroup(group); }));
-  }
-  in_packed_ = false;
-  const Segments::Packed& last = all.back();
-  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->UpdateIndex([&](IndexWriter& writer) -> Status {
-    for (const Segments::Packed& one : all) {
-      TIDEMARK_RETURN_IF_ERROR(writer.PutPacked({.number = one.header.number,
-                                                 .first = one.header.packed_from,
-                                                 .last = one.header.previous}));
-    }
-    return OkStatus();
-  }));
-  start->position = {last.header.previous + 1, format::kFirstGroupOffset};
-  start->last_lsn = Lsn(last.log.last_lsn);
-  start->last_time = Timestamp(std::chrono::microseconds(static_cast<int64_t>(last.log.last_time)));
-  start->proven_lsn = std::max(start->proven_lsn, start->last_lsn);
-  epoch_ = std::max(epoch_, last.log.epoch);
-  behind_ = {};
-  behind_.lsn = start->last_lsn;
-  behind_.position = start->position;
-  behind_.time = start->last_time;
-  return OkStatus();
 }
 
 // An index of another time or history of this store hides commits, gives others that are not there,

@@ -36,12 +36,20 @@ class Recovery {
  private:
   // What packed segments stand for, before the log goes on behind them.
   Status ReplayPacked(ScanStart* start);
+  static Status Inconsistent(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const char* what);
   Status ReplayGroup(const ScannedGroup& group);
   void ReportProgress(const ScannedGroup& group);
   Status ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
   Status ReplayFrame(const ScannedGroup& group, const DirectoryEntry& entry,
                      const RecordView& record);
+  Status ReplayCommits(const ScannedGroup& group, const DirectoryEntry& entry,
+                       const RecordView& record);
+  Status ReplayHistory(const ScannedGroup& group, const DirectoryEntry& entry,
+                       const RecordView& record);
+  // Rows of packed segments go into the index themselves, before the checkpoint moves over them.
+  Status FlushPackedRows();
   Status ReplayTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
   Status ReplayLabel(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -68,7 +76,12 @@ class Recovery {
   StoreImpl* const store_;
   CheckpointRow behind_;  // the boundary before the group that is replayed: known to be durable
   uint32_t epoch_ = 0;    // the highest one seen
+  // While packed segments are replayed.
   bool in_packed_ = false;
+  Lsn packed_first_;  // what the one that is replayed stands for: LSNs from here
+  Lsn packed_last_;   // up to here
+  std::vector<MovedVersion> blocks_;
+  std::vector<MovedRun> runs_;
   uint64_t replayed_bytes_ = 0;
   uint64_t total_bytes_ = 0;  // of the files from the checkpoint on: the log may end earlier
   // Objects and timelines stay in memory through the replay, dirty or not.

@@ -14,19 +14,18 @@ namespace {
 
 // Replaying a log without an index must not need memory for all of it.
 constexpr uint64_t kMaxRecentWhileReplaying = 1u << 20;
-
-Status Inconsistent(const ScannedGroup& group, const DirectoryEntry& entry, const char* what) {
-  return Status(StatusCode::kCorruption,
-                "the record with LSN " + std::to_string(entry.lsn.value) + " (segment " +
-                    std::to_string(group.location.segment) + ", offset " +
-                    std::to_string(group.location.offset + entry.offset) + ") " + what);
-}
-
-Location PlaceOf(const ScannedGroup& group, const DirectoryEntry& entry) {
-  return {group.location.segment, group.location.offset + entry.offset};
-}
+constexpr size_t kMostPackedRows = 256u << 10;
 
 }  // namespace
+
+Status Recovery::Inconsistent(const ScannedGroup& group, const DirectoryEntry& entry,
+                              const char* what) {
+  const Location place = group.PlaceOf(entry);
+  return Status(StatusCode::kCorruption, "the record with LSN " + std::to_string(entry.lsn.value) +
+                                             " (segment " + std::to_string(place.segment) +
+                                             ", offset " + std::to_string(place.offset) + ") " +
+                                             what);
+}
 
 Timestamp RecordTime(const format::GroupHeader& header, const RecordPlace& place) {
   return Timestamp(std::chrono::microseconds(static_cast<int64_t>(header.time + place.time_delta)));
@@ -58,8 +57,10 @@ Status Recovery::ReplayGroup(const ScannedGroup& group) {
           store_->retention().table().pending_count() >
       kMaxRecentWhileReplaying) {
     // This group is there, so the one before it was synced: the index may have it.
+    TIDEMARK_RETURN_IF_ERROR(FlushPackedRows());
     TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->RunTo(behind_));
   }
+  if (blocks_.size() + runs_.size() > kMostPackedRows) TIDEMARK_RETURN_IF_ERROR(FlushPackedRows());
   if (group.header_ok && !in_packed_) NoteEpoch(group);
   for (const DirectoryEntry& entry : group.directory) {
     RecordView record;
@@ -105,6 +106,8 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
   switch (record.kind) {
     case RecordKind::kFrame: return ReplayFrame(group, entry, record);
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
+    case RecordKind::kCommits: return ReplayCommits(group, entry, record);
+    case RecordKind::kHistory: return ReplayHistory(group, entry, record);
     case RecordKind::kLabel: return ReplayLabel(group, entry, record);
     case RecordKind::kHold:
     case RecordKind::kPolicy: return ReplayRule(group, entry, record);
@@ -113,7 +116,8 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
       const auto fields = DecodeOpen(record.fields);
       if (!fields) return Inconsistent(group, entry, "is not an open record");
       // In the log, what it says is known already: NoteEpoch.
-      if (in_packed_) {
+      if (in_packed_ && fields->epoch > epoch_) {
+        epoch_ = fields->epoch;
         store_->AddEpoch(
             PendingRow<EpochRow>({.epoch = fields->epoch, .previous_end = fields->previous_end}),
             entry.lsn);
@@ -144,9 +148,9 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
         std::lock_guard lock(object->mutex);
         object->created = entry.lsn;
         object->timeline = timeline;
-        // Its commits may all have been packed away.
-        if (in_packed_) object->recent_timelines.push_back(timeline);
       }
+      // Its commits stand elsewhere.
+      if (in_packed_) store_->AdoptTimeline(object, timeline, nullptr);
       timelines_[row.id] = std::move(timeline);
       begun_[row.id] = {.ended = {}, .tag = ObjectTag(fields->id)};
       objects_[fields->id] = std::move(object);
@@ -207,7 +211,7 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
     TIDEMARK_ASSIGN_OR_RETURN(timeline, std::move(found));
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, ObjectOf(*timeline));
-  const Location place = PlaceOf(group, entry);
+  const Location place = group.PlaceOf(entry);
   const Location payload{place.segment,
                          place.offset + static_cast<uint32_t>(record.payload_offset)};
   const auto changes = ParsePageVersions(
@@ -263,13 +267,12 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   timelines_[row.id] = timeline;
   if (fields->operation == format::TimelineOperation::kRewrite) {
     begun_[row.id] = {.ended = fields->ended, .tag = 0};
-    std::lock_guard lock(object->mutex);
-    if (in_packed_) object->recent_timelines.push_back(timeline);
+    if (in_packed_) store_->AdoptTimeline(object, timeline, nullptr);
     return OkStatus();  // the frame behind it makes it current
   }
 
   RecentCommit commit;
-  commit.location = PlaceOf(group, entry);
+  commit.location = group.PlaceOf(entry);
   commit.info.lsn = entry.lsn;
   commit.info.timeline = row.id;
   commit.info.epoch = group.header.epoch;
@@ -337,7 +340,11 @@ Status Recovery::Quarantine(const ScannedGroup& group, const DirectoryEntry& ent
   if (!entry.timeline.valid()) return OkStatus();
   Timestamp time = behind_.time;
   if (group.header_ok) time = std::max(time, RecordTime(group.header, {}));
-  const TimelineDamage damage{.lsn = entry.lsn, .location = PlaceOf(group, entry), .time = time};
+  // What was lost of a history may be of any time that the packed segment stands for.
+  const bool of_history = in_packed_ && !entry.creates() && entry.lsn == packed_last_;
+  const TimelineDamage damage{.lsn = of_history ? packed_first_ : entry.lsn,
+                              .location = group.PlaceOf(entry),
+                              .time = time};
   const auto begun = begun_.find(entry.timeline);
   const Begun first = begun == begun_.end() ? Begun{.ended = {}, .tag = entry.tag} : begun->second;
   store_->AddDamage({.timeline = entry.timeline, .damage = damage, .tag = first.tag});

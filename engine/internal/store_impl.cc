@@ -30,8 +30,8 @@ Status CheckOptions(const StoreOptions& options) {
       options.segment_size_bytes < kMinSegmentBytes || options.segment_size_bytes > (1u << 30)) {
     return invalid("segment_size_bytes must be a power of two from 1 MiB to 1 GiB");
   }
-  if (options.max_chain_length < 1 || options.max_chain_length > 127) {
-    return invalid("max_chain_length must be 1 to 127");
+  if (options.max_chain_length < 1 || options.max_chain_length > 126) {
+    return invalid("max_chain_length must be 1 to 126");
   }
   if (options.flush_delay.count() < 0) return invalid("flush_delay must not be negative");
   if (options.file_system == nullptr || options.clock == nullptr) {
@@ -231,6 +231,32 @@ Status StoreImpl::LogOpen(Lsn previous_end, std::optional<Timestamp> last_record
   if (pause) retention_->table().Add(std::move(*pause), last);
   scope.Finish();
   return queue_->WaitDurable(last);
+}
+
+Status StoreImpl::SealLog() {
+  std::lock_guard lock(seal_mutex_);
+  const Lsn last = queue_->last_lsn();
+  if (last == sealed_) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(queue_->Roll());
+  Buffer fields;
+  EncodeOpen({.epoch = epoch_, .previous_end = last, .library_version = TIDEMARK_VERSION}, fields);
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(fields.size(), 1));
+  CommitQueue::Scope scope(*queue_, std::move(reservation));
+  TIDEMARK_RETURN_IF_ERROR(scope.status());
+  fields.clear();
+  EncodeOpen({.epoch = epoch_,
+              .previous_end = Lsn(scope.next_lsn().value - 1),
+              .library_version = TIDEMARK_VERSION},
+             fields);
+  const CommitQueue::Appended opened = scope.Append(RecordKind::kOpen, TimelineId(), fields, {});
+  scope.Leave();
+  scope.Finish();
+  TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(opened.lsn));
+  sealed_ = opened.lsn;
+  // The room that the old segment had left: the new one names its end.
+  const auto headers = segments_->Headers();
+  const auto& begun = headers.rbegin()->second;
+  return segments_->CutAt({begun.previous, begun.previous_end});
 }
 
 StoreImpl::~StoreImpl() {

@@ -59,6 +59,9 @@ class StoreImpl {
   ~StoreImpl();
   // Finish, then Release: for what wants to look at the store in between.
   Status Close();
+  // All that was logged so far stands in sealed segments then. Writes nothing if nothing was logged
+  // since the last time. Errors: those of CommitQueue::Reserve and WaitDurable.
+  Status SealLog();
   // Ends the threads, writes and indexes everything, and marks the log as cleanly closed.
   Status Finish();
   // Lets go of the directory. Every call that could need it fails from here on, with kBroken.
@@ -115,9 +118,9 @@ class StoreImpl {
   // Timelines that began on this one, those at or behind `first`, in order of parent LSNs; none if
   // there are no more.
   Result<std::vector<ChildRow>> ChildrenOf(TimelineId timeline, const ChildRow& first) const;
-  // What the log says of a commit or restore that the index knows.
-  // Errors: kCorruption, kIoError; kExpired if packing has dropped it meanwhile.
-  Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline) const;
+  // What the log says of the latest commit or restore at or before `lsn`, which the index found in
+  // `row`. Errors: kCorruption, kIoError; kExpired if packing has dropped it meanwhile.
+  Result<CommitInfo> ReadCommit(const CommitRow& row, TimelineId timeline, Lsn lsn) const;
 
   // ---- called by transactions, restores and recovery ----
 
@@ -140,6 +143,10 @@ class StoreImpl {
   // Recovery: the namespace and object of a record, made if the index does not have them.
   Result<std::shared_ptr<ObjectState>> AdoptObject(uint64_t namespace_id, const ObjectId& id,
                                                    std::string_view name);
+  // Recovery: a timeline of the object that a packed segment tells of, and its latest commit, if
+  // that is known. Nothing of it is recent; its row goes into the index at the next checkpoint.
+  void AdoptTimeline(const std::shared_ptr<ObjectState>& object,
+                     const std::shared_ptr<Timeline>& timeline, const CommitInfo* commit);
   // Recovery: a namespace that the log tells of.
   void AdoptNamespace(const std::shared_ptr<NamespaceState>& ns);
 
@@ -210,7 +217,8 @@ class StoreImpl {
   Result<std::shared_ptr<ObjectState>> LoadObjectLocked(const std::shared_ptr<NamespaceState>& ns,
                                                         const ObjectId& id, std::string_view name,
                                                         IfMissing if_missing);
-  Result<CommitInfo> ReadCommitAt(const CommitRow& row, TimelineId timeline) const;
+  Result<CommitInfo> ReadCommitAt(const CommitRow& row, TimelineId timeline, Lsn lsn) const;
+  static std::optional<CommitInfo> FindInRun(ConstBytes fields, Lsn lsn);
   Status LoadHead(ObjectState& object, const ObjectRow& row);
   // A time that a damaged commit in the index is not older than: no earlier than that of the
   // object's whole commit before it.
@@ -249,6 +257,8 @@ class StoreImpl {
   std::unique_ptr<LabelTable> labels_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<CommitQueue> queue_;
+  std::mutex seal_mutex_;
+  Lsn sealed_;  // the record that began the segment behind the last seal
   std::unique_ptr<PageReader> reader_;
   std::unique_ptr<Checkpointer> checkpointer_;
   OpenBatches open_batches_;

@@ -11,6 +11,7 @@ namespace tidemark {
 using internal::CommitQueue;
 using internal::ConstBytes;
 using internal::PageChange;
+using internal::PageVersion;
 using internal::Timeline;
 
 namespace {
@@ -32,9 +33,32 @@ constexpr size_t kFrameFieldBytes = 256;
 
 Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compress,
                                      PreImageSource* pre_images, uint64_t* state_hash) {
-  TIDEMARK_ASSIGN_OR_RETURN(const auto base, Current(page));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto current, Current(page));
   const uint64_t hash = internal::PageHash(page, image);
-  if (base) {
+  std::optional<PageVersion> base = current;
+  bool has_pre_image = false;  // in `page_`
+  // A commit builds on others only: so its batches can be packed one without the other.
+  const bool in_batch = batched_ != nullptr && batched_->Contains(page);
+  if (in_batch) {
+    if (current->hash == hash) return OkStatus();
+    *state_hash ^= current->hash;
+    base.reset();
+    if (page.value <= kept_) {
+      TIDEMARK_ASSIGN_OR_RETURN(base, store_.reader().Find(*timeline_, page, base_.lsn));
+    }
+  }
+  if (base && base->is_block()) {
+    page_.resize(page_size_);
+    internal::PageIdentity identity;
+    TIDEMARK_RETURN_IF_ERROR(store_.reader()
+                                 .Read(timeline_.get(), page, *base, page_, &identity)
+                                 .WithContext(state_->DisplayName()));
+    has_pre_image = true;
+    base = PageVersion();  // without a place
+    base->lsn = identity.lsn;
+    base->hash = identity.hash;
+  }
+  if (base && !in_batch) {
     if (base->hash == hash) return OkStatus();  // nothing changed
     *state_hash ^= base->hash;
   }
@@ -47,7 +71,10 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
   if (base && base->depth < store_.options().max_chain_length &&
       base->chain_units * 256u < kMaxChainBytes) {
     ConstBytes pre_image = pre_images != nullptr ? pre_images->PreImage(page) : ConstBytes();
-    if (pre_image.size() != image.size() || internal::PageHash(page, pre_image) != base->hash) {
+    if (has_pre_image) {
+      pre_image = page_;
+    } else if (pre_image.size() != image.size() ||
+               internal::PageHash(page, pre_image) != base->hash) {
       page_.resize(page_size_);
       TIDEMARK_RETURN_IF_ERROR(store_.reader()
                                    .Read(timeline_.get(), page, *base, page_)

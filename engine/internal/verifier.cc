@@ -121,7 +121,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
   const size_t reported = report_.damage.size();
   for (const DirectoryEntry& entry : group.directory) {
     ++report_.records;
-    const Location place{group.location.segment, group.location.offset + entry.offset};
+    const Location place = group.PlaceOf(entry);
     RecordView record;
     if (entry.offset >= group.bytes.size() ||
         ParseRecord(group.bytes.subspan(entry.offset), group.incarnation, record) !=
@@ -142,6 +142,8 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
       continue;
     }
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
+    if (record.kind == RecordKind::kCommits) CheckCommits(entry, record, place);
+    if (record.kind == RecordKind::kHistory) CheckHistory(group, entry, record);
     if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
     if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
     CheckRetention(entry, record, place);
@@ -173,7 +175,7 @@ void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& reco
 
 void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry,
                           const RecordView& record) {
-  const Location place{group.location.segment, group.location.offset + entry.offset};
+  const Location place = group.PlaceOf(entry);
   const auto fields = DecodeFrame(record.fields);
   const auto report = [&](const std::string& message) { Report(place, ObjectOf(entry), message); };
   if (!fields) return report("the frame's fields are malformed");
@@ -197,7 +199,8 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
     if (!batched.ok()) return report(batched.status().message());
     std::unordered_set<uint32_t> in_frame;
     for (const PageChange& change : *own) in_frame.insert(change.page.value);
-    for (uint32_t number = 1; number <= (*batched)->batch_count(); ++number) {
+    for (uint32_t number = (*batched)->packed_count() + 1; number <= (*batched)->batch_count();
+         ++number) {
       auto batch = ReadBatch(store_->reader(), (*batched)->LocationOf(number), 0);
       if (!batch.ok()) return report(batch.status().message());
       for (PageChange& change : batch->table) {
@@ -275,7 +278,13 @@ void Verifier::CheckObject(const ObjectState& object) {
     versions.resize(std::min<uint64_t>(256, head.page_count - first + 1));
     status = store_->reader().FindRange(*timeline, PageNo(static_cast<uint32_t>(first)), head.lsn,
                                         versions);
-    for (const auto& version : versions) hash ^= version ? version->hash : 0;
+    for (size_t i = 0; i < versions.size() && status.ok(); ++i) {
+      if (!versions[i]) continue;
+      const auto page_hash = store_->reader().HashOf(
+          *timeline, PageNo(static_cast<uint32_t>(first + i)), *versions[i], head.page_size);
+      status = page_hash.status();
+      if (status.ok()) hash ^= *page_hash;
+    }
   }
   if (status.ok() && timeline != nullptr && timeline->damaged_from().valid()) {
     status = Status(StatusCode::kCorruption, "its latest commits are damaged");

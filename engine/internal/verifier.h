@@ -31,6 +31,10 @@ class Verifier {
   Status ScanSegments(const Progress& progress);
   Status CheckGroup(const ScannedGroup& group);
   void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void CheckCommits(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void CheckHistory(const ScannedGroup& group, const DirectoryEntry& entry,
+                    const RecordView& record);
+  Status CheckBlock(const Timeline& timeline, const PageChange& block, ConstBytes bytes);
   void CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   void CheckRetention(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);

@@ -11,7 +11,7 @@ namespace tidemark::internal {
 // label is; whether that one removes it is known only when it has been read.
 void Verifier::CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry,
                           const RecordView& record) {
-  const Location place{group.location.segment, group.location.offset + entry.offset};
+  const Location place = group.PlaceOf(entry);
   const auto fields = DecodeLabel(record.fields);
   if (!fields) return Report(place, ObjectOf(entry), "the label's fields are malformed");
   auto key = std::pair(fields->object, std::string(fields->name));
@@ -54,7 +54,7 @@ Status Verifier::CheckLabelled(const LabelFields& label) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto row,
                               store_->index().FindCommit(label.timeline, label.commit));
     if (row) {
-      TIDEMARK_ASSIGN_OR_RETURN(commit, store_->ReadCommit(*row, label.timeline));
+      TIDEMARK_ASSIGN_OR_RETURN(commit, store_->ReadCommit(*row, label.timeline, label.commit));
     }
   }
   TIDEMARK_RETURN_IF_ERROR(timeline->CheckTrusted(label.commit));

@@ -78,6 +78,14 @@ Status WrittenMark::SetOpen() {
   return Replace(std::string(kOpen) + index + " ", true);
 }
 
+Status WrittenMark::Forget() {
+  FileSystem& files = *FileSystem::Posix();
+  const Status status = files.Remove(directory_ + kName);
+  if (status.code() == StatusCode::kNotFound) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(status);
+  return files.SyncDirectory(directory_);
+}
+
 Status WrittenMark::SetClosed(uint64_t transaction) {
   return Replace(std::string(kClosed) + std::to_string(transaction), false);
 }

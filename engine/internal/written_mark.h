@@ -42,6 +42,9 @@ class WrittenMark {
   // Durable when it returns; before the first write. On a full disk there is no mark. Errors:
   // kReadOnly, kIoError.
   Status SetOpen();
+  // Before the index's file is replaced by another one: nothing is known, durably. Errors:
+  // kReadOnly, kIoError.
+  Status Forget();
   // Behind the last write; needs not be durable. Errors: as SetOpen.
   Status SetClosed(uint64_t transaction);
 

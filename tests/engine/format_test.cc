@@ -46,7 +46,7 @@ TEST(FormatTest, SegmentHeader) {
       MakeSegmentHeader(3, 0x0123456789abcdef, kIncarnation, Location{2, 0x345678}, Lsn(1000));
   EXPECT_EQ(Hex(std::as_bytes(std::span(&header, 1))),
             Golden("544944454d41524b"     // magic "TIDEMARK"
-                   "02000000"             // version
+                   "03000000"             // version
                    "03000000"             // number
                    "efcdab8967452301"     // store_id
                    "8877665544332211"     // incarnation
@@ -55,7 +55,7 @@ TEST(FormatTest, SegmentHeader) {
                    "e803000000000000"     // first_lsn
                    "00000000"             // packed_from
                    "00000000"             // reserved
-                   "dc46dfa3a48dfcea"));  // hash, not seeded
+                   "ba61d52fc94a557b"));  // hash, not seeded
   EXPECT_EQ(SegmentName(1), "00000001.seg");
   EXPECT_EQ(SegmentName(12345678), "12345678.seg");
   EXPECT_EQ(SegmentName(0x80000002), "00000002.pack");
@@ -77,11 +77,11 @@ TEST(FormatTest, SegmentHeader) {
     }
   }
   format::SegmentHeader newer = header;
-  newer.version = 3;
+  newer.version = format::kFormatVersion + 1;
   newer.hash = SeededHash(std::as_bytes(std::span(&newer, 1)).first(56), 0);
   EXPECT_EQ(CheckSegmentHeader(newer, 3).code(), StatusCode::kUnsupportedVersion);
   format::SegmentHeader older = header;
-  older.version = 1;
+  older.version = format::kFormatVersion - 1;
   older.hash = SeededHash(std::as_bytes(std::span(&older, 1)).first(56), 0);
   EXPECT_EQ(CheckSegmentHeader(older, 3).code(), StatusCode::kUnsupportedVersion);
   format::SegmentHeader unknown = header;

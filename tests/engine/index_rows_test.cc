@@ -86,6 +86,9 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
           writer.PutPageVersions(TimelineId(0x22), PageNo(0x0a0b0c0d), versions));
       const CommitRow commits[] = {{.lsn = Lsn(0x0203), .location = {.segment = 6, .offset = 8}}};
       TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(TimelineId(0x22), commits));
+      TIDEMARK_RETURN_IF_ERROR(writer.Move(
+          MovedRun{TimelineId(0x22),
+                   {.lsn = Lsn(0x0102), .location = {.segment = 6, .offset = 9}, .count = 512}}));
       TIDEMARK_RETURN_IF_ERROR(writer.PutTime(At(-1), Lsn(1)));
       TIDEMARK_RETURN_IF_ERROR(writer.PutTime(At(0x0506), Lsn(2)));
       TIDEMARK_RETURN_IF_ERROR(
@@ -147,7 +150,7 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                   "0a00000000000000"
                   "0b00000000000000"
                   "00",
-                  "76657273696f6e=04000000"}));
+                  "76657273696f6e=05000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                              "=2200000000000000"
@@ -175,6 +178,10 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
   EXPECT_EQ(Dump(*env, kCommitsTable), (Rows{timeline + "=0000000000000203"
                                                         "06000000"
                                                         "08000000"}));
+  EXPECT_EQ(Dump(*env, kRunsTable), (Rows{timeline + "=0000000000000102"
+                                                     "06000000"
+                                                     "09000000"
+                                                     "00020000"}));
   EXPECT_EQ(Dump(*env, kTimesTable),
             (Rows{"7fffffffffffffff=0100000000000000", "8000000000000506=0200000000000000"}));
   EXPECT_EQ(Dump(*env, kEpochsTable), (Rows{"00000009=0003000000000000"
@@ -256,6 +263,11 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
     bytes.clear();
     AppendCommitRow(commit, bytes);
     EXPECT_EQ(DecodeCommitRow(bytes), commit);
+
+    const CommitRunRow run{.lsn = commit.lsn, .location = version.location, .count = 7};
+    bytes.clear();
+    AppendCommitRunRow(run, bytes);
+    EXPECT_EQ(DecodeCommitRunRow(bytes), run);
 
     const CheckpointRow checkpoint{.lsn = commit.lsn,
                                    .position = version.location,
@@ -352,6 +364,9 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   std::vector<std::byte> commit;
   AppendCommitRow({.lsn = Lsn(1)}, commit);
   refuses_other_sizes(commit, DecodeCommitRow);
+  std::vector<std::byte> run;
+  AppendCommitRunRow({.lsn = Lsn(1)}, run);
+  refuses_other_sizes(run, DecodeCommitRunRow);
   const auto name = EncodeNamespaceRow({.id = 1, .name = "n"});
   refuses_other_sizes({name.begin(), name.end()},
                       [](ConstBytes b) { return DecodeNamespaceRow(TextKey("n"), b); });

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include <map>
 #include <optional>
@@ -367,6 +368,43 @@ TEST_F(IndexTest, EverythingIsThereAfterReopening) {
 
 // Goal: a kill while LMDB begins its file does not leave an index that cannot be opened. Method:
 // the file cut to the first of its two first pages.
+TEST_F(IndexTest, WhatIsMostlyFreeBecomesSmallWhenItIsOpened) {
+  constexpr uint32_t kPages = 120'000;
+  constexpr uint32_t kKept = 100;
+  ASSERT_OK(index_->Update([](IndexWriter& writer) -> Status {
+    for (uint32_t page = 1; page <= kPages; ++page) {
+      const PageVersion version = VersionOf(7, page);
+      TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersions(TimelineId(7), PageNo(page), {&version, 1}));
+    }
+    return OkStatus();
+  }));
+  ASSERT_OK(index_->Update([](IndexWriter& writer) -> Status {
+    for (uint32_t page = kKept + 1; page <= kPages; ++page) {
+      MovedVersion gone{TimelineId(7), PageNo(page), {}};
+      gone.version.lsn = Lsn(7);
+      TIDEMARK_RETURN_IF_ERROR(writer.Move(gone));
+    }
+    return OkStatus();
+  }));
+  const uint64_t before = index_->FileBytes();
+  ASSERT_GT(before, 4u << 20);
+  ASSERT_OK(index_->EndUpdates());
+  // What a crash in the middle of it leaves.
+  std::ofstream(directory_ / "index/data.mdb.new") << "half";
+  Reopen({});
+  EXPECT_LT(index_->FileBytes(), before / 10);
+  Reopen({});  // also without having been closed
+  for (uint32_t page = 1; page <= kPages; page += page < kKept ? 1 : 991) {
+    ASSERT_OK_AND_ASSIGN(const auto found,
+                         index_->FindPageVersion(TimelineId(7), PageNo(page), kLatest));
+    EXPECT_EQ(found.has_value(), page <= kKept) << page;
+    if (found) {
+      EXPECT_EQ(*found, VersionOf(7, page));
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "index/data.mdb.new"));
+}
+
 TEST_F(IndexTest, CreationCutShort) {
   const std::string path = directory_ / "index";
   index_.reset();

@@ -164,8 +164,10 @@ TEST(PageVersionFormatTest, OtherPageVersionsAreRefused) {
   EXPECT_FALSE(parses("8080808010 00" + hash + "00"));  // a page beyond 32 bits
   EXPECT_FALSE(parses("02 00" + hash + "01 00"));       // zero, with data
   EXPECT_FALSE(parses("02 01" + hash + "ffffffffffffffffff01"));
-  EXPECT_TRUE(parses("02 03" + hash + "7f 05 09 03 05 07 00"));
-  EXPECT_FALSE(parses("02 03" + hash + "80 05 09 03 05 07 00"));  // depth 128
+  EXPECT_TRUE(parses("02 03" + hash + "7e 05 09 03 05 07 00"));
+  EXPECT_TRUE(parses("02 03" + hash + "01 05 09 00 00 00 00"));   // on a block
+  EXPECT_FALSE(parses("02 03" + hash + "7f 05 09 03 05 07 00"));  // depth 127
+  EXPECT_FALSE(parses("02 03" + hash + "01 05 00 03 05 07 00"));  // a base without an LSN
   EXPECT_FALSE(parses("02 03" + hash + "00 05 09 03 05 07 00"));  // depth 0
   EXPECT_FALSE(parses("02 03" + hash + "01 05 09 03 05 00 00"));  // a base of no bytes
   EXPECT_TRUE(parses("02 04" + hash + "01 05 09 03 05 07 00"));

@@ -1,0 +1,102 @@
+// History blocks: the versions of one page side by side, as packed segments hold them.
+//
+//   first version -> patch -> patch -> ...   each a byte-range patch on the one before
+//
+// Whatever version is wanted, it costs one read. The first version is an image, or a patch on a
+// version that stands elsewhere, in the block before. See engine/format.h for the bytes.
+//
+// Threads: an instance is used by one thread at a time.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_HISTORY_BLOCK_H_
+#define TIDEMARK_ENGINE_INTERNAL_HISTORY_BLOCK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/internal/index.h"
+#include "engine/internal/page_codec.h"
+#include "engine/lsn.h"
+
+namespace tidemark::internal {
+
+// So many blocks before it may be needed to read one.
+inline constexpr uint8_t kMostBlocksBefore = 3;
+
+// Makes blocks. Its buffers stay.
+class HistoryBlockBuilder {
+ public:
+  // A block of which the first version is an image.
+  void Begin(PageNo page, uint32_t page_size);
+  // A block that begins with a patch on the version `base_lsn`, whose page is `base`. For that
+  // `blocks_before` other blocks must be read.
+  void BeginOn(PageNo page, Lsn base_lsn, ConstBytes base, uint8_t blocks_before);
+
+  // Adds the page as it was from `lsn` on; LSNs rise. False if the block is full, or of another
+  // page size: end it.
+  bool Add(Lsn lsn, ConstBytes image);
+  bool empty() const { return count_ == 0; }
+
+  // Appends the block to `out` and makes `row` what the index says of it, but for its segment; its
+  // offset is that in `out`.
+  void End(Buffer& out, PageVersion& row);
+
+ private:
+  PageNo page_;
+  uint32_t page_size_ = 0;
+  Lsn base_lsn_;
+  uint8_t blocks_before_ = 0;
+  uint32_t count_ = 0;
+  Lsn first_;
+  Lsn last_;
+  Buffer previous_;  // the page as of the last version, or the base
+  Buffer versions_;  // encoded: what is told of each
+  Buffer data_;
+  Buffer patch_;
+  Buffer body_;
+};
+
+// A block taken apart.
+class HistoryBlock {
+ public:
+  struct Version {
+    Lsn lsn;
+    format::PageForm form = format::PageForm::kRaw;
+    uint32_t begin = 0;  // of its data
+    uint32_t length = 0;
+  };
+
+  // False if the bytes are not exactly a whole block of this page with the hash that the index, or
+  // the block itself, says.
+  bool Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> hash);
+
+  const std::vector<Version>& versions() const { return versions_; }
+  uint32_t page_size() const { return page_size_; }
+  // Not valid: the first version is an image.
+  Lsn base_lsn() const { return base_lsn_; }
+  // The number of versions at or before `lsn`.
+  size_t CountUpTo(Lsn lsn) const;
+  // Makes version `i` of the page of the one before, or of the base. False if it does not fit.
+  bool Apply(size_t i, Bytes page) const;
+
+ private:
+  uint32_t page_size_ = 0;
+  Lsn base_lsn_;
+  std::vector<Version> versions_;
+  ConstBytes data_;
+  Buffer decompressed_;
+};
+
+// A block at the begin of `bytes`, which may go on behind it: its page and what the index says of
+// it, but for its place. Empty if there is none; its hash is not checked.
+struct HistoryBlockHead {
+  PageNo page;
+  uint32_t page_size = 0;
+  PageVersion row;
+};
+std::optional<HistoryBlockHead> ParseHistoryBlockHead(ConstBytes bytes);
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_HISTORY_BLOCK_H_

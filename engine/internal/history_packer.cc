@@ -1,0 +1,199 @@
+#include "engine/internal/history_packer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/internal/record.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr Lsn kEndOfTime(UINT64_MAX);
+
+// What a version takes in the log beside its data, and in a block, about.
+constexpr uint64_t kLogOverhead = 24;
+constexpr uint64_t kVersionOverhead = 4;
+constexpr uint64_t kBlockOverhead = 24;
+
+}  // namespace
+
+Status HistoryPacker::Damaged(const PackedPiece& piece) const {
+  return Status(
+      StatusCode::kCorruption,
+      Describe(piece.page, piece.version) + " is damaged: it is not packed; see `tidemark verify`");
+}
+
+Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
+                                                std::span<const PackedPiece> pieces) const {
+  const PackedPiece& last = pieces.back();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto next,
+                            index_.FindNextPageVersion(timeline.id(), last.page, last.version.lsn));
+  if (!next) return End{.lsn = kEndOfTime};
+  return End{.lsn = next->lsn,
+             .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0};
+}
+
+Status HistoryPacker::LoadBlock(const PackedPiece& piece) {
+  block_bytes_.resize(piece.version.length);
+  TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(piece.version.location, block_bytes_));
+  return block_.Parse(piece.page, block_bytes_, piece.version.hash) ? OkStatus() : Damaged(piece);
+}
+
+Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
+  const PageVersion& version = piece.version;
+  bytes_.resize(version.length);
+  TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(version.location, bytes_));
+  const auto view = ParsePageVersion(bytes_);
+  if (!view || view->page != piece.page || view->length != version.length ||
+      view->hash != version.hash) {
+    return Damaged(piece);
+  }
+  const bool at_hand = format::IsPatch(view->form) && image_lsn_.valid() &&
+                       view->base_lsn == image_lsn_ && image_.size() == piece.page_size;
+  image_.resize(piece.page_size);
+  if (at_hand) {
+    if (!ApplyPatch(view->form, view->data, image_)) return Damaged(piece);
+  } else {
+    TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, version, image_));
+  }
+  image_lsn_ = version.lsn;
+  hash_ = PageHash(piece.page, image_);
+  return hash_ == version.hash ? OkStatus() : Damaged(piece);
+}
+
+Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i) {
+  const HistoryBlock::Version& version = block_.versions()[i];
+  if (version.form == format::PageForm::kRanges && i == 0 && image_lsn_ != block_.base_lsn()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto base,
+                              reader_.Find(timeline, piece.page, block_.base_lsn()));
+    if (!base) return Damaged(piece);
+    image_.resize(block_.page_size());
+    PageIdentity identity;
+    TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, *base, image_, &identity));
+    if (identity.lsn != block_.base_lsn()) return Damaged(piece);
+  }
+  image_.resize(block_.page_size());
+  if (!block_.Apply(i, image_)) return Damaged(piece);
+  image_lsn_ = version.lsn;
+  hash_ = PageHash(piece.page, image_);
+  return OkStatus();
+}
+
+// On what stands before the input, if that is short: so that a page does not need an image in every
+// packed segment.
+Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
+  const auto page_size = static_cast<uint32_t>(image_.size());
+  builder_.Begin(piece.page, page_size);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto before,
+                            index_.FindPageVersion(timeline.id(), piece.page, Lsn(lsn.value - 1)));
+  if (!before || !before->is_block() || before->chain_units >= kMostBlocksBefore ||
+      before->length > 2 * page_size || is_input_(before->location.segment)) {
+    return OkStatus();
+  }
+  bytes_.resize(before->length);
+  TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(before->location, bytes_));
+  const auto head = ParseHistoryBlockHead(bytes_);
+  if (!head || head->page_size != page_size) return OkStatus();
+  base_.resize(page_size);
+  PageVersion base = *before;
+  base.lsn = Lsn(lsn.value - 1);
+  PageIdentity identity;
+  TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, base_, &identity));
+  builder_.BeginOn(piece.page, identity.lsn, base_, static_cast<uint8_t>(before->chain_units + 1));
+  return OkStatus();
+}
+
+Status HistoryPacker::EndBlock(PageNo page) {
+  if (builder_.empty()) return OkStatus();
+  Block& block = blocks_->emplace_back();
+  block.page = page;
+  builder_.End(*out_, block.row);
+  block.hashes = std::move(hashes_);
+  hashes_.clear();
+  return (*on_block_)();
+}
+
+Status HistoryPacker::Keep(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
+  if (builder_.empty()) TIDEMARK_RETURN_IF_ERROR(BeginBlock(timeline, piece, lsn));
+  if (!builder_.Add(lsn, image_)) {
+    TIDEMARK_RETURN_IF_ERROR(EndBlock(piece.page));
+    builder_.Begin(piece.page, static_cast<uint32_t>(image_.size()));
+    if (!builder_.Add(lsn, image_)) return Damaged(piece);
+  }
+  hashes_.push_back(hash_);
+  return OkStatus();
+}
+
+Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
+                           std::span<const PackedPiece> pieces, Buffer& out,
+                           std::vector<Block>& blocks, const std::function<Status()>& on_block) {
+  if (points.empty()) return OkStatus();  // nobody will ever read it, nor what was made on it
+  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
+  image_lsn_ = {};
+  hashes_.clear();
+  out_ = &out;
+  blocks_ = &blocks;
+  on_block_ = &on_block;
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    const PackedPiece& piece = pieces[p];
+    const bool is_last = p + 1 == pieces.size();
+    const Lsn next_piece = is_last ? end.lsn : pieces[p + 1].version.lsn;
+    if (!piece.version.is_block()) {
+      TIDEMARK_RETURN_IF_ERROR(Step(timeline, piece));
+      if (points.AnyIn(piece.version.lsn, next_piece) || (is_last && end.needs_base)) {
+        TIDEMARK_RETURN_IF_ERROR(Keep(timeline, piece, piece.version.lsn));
+      }
+      continue;
+    }
+    TIDEMARK_RETURN_IF_ERROR(LoadBlock(piece));
+    const size_t count = block_.versions().size();
+    for (size_t i = 0; i < count; ++i) {
+      TIDEMARK_RETURN_IF_ERROR(StepBlock(timeline, piece, i));
+      const bool is_very_last = is_last && i + 1 == count;
+      const Lsn next = i + 1 == count ? next_piece : block_.versions()[i + 1].lsn;
+      if (points.AnyIn(image_lsn_, next) || (is_very_last && end.needs_base)) {
+        TIDEMARK_RETURN_IF_ERROR(Keep(timeline, piece, image_lsn_));
+      }
+    }
+  }
+  return EndBlock(pieces.front().page);
+}
+
+Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& points,
+                               std::span<const PackedPiece> pieces,
+                               const std::function<void(const PackedPiece&, uint64_t)>& note) {
+  if (points.empty()) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    const PackedPiece& piece = pieces[p];
+    const bool is_last = p + 1 == pieces.size();
+    const Lsn next_piece = is_last ? end.lsn : pieces[p + 1].version.lsn;
+    const uint32_t length = piece.version.length;
+    if (!piece.version.is_block()) {
+      if (points.AnyIn(piece.version.lsn, next_piece) || (is_last && end.needs_base)) {
+        note(piece, length - std::min<uint64_t>(length, kLogOverhead) + kVersionOverhead);
+      }
+      continue;
+    }
+    TIDEMARK_RETURN_IF_ERROR(LoadBlock(piece));
+    const auto& versions = block_.versions();
+    uint64_t needed = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < versions.size(); ++i) {
+      const Lsn next = i + 1 == versions.size() ? next_piece : versions[i + 1].lsn;
+      const uint64_t bytes = versions[i].length + kVersionOverhead;
+      all += bytes;
+      if (points.AnyIn(versions[i].lsn, next) ||
+          (is_last && i + 1 == versions.size() && end.needs_base)) {
+        needed += bytes;
+      }
+    }
+    if (needed > 0) note(piece, kBlockOverhead + needed * length / all);
+  }
+  return OkStatus();
+}
+
+}  // namespace tidemark::internal

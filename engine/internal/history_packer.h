@@ -1,0 +1,93 @@
+// HistoryPacker: what is needed of one timeline's pages, as blocks for a packed segment.
+//
+// A page is gone through from its oldest version in the input to its latest one. Each is made from
+// the one before it, which is at hand, and checked against its hash; those that somebody needs are
+// added to blocks. So it does not matter what a version was a patch on.
+//
+// Threads: one at a time.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_HISTORY_PACKER_H_
+#define TIDEMARK_ENGINE_INTERNAL_HISTORY_PACKER_H_
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/internal/history_block.h"
+#include "engine/internal/kept_points.h"
+#include "engine/internal/page_reader.h"
+
+namespace tidemark::internal {
+
+// A row of the index that a packing takes in: a version, or a block of versions.
+struct PackedPiece {
+  TimelineId timeline;
+  PageNo page;
+  uint32_t page_size = 0;
+  PageVersion version;
+};
+
+class HistoryPacker {
+ public:
+  // `is_input` tells segments that are being packed.
+  HistoryPacker(const PageReader& reader, const Index& index,
+                std::function<bool(uint32_t)> is_input)
+      : reader_(reader), index_(index), is_input_(std::move(is_input)) {}
+
+  // A block that was made. Its place in `row` is an offset in `out`.
+  struct Block {
+    PageNo page;
+    PageVersion row;
+    std::vector<uint64_t> hashes;  // of the pages of its versions, in order
+  };
+  // Appends to `out` the blocks of one page, and to `blocks` what they are; calls `on_block` behind
+  // each, which may empty both. `pieces` are all that the input has of the page, in order of LSNs.
+  // Errors: kCorruption, kIoError, those of `on_block`.
+  Status Pack(const Timeline& timeline, const KeptPoints& points,
+              std::span<const PackedPiece> pieces, Buffer& out, std::vector<Block>& blocks,
+              const std::function<Status()>& on_block);
+
+  // How many bytes a block would take for what is needed of each piece, about. Reads no page.
+  Status Estimate(const Timeline& timeline, const KeptPoints& points,
+                  std::span<const PackedPiece> pieces,
+                  const std::function<void(const PackedPiece&, uint64_t)>& note);
+
+ private:
+  // What stands behind the pieces decides about the last of them.
+  struct End {
+    Lsn lsn;                  // up to which the last version is the page's
+    bool needs_base = false;  // what comes then is made on it
+  };
+  Result<End> EndOf(const Timeline& timeline, std::span<const PackedPiece> pieces) const;
+  // Makes the pieces' versions in `image_`, one after the other.
+  Status Step(const Timeline& timeline, const PackedPiece& piece);
+  Status StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i);
+  Status LoadBlock(const PackedPiece& piece);
+  // Adds what is in `image_`.
+  Status Keep(const Timeline& timeline, const PackedPiece& piece, Lsn lsn);
+  Status BeginBlock(const Timeline& timeline, const PackedPiece& piece, Lsn lsn);
+  Status EndBlock(PageNo page);
+  Status Damaged(const PackedPiece& piece) const;
+
+  const PageReader& reader_;
+  const Index& index_;
+  const std::function<bool(uint32_t)> is_input_;
+  // Where Pack's blocks go.
+  Buffer* out_ = nullptr;
+  std::vector<Block>* blocks_ = nullptr;
+  const std::function<Status()>* on_block_ = nullptr;
+  HistoryBlockBuilder builder_;
+  std::vector<uint64_t> hashes_;  // of the block that is being made
+  HistoryBlock block_;            // that is being read
+  Buffer bytes_;
+  Buffer block_bytes_;
+  Buffer image_;
+  Buffer base_;
+  Lsn image_lsn_;      // the version in `image_`; not valid: none
+  uint64_t hash_ = 0;  // of the page in it
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_HISTORY_PACKER_H_
