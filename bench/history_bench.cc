@@ -10,11 +10,16 @@
 //   log_B/commit    the log's part of it
 //   past_p50_us     any page at any of these commits, its bytes in the system's cache; also p99
 //   now_p50_us      any page of the present
+// and the same when all of it was packed, and the store opened again:
+//   packed_B/commit, packed_past_p50_us, ...
+//   pack_us/commit  time that packing took, on one thread
+//   write_amp       bytes that packing wrote for each byte of log that it took in
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,6 +128,18 @@ std::vector<double> TimeReads(Object& object, Random& random,
   return times;
 }
 
+// The present and the past, as counters that begin with `prefix`.
+void ReadTimes(benchmark::State& state, const std::string& prefix, Object& object, Random& random,
+               const std::vector<CommitInfo>& history) {
+  std::vector<double> past = TimeReads(object, random, [&] {
+    return history[static_cast<size_t>(random.Below(static_cast<int64_t>(history.size())))];
+  });
+  std::vector<double> now = TimeReads(object, random, [&] { return object.head(); });
+  state.counters[prefix + "past_p50_us"] = Percentile(past, 0.5);
+  state.counters[prefix + "past_p99_us"] = Percentile(past, 0.99);
+  state.counters[prefix + "now_p50_us"] = Percentile(now, 0.5);
+}
+
 uint64_t DiskBytes(Bed& bed) {
   Require(bed.store()->Checkpoint(), "checkpoint");
   const StoreStats stats = bed.store()->Stats();
@@ -134,16 +151,16 @@ void History(benchmark::State& state, const Settings& settings, const Workload& 
   const int64_t commits = settings.Scaled(200'000, 50);
   Bed bed(settings, Mode::kTidemarkNormal);
   Random random(5);
-  Connection connection = bed.Open("one");
-  connection.Exec(work.schema);
-  connection.Exec("begin");
-  for (int64_t row = 0; row < rows; ++row) connection.Exec(work.insert(row, random));
-  connection.Exec("commit");
+  std::optional<Connection> connection = bed.Open("one");
+  connection->Exec(work.schema);
+  connection->Exec("begin");
+  for (int64_t row = 0; row < rows; ++row) connection->Exec(work.insert(row, random));
+  connection->Exec("commit");
   bed.Sync();
   const uint64_t disk_before = DiskBytes(bed);
   const uint64_t log_before = bed.store()->Stats().log_bytes;
   for (auto _ : state) {
-    for (int64_t i = 0; i < commits; ++i) connection.Exec(work.change(i, random, rows));
+    for (int64_t i = 0; i < commits; ++i) connection->Exec(work.change(i, random, rows));
     bed.Sync();
   }
   const auto a_commit = [&](uint64_t bytes) {
@@ -160,13 +177,21 @@ void History(benchmark::State& state, const Settings& settings, const Workload& 
     return history.size() < static_cast<size_t>(commits);
   }),
           "reading the history");
-  std::vector<double> past = TimeReads(*object, random, [&] {
-    return history[static_cast<size_t>(random.Below(static_cast<int64_t>(history.size())))];
-  });
-  std::vector<double> now = TimeReads(*object, random, [&] { return object->head(); });
-  state.counters["past_p50_us"] = Percentile(past, 0.5);
-  state.counters["past_p99_us"] = Percentile(past, 0.99);
-  state.counters["now_p50_us"] = Percentile(now, 0.5);
+  ReadTimes(state, "", *object, random, history);
+
+  object.reset();
+  connection.reset();
+  const auto begin = std::chrono::steady_clock::now();
+  const ReclaimReport packed = Require(bed.store()->Reclaim(ReclaimWhat::kEverything), "packing");
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
+  state.counters["pack_us/commit"] = took.count() / static_cast<double>(commits);
+  state.counters["write_amp"] =
+      static_cast<double>(packed.bytes_after) / static_cast<double>(packed.bytes_before);
+  bed.Reopen();
+  state.counters["packed_B/commit"] = a_commit(DiskBytes(bed) - disk_before);
+  state.counters["packed_log_B/commit"] = a_commit(bed.store()->Stats().log_bytes - log_before);
+  object = Require(bed.store()->OpenObject("bench", "one", IfMissing::kFail), "opening the object");
+  ReadTimes(state, "packed_", *object, random, history);
 }
 
 }  // namespace
