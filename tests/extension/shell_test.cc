@@ -164,8 +164,8 @@ TEST_F(ShellTest, WrongSettings) {
   EXPECT_EQ(result.out, "t\n") << result.err;
 }
 
-// Goal: a database that cannot be opened says why: by sqlite3_errmsg in sqlite3_open, and for
-// ATTACH by tidemark_error(). Method: an object that is not there.
+// Goal: a database that cannot be opened says why: by sqlite3_errmsg for sqlite3_open and ATTACH,
+// and by tidemark_error(). Method: an object that is not there.
 TEST_F(ShellTest, ReasonsAreShown) {
   Print(".open '" + Uri("rooms/lobby") + "'\nCREATE TABLE t(x);\n");
   EXPECT_THAT(Shell(".open '" + Uri("rooms/none", "&mode=rw") + "'\n").err,
@@ -175,7 +175,7 @@ TEST_F(ShellTest, ReasonsAreShown) {
                  {.input = std::string(".load ") + kExtension + "\nSELECT tidemark_error();\n" +
                            ".print -\nATTACH '" + Uri("rooms/none", "&mode=rw") +
                            "' AS none;\nSELECT tidemark_error();\n"});
-  EXPECT_THAT(attach.err, HasSubstr("unable to open database"));
+  EXPECT_THAT(attach.err, HasSubstr("(tidemark: object rooms/none does not exist"));
   EXPECT_THAT(attach.out, ::testing::StartsWith("\n-\nnot_found: object rooms/none"));
 }
 
