@@ -91,6 +91,24 @@ TEST_F(ShellTest, AgreesWithAStockFile) {
   EXPECT_EQ(Print(".open '" + Uri("rooms/copy") + "'\n.sha3sum\n" + check), sums);
 }
 
+// Goal: sqldiff, which loads the extension into the SQLite that is built into it, finds an object
+// to be what a stock file is, and nothing else. Method: the same SQL on both, then one row more.
+TEST_F(ShellTest, SqldiffFindsNoDifference) {
+  if (*TIDEMARK_SQLDIFF == '\0') GTEST_SKIP() << "there is no sqldiff: install sqlite3-tools";
+  const std::string stock = Path("stock.db");
+  const std::string object = Uri("rooms/lobby");
+  Print(".open " + stock + "\n" + kWorkload);
+  Print(".open '" + object + "'\n" + kWorkload);
+  const auto difference = [&] {
+    return RunProcess({TIDEMARK_SQLDIFF, "--lib", kExtension, "--primarykey", stock, object}, {});
+  };
+  const ProcessResult same = difference();
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_EQ(same.out, "");
+  Print(".open '" + object + "'\nINSERT INTO pair VALUES('a', 'b', 'c');\n");
+  EXPECT_THAT(difference().out, HasSubstr("INSERT INTO pair(a,b,label) VALUES('a','b','c');"));
+}
+
 // Goal: what one process wrote is there for the next, and the past beside it, attached and joined.
 // Method: a shell for each step.
 TEST_F(ShellTest, ThePastBesideThePresent) {
