@@ -18,14 +18,16 @@ int HexDigit(char c) {
 
 }  // namespace
 
-std::string Bookmark::ToString() const {
+std::array<char, 60> Bookmark::ToText() const {
   std::array<char, kTextLength + 1> text;
   std::snprintf(text.data(), text.size(), "%08x-%08x-%08x-%016llx%016llx", epoch,
                 static_cast<unsigned>(lsn.value >> 32), static_cast<unsigned>(lsn.value),
                 static_cast<unsigned long long>(object_tag),
                 static_cast<unsigned long long>(state_hash));
-  return std::string(text.data(), kTextLength);
+  return text;
 }
+
+std::string Bookmark::ToString() const { return std::string(ToText().data(), kTextLength); }
 
 Result<Bookmark> Bookmark::Parse(std::string_view text) {
   const auto malformed = [&](const std::string& why) {

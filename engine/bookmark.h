@@ -11,6 +11,7 @@
 #ifndef TIDEMARK_ENGINE_BOOKMARK_H_
 #define TIDEMARK_ENGINE_BOOKMARK_H_
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -33,7 +34,10 @@ struct TIDEMARK_API Bookmark {
 
   auto operator<=>(const Bookmark&) const = default;
 
-  std::string ToString() const;  // 59 characters
+  // 59 characters and a NUL. Asks for no memory, so that an undo bookmark is never lost for want of
+  // it.
+  std::array<char, 60> ToText() const;
+  std::string ToString() const;  // the same
   // Upper-case digits are accepted. Errors: kMalformed, with what was expected.
   static Result<Bookmark> Parse(std::string_view text);
 };

@@ -4,9 +4,11 @@
 #define TIDEMARK_ENGINE_COMMIT_INFO_H_
 
 #include <cstdint>
+#include <string_view>
 #include <tuple>
 
 #include "engine/clock.h"
+#include "engine/export.h"
 #include "engine/lsn.h"
 
 namespace tidemark {
@@ -20,6 +22,10 @@ enum class CommitKind : uint8_t {
   kDelete,    // the object was deleted; it has no pages
   kUndelete,  // the object became again what it was when it was deleted
 };
+
+// "none", "commit", "restore", "fork", "promote", "delete" or "undelete": as listings and JSON have
+// it.
+TIDEMARK_API std::string_view CommitKindName(CommitKind kind);
 
 struct CommitInfo {
   Lsn lsn;

@@ -99,19 +99,6 @@ Subject Session::AboutLabel(const std::string& object, const std::string& label)
   return subject;
 }
 
-std::string_view CommitKindName(CommitKind kind) {
-  switch (kind) {
-    case CommitKind::kNone: return "none";
-    case CommitKind::kCommit: return "commit";
-    case CommitKind::kRestore: return "restore";
-    case CommitKind::kFork: return "fork";
-    case CommitKind::kPromote: return "promote";
-    case CommitKind::kDelete: return "delete";
-    case CommitKind::kUndelete: return "undelete";
-  }
-  return "unknown";
-}
-
 uint64_t DatabaseBytes(const CommitInfo& commit) {
   return uint64_t{commit.page_size} * commit.page_count;
 }

@@ -65,8 +65,6 @@ class Session {
   std::unique_ptr<Store> store_;
 };
 
-// "commit", "restore", "fork", "promote", "delete" or "undelete".
-std::string_view CommitKindName(CommitKind kind);
 uint64_t DatabaseBytes(const CommitInfo& commit);
 
 // One commit as every verb's JSON shows it:

@@ -12,6 +12,7 @@
 #include "engine/object.h"
 #include "engine/store.h"
 #include "vfs/internal/database_name.h"
+#include "vfs/internal/object_json.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/internal/store_registry.h"
 #include "vfs/vfs.h"
@@ -68,13 +69,27 @@ Result<Point> PointOf(const tidemark_store* store, const char* at) {
   return ParsePoint(at, store->store->options().clock->Now());
 }
 
-Status CopyBookmark(const Bookmark& bookmark, char* out) {
-  const std::string text = bookmark.ToString();
-  if (text.size() >= TIDEMARK_BOOKMARK_SIZE) {
-    return Status(StatusCode::kOutOfRange, "the bookmark " + text + " is too long");
-  }
-  std::copy_n(text.c_str(), text.size() + 1, out);
-  return OkStatus();
+// As above; null is the present. Errors: kNotFound if the object does not exist.
+Result<Point> PointOrPresent(const tidemark_store* store, const Object& object, const char* at) {
+  if (at != nullptr) return PointOf(store, at);
+  TIDEMARK_ASSIGN_OR_RETURN(const Bookmark present, object.CurrentBookmark());
+  return Point(present);
+}
+
+// Nothing if `out` is null. Cannot fail: it tells of what has been done.
+void CopyBookmark(const Bookmark& bookmark, char* out) {
+  const auto text = bookmark.ToText();
+  static_assert(sizeof text == TIDEMARK_BOOKMARK_SIZE);
+  if (out != nullptr) std::copy(text.begin(), text.end(), out);
+}
+
+void Clear(char* bookmark) {
+  if (bookmark != nullptr) bookmark[0] = '\0';
+}
+
+Status CopyText(const std::string& text, char** out) {
+  *out = sqlite3_mprintf("%s", text.c_str());
+  return *out == nullptr ? Status::OutOfMemory() : OkStatus();
 }
 
 Status OpenStore(const char* directory, int flags, tidemark_store** out) {
@@ -156,36 +171,39 @@ int tidemark_open(tidemark_store* store, const char* namespace_name, const char*
 
 int tidemark_current_bookmark(tidemark_store* store, const char* namespace_name, const char* name,
                               char* out) {
-  out[0] = '\0';
+  Clear(out);
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                               FindObject(store, namespace_name, name, IfMissing::kFail));
     TIDEMARK_ASSIGN_OR_RETURN(const Bookmark bookmark, object->CurrentBookmark());
-    return CopyBookmark(bookmark, out);
+    CopyBookmark(bookmark, out);
+    return OkStatus();
   });
 }
 
 int tidemark_bookmark_at(tidemark_store* store, const char* namespace_name, const char* name,
                          const char* at, char* out) {
-  out[0] = '\0';
+  Clear(out);
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                               FindObject(store, namespace_name, name, IfMissing::kDeleted));
     TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(point));
-    return CopyBookmark(object->BookmarkOf(commit), out);
+    CopyBookmark(object->BookmarkOf(commit), out);
+    return OkStatus();
   });
 }
 
 int tidemark_restore(tidemark_store* store, const char* namespace_name, const char* name,
                      const char* at, char* undo) {
-  if (undo != nullptr) undo[0] = '\0';
+  Clear(undo);
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                               FindObject(store, namespace_name, name, IfMissing::kDeleted));
     TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOf(store, at));
     TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo restored, object->Restore(point));
-    return undo == nullptr ? OkStatus() : CopyBookmark(restored.undo, undo);
+    CopyBookmark(restored.undo, undo);
+    return OkStatus();
   });
 }
 
@@ -197,5 +215,116 @@ int tidemark_wait_durable(tidemark_store* store, const char* namespace_name, con
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                               FindObject(store, namespace_name, name, IfMissing::kFail));
     return store->store->WaitDurable(object->head().lsn);
+  });
+}
+
+int tidemark_delete(tidemark_store* store, const char* namespace_name, const char* name,
+                    char* undo) {
+  Clear(undo);
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kFail));
+    TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo deleted, object->Delete());
+    CopyBookmark(deleted.undo, undo);
+    return OkStatus();
+  });
+}
+
+int tidemark_undelete(tidemark_store* store, const char* namespace_name, const char* name) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    return object->Undelete().status();
+  });
+}
+
+int tidemark_fork(tidemark_store* store, const char* namespace_name, const char* name,
+                  const char* at, const char* fork_namespace, const char* fork_name) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the fork's namespace", fork_namespace));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the fork", fork_name));
+    TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOrPresent(store, *object, at));
+    return store->store->Fork(*object, point, fork_namespace, fork_name).status();
+  });
+}
+
+int tidemark_promote(tidemark_store* store, const char* namespace_name, const char* name,
+                     const char* fork_namespace, const char* fork_name, int flags, char* undo) {
+  Clear(undo);
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto fork,
+                              FindObject(store, fork_namespace, fork_name, IfMissing::kFail));
+    const bool replace = (flags & TIDEMARK_REPLACE) != 0;
+    TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo promoted,
+                              object->Promote(*fork, replace ? IfNewer::kReplace : IfNewer::kFail));
+    CopyBookmark(promoted.undo, undo);
+    return OkStatus();
+  });
+}
+
+int tidemark_set_label(tidemark_store* store, const char* namespace_name, const char* name,
+                       const char* label, const char* at, int flags) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the label", label));
+    TIDEMARK_ASSIGN_OR_RETURN(const Point point, PointOrPresent(store, *object, at));
+    const bool replace = (flags & TIDEMARK_REPLACE) != 0;
+    return object->SetLabel(label, point, replace ? IfLabelExists::kMove : IfLabelExists::kFail);
+  });
+}
+
+int tidemark_remove_label(tidemark_store* store, const char* namespace_name, const char* name,
+                          const char* label) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the label", label));
+    return object->RemoveLabel(label);
+  });
+}
+
+int tidemark_set_hold(tidemark_store* store, const char* namespace_name, const char* name,
+                      const char* reason) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the reason", reason));
+    return object->SetHold(reason);
+  });
+}
+
+int tidemark_release_hold(tidemark_store* store, const char* namespace_name, const char* name) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    return object->ReleaseHold();
+  });
+}
+
+int tidemark_list_labels(tidemark_store* store, const char* namespace_name, const char* name,
+                         char** json) {
+  *json = nullptr;
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_ASSIGN_OR_RETURN(const std::string text, internal::LabelsJson(*object));
+    return CopyText(text, json);
+  });
+}
+
+int tidemark_list_restores(tidemark_store* store, const char* namespace_name, const char* name,
+                           char** json) {
+  *json = nullptr;
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              FindObject(store, namespace_name, name, IfMissing::kDeleted));
+    TIDEMARK_ASSIGN_OR_RETURN(const std::string text,
+                              internal::RestoresJson(*store->store, *object));
+    return CopyText(text, json);
   });
 }

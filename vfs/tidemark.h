@@ -58,6 +58,7 @@ enum tidemark_code {
 /* Flags. */
 #define TIDEMARK_CREATE 1    /* make what does not exist */
 #define TIDEMARK_NO_WRITES 2 /* for tidemark_open: a database that cannot be written */
+#define TIDEMARK_REPLACE 4   /* for tidemark_set_label and tidemark_promote: what is in the way */
 
 /* Room for a bookmark: 59 characters and the NUL. */
 #define TIDEMARK_BOOKMARK_SIZE 60
@@ -107,6 +108,65 @@ TIDEMARK_API int tidemark_restore(tidemark_store* store, const char* namespace_n
  * null. */
 TIDEMARK_API int tidemark_wait_durable(tidemark_store* store, const char* namespace_name,
                                        const char* name);
+
+/* What follows is durable when it returns, blocks for that, and takes the same time whatever the
+ * size of the objects. `undo` and `at` are as above; but a null `at` is the present. */
+
+/* Deletes an object: it opens no more, or begins anew from nothing with TIDEMARK_CREATE. Its history
+ * stays: tidemark_undelete, or a restore to `undo`, brings it back. TIDEMARK_BUSY while it is being
+ * written. */
+TIDEMARK_API int tidemark_delete(tidemark_store* store, const char* namespace_name,
+                                 const char* name, char undo[TIDEMARK_BOOKMARK_SIZE]);
+
+/* Makes a deleted object what it was. TIDEMARK_EXISTS if it is not deleted, or has begun anew. */
+TIDEMARK_API int tidemark_undelete(tidemark_store* store, const char* namespace_name,
+                                   const char* name);
+
+/* Makes a new object that begins as what another one was at a point: a copy on write that goes its
+ * own way. TIDEMARK_EXISTS if there is an object of that name, a deleted one included. */
+TIDEMARK_API int tidemark_fork(tidemark_store* store, const char* namespace_name, const char* name,
+                               const char* at, const char* fork_namespace, const char* fork_name);
+
+/* Makes the present state of a fork that of the object it was made of. TIDEMARK_EXISTS if the object
+ * has commits that the fork has not seen, unless `flags` has TIDEMARK_REPLACE; TIDEMARK_FOREIGN if
+ * it is no fork of it; TIDEMARK_BUSY while the object is being written. */
+TIDEMARK_API int tidemark_promote(tidemark_store* store, const char* namespace_name,
+                                  const char* name, const char* fork_namespace,
+                                  const char* fork_name, int flags,
+                                  char undo[TIDEMARK_BOOKMARK_SIZE]);
+
+/* Names the commit at a point: 1 to 64 letters, digits, dots, dashes and underscores, the first one
+ * a letter. What is labelled never expires. TIDEMARK_EXISTS if the label names another commit,
+ * unless `flags` has TIDEMARK_REPLACE. */
+TIDEMARK_API int tidemark_set_label(tidemark_store* store, const char* namespace_name,
+                                    const char* name, const char* label, const char* at, int flags);
+
+/* The commit stays. TIDEMARK_NOT_FOUND if there is no such label. */
+TIDEMARK_API int tidemark_remove_label(tidemark_store* store, const char* namespace_name,
+                                       const char* name, const char* label);
+
+/* While an object is held nothing of its history expires; `reason` is for people, at most 256
+ * bytes, and replaces that of a hold that is there. TIDEMARK_NOT_FOUND if what is to be released is
+ * not held. A deleted object can be held, too. */
+TIDEMARK_API int tidemark_set_hold(tidemark_store* store, const char* namespace_name,
+                                   const char* name, const char* reason);
+TIDEMARK_API int tidemark_release_hold(tidemark_store* store, const char* namespace_name,
+                                       const char* name);
+
+/* The labels of an object in order of names, as JSON, which sqlite3_free() frees:
+ *   [{"name","automatic","made","bookmark","lsn","time","damage"}]
+ * made: when it was set; time: of the commit; damage: null, or what is wrong: then time is null, and
+ * of a label whose name is lost all else. */
+TIDEMARK_API int tidemark_list_labels(tidemark_store* store, const char* namespace_name,
+                                      const char* name, char** json);
+
+/* The restore journal of an object, deleted or not, newest first, as JSON, which sqlite3_free()
+ * frees:
+ *   [{"lsn","time","kind","from","to"}]
+ * kind: restore, promote, delete, undelete; from: the undo bookmark; to: what came back, null of a
+ * deletion. */
+TIDEMARK_API int tidemark_list_restores(tidemark_store* store, const char* namespace_name,
+                                        const char* name, char** json);
 
 #ifdef __cplusplus
 }

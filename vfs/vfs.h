@@ -22,8 +22,9 @@
 //     journal_mode=MEMORY: then, as in SQLite itself, each commits by itself. One that changes a
 //     file of another VFS too is refused (SQLITE_PERM) unless that file is the main database.
 //   * When memory runs out, a statement ends in SQLITE_NOMEM, as with a file, nothing is half done
-//     and the connection is usable. One exception: of PRAGMA tidemark_restore SQLite itself may say
-//     so after the restore; PRAGMA tidemark_bookmark tells.
+//     and the connection is usable. One exception: of the pragmas tidemark_restore, tidemark_fork,
+//     tidemark_label and tidemark_unlabel SQLite itself may say so when they have been done. PRAGMA
+//     tidemark_restores then has the undo bookmark, in its first entry.
 //   * A file named in ATTACH or VACUUM INTO is an object too; a plain file is file:PATH?vfs=unix.
 
 #ifndef TIDEMARK_VFS_VFS_H_

@@ -2,6 +2,8 @@
 
 #include "engine/internal/kept_points.h"
 
+#include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -10,12 +12,21 @@
 
 namespace tidemark::internal {
 
+struct Retention::OfObject {
+  std::shared_ptr<ObjectState> object;
+  bool keeps_all = false;
+  Horizons horizons;
+  CommitInfo oldest;             // what was current at the horizon
+  std::vector<LabelRow> labels;  // without automatic ones
+};
+
 Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
   TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
   while (true) {
     // A fork, restore or label that comes into being meanwhile lets go of its pin: look again.
     const uint64_t before = store_->references_made();
-    TIDEMARK_ASSIGN_OR_RETURN(KeptPoints points, OwnPointsOf(timeline));
+    Objects objects;
+    TIDEMARK_ASSIGN_OR_RETURN(KeptPoints points, OwnPointsOf(timeline, &objects));
     points.Sort();
     ChildRow next;
     while (true) {
@@ -27,7 +38,7 @@ Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
       for (const ChildRow& child : children) {
         next = {.parent_lsn = child.parent_lsn, .id = TimelineId(child.id.value + 1)};
         if (child.parent_lsn == found || points.Has(child.parent_lsn)) continue;
-        TIDEMARK_ASSIGN_OR_RETURN(const bool needed, IsNeeded(child.id));
+        TIDEMARK_ASSIGN_OR_RETURN(const bool needed, IsNeeded(child.id, &objects));
         if (!needed) continue;
         found = child.parent_lsn;
         added.push_back(found);
@@ -40,12 +51,12 @@ Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
   }
 }
 
-Result<bool> Retention::IsNeeded(TimelineId timeline) const {
+Result<bool> Retention::IsNeeded(TimelineId timeline, Objects* objects) const {
   std::vector<TimelineId> open{timeline};
   while (!open.empty()) {
     const TimelineId at = open.back();
     open.pop_back();
-    TIDEMARK_ASSIGN_OR_RETURN(const KeptPoints points, OwnPointsOf(at));
+    TIDEMARK_ASSIGN_OR_RETURN(const KeptPoints points, OwnPointsOf(at, objects));
     if (!points.empty()) return true;
     ChildRow next;
     while (true) {
@@ -59,37 +70,51 @@ Result<bool> Retention::IsNeeded(TimelineId timeline) const {
   return false;
 }
 
-Result<KeptPoints> Retention::OwnPointsOf(TimelineId id) const {
+Result<const Retention::OfObject*> Retention::FindObject(const Timeline& timeline,
+                                                         Objects* objects) const {
+  const auto [entry, is_new] = objects->try_emplace(timeline.row().object);
+  OfObject& of = entry->second;
+  if (!is_new) return &of;
+  TIDEMARK_ASSIGN_OR_RETURN(
+      of.object, store_->AdoptObject(timeline.row().namespace_id, timeline.row().object, ""));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(*of.object));
+  TIDEMARK_ASSIGN_OR_RETURN(of.horizons, HorizonsOf(*of.object));
+  of.keeps_all = lost || of.horizons.everything == kNoHorizon;
+  if (of.keeps_all) return &of;
+  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit oldest,
+                            store_->LocateCommitAtTime(*of.object, of.horizons.everything));
+  of.oldest = oldest.info;
+  TIDEMARK_ASSIGN_OR_RETURN(of.labels, store_->labels().List(of.object->id));
+  std::erase_if(of.labels, [](const LabelRow& label) { return label.automatic; });
+  return &of;
+}
+
+Result<KeptPoints> Retention::OwnPointsOf(TimelineId id, Objects* objects) const {
   const auto found = store_->FindTimeline(id);
   if (!found.ok()) {
     if (found.status().code() != StatusCode::kCorruption) return found.status();
     return KeptPoints::All();  // its record is damaged
   }
   const Timeline& timeline = **found;
-  TIDEMARK_ASSIGN_OR_RETURN(const auto object, store_->AdoptObject(timeline.row().namespace_id,
-                                                                   timeline.row().object, ""));
-  TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(*object));
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(*object));
-  if (lost || horizons.everything == kNoHorizon) return KeptPoints::All();
+  TIDEMARK_ASSIGN_OR_RETURN(const OfObject* of, FindObject(timeline, objects));
+  if (of->keeps_all) return KeptPoints::All();
 
   KeptPoints points;
-  TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit oldest,
-                            store_->LocateCommitAtTime(*object, horizons.everything));
-  const Lsn lsn = oldest.info.lsn;
-  if (oldest.info.timeline == id) {
+  const Lsn lsn = of->oldest.lsn;
+  if (of->oldest.timeline == id) {
     points.AddFrom(lsn);
   } else if (id.value > lsn.value) {
     points.AddFrom(Lsn());  // it began behind the horizon
   }
-  if (id.value <= lsn.value && horizons.daily < horizons.everything) {
-    TIDEMARK_RETURN_IF_ERROR(AddThinned(horizons, *object, timeline, lsn, &points));
+  if (id.value <= lsn.value && of->horizons.daily < of->horizons.everything) {
+    TIDEMARK_RETURN_IF_ERROR(AddThinned(of->horizons, *of->object, timeline, lsn, &points));
   }
-  TIDEMARK_ASSIGN_OR_RETURN(const auto labels, store_->labels().List(object->id));
-  for (const LabelRow& label : labels) {
-    if (!label.automatic && label.timeline == id) points.Add(label.commit);
+  for (const LabelRow& label : of->labels) {
+    if (label.timeline == id) points.Add(label.commit);
   }
-  std::lock_guard lock(object->mutex);
-  for (const Pin* pin = object->pins; pin != nullptr; pin = pin->next()) {
+  // After the labels: who opens a snapshot of one and removes it is seen with either.
+  std::lock_guard lock(of->object->mutex);
+  for (const Pin* pin = of->object->pins; pin != nullptr; pin = pin->next()) {
     if (pin->timeline() == id) points.Add(pin->lsn());
   }
   return points;

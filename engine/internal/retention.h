@@ -24,6 +24,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -163,10 +164,17 @@ class Retention {
   Status LogRule(RuleRow row, RecordKind kind, uint64_t tag);
   Status PutHold(const ObjectState& object, std::string_view reason, bool set);
 
+  // What OwnPointsOf has to know of the objects whose timelines it is asked for. Read once in a
+  // PointsOf: there may be as many timelines as an object had restores, and as many labels. What
+  // comes into being later is a new reference, for which PointsOf looks again; and horizons that
+  // have moved on since only let go of more.
+  struct OfObject;
+  using Objects = std::map<ObjectId, OfObject>;
+  Result<const OfObject*> FindObject(const Timeline& timeline, Objects* objects) const;
   // Of one timeline, without those that others need. All() where it cannot be told.
-  Result<KeptPoints> OwnPointsOf(TimelineId timeline) const;
+  Result<KeptPoints> OwnPointsOf(TimelineId timeline, Objects* objects) const;
   // Has the timeline points, or one that began on it?
-  Result<bool> IsNeeded(TimelineId timeline) const;
+  Result<bool> IsNeeded(TimelineId timeline, Objects* objects) const;
   Status AddThinned(const Horizons& horizons, const ObjectState& object, const Timeline& timeline,
                     Lsn newest, KeptPoints* points) const;
 

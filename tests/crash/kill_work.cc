@@ -35,7 +35,7 @@ class Bytes {
 
 }  // namespace
 
-StoreOptions WorkOptions() {
+StoreOptions WorkOptions(std::chrono::seconds retention) {
   StoreOptions options;
   options.create_if_missing = true;
   options.segment_size_bytes = 1u << 20;
@@ -43,10 +43,13 @@ StoreOptions WorkOptions() {
   options.transaction_memory_bytes = 64u << 10;
   options.flush_delay = std::chrono::microseconds(200);
   options.max_chain_length = 8;
+  options.retention = retention;
   return options;
 }
 
 std::string WorkObjectName(uint32_t object) { return "object-" + std::to_string(object); }
+std::string LabelName(uint64_t stamp) { return "label-" + std::to_string(stamp); }
+std::string ForkName(uint64_t stamp) { return "fork-" + std::to_string(stamp); }
 
 WorkPlan PlanWork(uint32_t object, const Stamp& stamp, uint32_t page_count) {
   Random random(stamp.Pack() * kObjectCount + object);
@@ -56,9 +59,10 @@ WorkPlan PlanWork(uint32_t object, const Stamp& stamp, uint32_t page_count) {
     page_count = plan.truncate_to;
   }
   plan.pages.push_back(1);
-  // One in 15 is several times as large as transaction_memory_bytes.
-  const bool large = random.OneIn(15);
-  const uint64_t writes = large ? random.Between(40, 90) : random.Below(5);
+  // Some are larger than transaction_memory_bytes, a few several times as large.
+  const bool large = random.OneIn(25);
+  const uint64_t most = random.OneIn(4) ? 90 : 30;
+  const uint64_t writes = large ? random.Between(20, most) : random.Below(5);
   for (uint64_t i = 0; i < writes; ++i) {
     // Pages that are there, or one beyond the end, at times with a hole before it.
     const uint64_t reach = large ? kMaxPages : std::min(kMaxPages, page_count + 3);
@@ -107,6 +111,28 @@ Result<CommitInfo> CommitWork(Store& store, uint32_t object, const Stamp& stamp)
         transaction.WritePage(PageNo(page_no), PageOf(object, stamp.Pack(), page_no)));
   }
   return transaction.Commit();
+}
+
+Report ReportOf(Report::Kind kind, uint32_t object, const Stamp& stamp, const CommitInfo& commit) {
+  return {.kind = kind,
+          .object = object,
+          .stamp = stamp.Pack(),
+          .lsn = commit.lsn.value,
+          .restored_from = commit.restored_from.value,
+          .time = commit.time.time_since_epoch().count(),
+          .epoch = commit.epoch};
+}
+
+Result<ReclaimReport> PruneAndPack(Store& store, Random& random) {
+  if (random.OneIn(4)) {
+    const std::string name = WorkObjectName(static_cast<uint32_t>(random.Below(kObjectCount)));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                              store.OpenObject(kWorkNamespace, name, IfMissing::kCreate));
+    const Status held = random.OneIn(2) ? object->SetHold("at work") : object->ReleaseHold();
+    if (held.code() != StatusCode::kNotFound) TIDEMARK_RETURN_IF_ERROR(held);
+  }
+  TIDEMARK_RETURN_IF_ERROR(store.Prune());
+  return store.Reclaim(random.OneIn(3) ? ReclaimWhat::kWhatPays : ReclaimWhat::kEverything);
 }
 
 }  // namespace tidemark::testing

@@ -1,13 +1,16 @@
 // The process that kill_test kills:
 //
-//   kill_worker DIRECTORY RUN SEED WRITERS CHECKPOINTERS PIPE
+//   kill_worker DIRECTORY RETENTION RUN SEED WRITERS CHECKPOINTERS KEEPERS PIPE
 //
-// Opens the store and works on it until it is killed, with a thread for each writer, and one for
-// each checkpointer, which does nothing but bring the index up to date.
-// What it learns to be durable it writes to the descriptor PIPE, as Reports.
+// Opens the store, with a retention in seconds, and works on it until it is killed: with a thread
+// for each writer, for each checkpointer, which does nothing but bring the index up to date, and
+// for each keeper, which lets expire what may and packs. What it learns to be durable it writes to
+// the descriptor PIPE, as Reports.
 
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -47,22 +50,72 @@ void CheckpointForEver(Store& store, int pipe) {
   }
 }
 
-void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t writers,
-          uint32_t checkpointers, int pipe) {
+// Writers go on while a packing is under way, but not for ever: their log would outgrow it.
+class Pace {
+ public:
+  void BeginPacking() {
+    steps_ = 0;
+    packing_ = true;
+  }
+  void EndPacking() { packing_ = false; }
+  void BeforeStep() {
+    while (packing_ && steps_ >= kMostSteps) std::this_thread::yield();
+    ++steps_;
+  }
+
+ private:
+  static constexpr uint64_t kMostSteps = 200;
+  std::atomic<bool> packing_ = false;
+  std::atomic<uint64_t> steps_ = 0;
+};
+
+// Packs whenever there is a segment that no longer grows.
+void PackForEver(Store& store, uint64_t seed, Pace& pace, int pipe) {
+  Random random(seed);
+  for (;;) {
+    const StoreStats stats = store.Stats();
+    if (stats.segment_count < stats.packed_segment_count + stats.spare_segment_count + 2) {
+      std::this_thread::yield();
+      continue;
+    }
+    Send(pipe, {.kind = Report::kPacking});
+    pace.BeginPacking();
+    const auto packed = PruneAndPack(store, random);
+    pace.EndPacking();
+    DieIfFailed(pipe, packed.status());
+    Send(pipe, {.kind = Report::kPackingDone, .lsn = packed->files});
+  }
+}
+
+struct Crew {
+  uint32_t writers = 0;
+  uint32_t checkpointers = 0;
+  uint32_t keepers = 0;
+};
+
+void Work(const std::string& directory, std::chrono::seconds retention, uint32_t run, uint64_t seed,
+          const Crew& crew, int pipe) {
   Send(pipe, {.kind = Report::kOpening});
-  auto store = Store::Open(directory, WorkOptions());
+  auto store = Store::Open(directory, WorkOptions(retention));
   DieIfFailed(pipe, store.status());
   Send(pipe, {.kind = Report::kOpened});
+  Pace pace;
   std::vector<std::thread> threads;
-  for (uint32_t i = 0; i < writers; ++i) {
+  for (uint32_t i = 0; i < crew.writers; ++i) {
     threads.emplace_back([&, i] {
-      WorkWriter writer(**store, {.run = run, .writer = i}, writers, seed,
+      WorkWriter writer(**store, {.run = run, .writer = i}, crew.writers, seed,
                         [pipe](const Report& report) { Send(pipe, report); });
-      for (;;) DieIfFailed(pipe, writer.Step());
+      for (;;) {
+        pace.BeforeStep();
+        DieIfFailed(pipe, writer.Step());
+      }
     });
   }
-  for (uint32_t i = 0; i < checkpointers; ++i) {
+  for (uint32_t i = 0; i < crew.checkpointers; ++i) {
     threads.emplace_back([&] { CheckpointForEver(**store, pipe); });
+  }
+  for (uint32_t i = 0; i < crew.keepers; ++i) {
+    threads.emplace_back([&, i] { PackForEver(**store, seed + i, pace, pipe); });
   }
   for (std::thread& thread : threads) thread.join();
 }
@@ -71,10 +124,11 @@ void Work(const std::string& directory, uint32_t run, uint64_t seed, uint32_t wr
 }  // namespace tidemark::testing
 
 int main(int argc, char** argv) {
-  if (argc != 7) return 2;
+  if (argc != 9) return 2;
   const auto number = [&](int i) {
     return static_cast<uint32_t>(std::strtoul(argv[i], nullptr, 10));
   };
-  tidemark::testing::Work(argv[1], number(2), std::strtoull(argv[3], nullptr, 10), number(4),
-                          number(5), static_cast<int>(number(6)));
+  tidemark::testing::Work(argv[1], std::chrono::seconds(number(2)), number(3),
+                          std::strtoull(argv[4], nullptr, 10), {number(5), number(6), number(7)},
+                          static_cast<int>(number(8)));
 }

@@ -4,7 +4,9 @@
 #define TIDEMARK_TESTS_CRASH_WORK_WRITER_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "tests/crash/kill_work.h"
@@ -13,7 +15,8 @@
 namespace tidemark::testing {
 
 // Works on objects that are its own, and reports each commit twice: when it is made, and when it is
-// known to be durable. Restores are durable when they are made.
+// known to be durable. Restores, labels and forks are durable when they are made; before it removes
+// a label or deletes a fork it says so.
 class WorkWriter {
  public:
   using Sink = std::function<void(const Report&)>;
@@ -22,12 +25,24 @@ class WorkWriter {
   // the sink until it is destroyed.
   WorkWriter(Store& store, const Stamp& stamp, uint32_t writers, uint64_t seed, Sink sink);
 
-  // A transaction or a restore; sometimes waits for it, sometimes a checkpoint. The errors are the
-  // store's.
+  // A transaction, a restore, a label or a fork; sometimes waits for it, sometimes a checkpoint.
+  // The errors are the store's.
   Status Step();
 
  private:
+  // One that can be told apart from all others, for ever: a label, a fork.
+  struct Named {
+    uint32_t object = 0;
+    uint64_t stamp = 0;
+  };
+
+  Status Commit(uint32_t object);
   Status Restore(uint32_t object);
+  Status ChangeLabels(uint32_t object);
+  Status ChangeForks(uint32_t object);
+  // The object, and one of its last commits, that has not expired; none if it does not exist.
+  Status ChoosePast(uint32_t object, std::shared_ptr<Object>* handle, CommitInfo* commit);
+  uint64_t NewName();
   void ReportDurable();
 
   Store& store_;
@@ -36,6 +51,9 @@ class WorkWriter {
   Random random_;
   std::vector<uint32_t> objects_;
   std::vector<Report> unreported_;  // in order of LSNs
+  std::deque<Named> labels_;        // made by this writer, oldest first
+  std::deque<Named> forks_;
+  uint32_t names_ = 0;
 };
 
 }  // namespace tidemark::testing

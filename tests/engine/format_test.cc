@@ -14,12 +14,14 @@
 #include "engine/internal/record.h"
 #include "engine/internal/segment_header.h"
 #include "engine/internal/segments.h"
+#include "tests/engine/record_samples.h"
 #include "tests/support/golden_bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::internal {
 namespace {
 
+using testing::Encoded;
 using testing::Golden;
 using testing::GuardedBytes;
 using testing::Hex;
@@ -30,13 +32,6 @@ constexpr uint64_t kStateHash = 0x8877665544332211;
 // 2023-11-14 22:13:20 UTC and a little more.
 Timestamp At(int64_t microseconds) {
   return Timestamp(std::chrono::microseconds(1'700'000'000'000'000 + microseconds));
-}
-
-template <typename Encode, typename Fields>
-Buffer Encoded(Encode encode, const Fields& fields) {
-  Buffer out;
-  encode(fields, out);
-  return out;
 }
 
 // Goal: a segment's header, its places and its name never change. Method: one with another value

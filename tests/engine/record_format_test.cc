@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/internal/page_codec.h"
+#include "tests/engine/record_samples.h"
 #include "tests/support/golden_bytes.h"
 
 namespace tidemark::internal {
@@ -17,38 +18,22 @@ namespace {
 
 using format::LabelOperation;
 using format::TimelineOperation;
+using testing::Encoded;
+using testing::ExpectGolden;
+using testing::ExpectNoOtherSizeDecodes;
 using testing::Golden;
 using testing::GuardedBytes;
 using testing::Hex;
+using testing::RecordSample;
+using testing::Sampled;
+using testing::SampleId;
 using testing::Unhex;
 
 constexpr uint64_t kIncarnation = 0x1122334455667788;
 constexpr uint64_t kStateHash = 0x8877665544332211;
 
-ObjectId TestId() {
-  ObjectId id;
-  for (size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::byte>(0xa0 + i);
-  return id;
-}
-
-#define ID_HEX "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
-
-template <typename Encode, typename Fields>
-Buffer Encoded(Encode encode, const Fields& fields) {
-  Buffer out;
-  encode(fields, out);
-  return out;
-}
-
-// The fields of every kind in use that has some: a value, its bytes, and whether bytes are such.
-struct Sample {
-  const char* name;
-  Buffer bytes;
-  const char* golden;
-  std::function<bool(ConstBytes)> decodes;
-};
-
-std::vector<Sample> Samples() {
+// The fields of every kind in use that has some.
+std::vector<RecordSample> Samples() {
   const FrameFields frame{.timeline = TimelineId(300),
                           .page_size = 4096,
                           .page_count = 200,
@@ -71,9 +56,9 @@ std::vector<Sample> Samples() {
   batch.previous = {.location = {4, 8192}, .record_hash = 0x2122232425262728};
   const OpenFields open{.epoch = 8, .previous_end = Lsn(1000), .library_version = "0.1.0"};
   const NamespaceFields name_space{.name = "Rooms", .unique_key = "key"};
-  const ObjectFields object{.namespace_id = 200, .id = TestId(), .name = "lobby"};
+  const ObjectFields object{.namespace_id = 200, .id = SampleId(), .name = "lobby"};
   const TimelineFields restore{.operation = TimelineOperation::kRestore,
-                               .object = TestId(),
+                               .object = SampleId(),
                                .ended = TimelineId(6),
                                .parent = TimelineId(5),
                                .parent_lsn = Lsn(1000),
@@ -98,7 +83,7 @@ std::vector<Sample> Samples() {
   TimelineFields undelete = restore;
   undelete.operation = TimelineOperation::kUndelete;
   const LabelFields label{.operation = LabelOperation::kSet,
-                          .object = TestId(),
+                          .object = SampleId(),
                           .name = "v1",
                           .automatic = true,
                           .timeline = TimelineId(300),
@@ -153,12 +138,12 @@ std::vector<Sample> Samples() {
        decodes(DecodeNamespace)},
       {"object", Encoded(EncodeObject, object),
        "c801"           // namespace 200
-       ID_HEX           //
+       SAMPLE_ID_HEX    //
        "056c6f626279",  // "lobby"
        decodes(DecodeObject)},
       {"timeline: restore", Encoded(EncodeTimeline, restore),
        "01"                // operation
-       ID_HEX              //
+       SAMPLE_ID_HEX       //
        "06"                // the timeline that ends
        "05 e807"           // parent timeline and LSN
        "09"                // page size 2^9
@@ -167,60 +152,50 @@ std::vector<Sample> Samples() {
        "026162 0163",      // from and to
        decodes(DecodeTimeline)},
       {"timeline: rewrite", Encoded(EncodeTimeline, rewrite),
-       "08"                 // operation
-       ID_HEX "06 05 e807"  //
-       "00 00"              // no page size yet, no pages
+       "08"                        // operation
+       SAMPLE_ID_HEX "06 05 e807"  //
+       "00 00"                     // no page size yet, no pages
        "0000000000000000 026162 0163",
        decodes(DecodeTimeline)},
       {"timeline: fork", Encoded(EncodeTimeline, fork),
-       "03" ID_HEX "06 05 e807 09 09 1122334455667788"
+       "03" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788"
        "00 0163",  // from nothing
        decodes(DecodeTimeline)},
       {"timeline: promote", Encoded(EncodeTimeline, promote),
-       "04" ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
+       "04" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
       {"timeline: delete", Encoded(EncodeTimeline, deletion),
-       "05" ID_HEX "06 05 e807 00 00 0000000000000000"
+       "05" SAMPLE_ID_HEX "06 05 e807 00 00 0000000000000000"
        "026162 00",  // to nothing
        decodes(DecodeTimeline)},
       {"timeline: undelete", Encoded(EncodeTimeline, undelete),
-       "06" ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
+       "06" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163", decodes(DecodeTimeline)},
       {"label", Encoded(EncodeLabel, label),
-       "01"                 // operation: set
-       ID_HEX "027631"      // "v1"
-       "01"                 // flags: automatic
-       "ac02 e807 08"       // timeline 300, LSN 1000, epoch 8
-       "1122334455667788",  // state hash
+       "01"                    // operation: set
+       SAMPLE_ID_HEX "027631"  // "v1"
+       "01"                    // flags: automatic
+       "ac02 e807 08"          // timeline 300, LSN 1000, epoch 8
+       "1122334455667788",     // state hash
        decodes(DecodeLabel)},
-      {"label: removal", Encoded(EncodeLabel, removal), "02" ID_HEX "027631", decodes(DecodeLabel)},
+      {"label: removal", Encoded(EncodeLabel, removal), "02" SAMPLE_ID_HEX "027631",
+       decodes(DecodeLabel)},
   };
-}
-
-Sample Sampled(const std::string& name) {
-  for (const Sample& sample : Samples()) {
-    if (sample.name == name) return sample;
-  }
-  ADD_FAILURE() << "no sample " << name;
-  return {};
 }
 
 // Goal: the fields of every kind never change their bytes, and decode to what they were.
 TEST(RecordFormatTest, FieldsOfEveryKind) {
-  for (const Sample& sample : Samples()) {
-    SCOPED_TRACE(sample.name);
-    EXPECT_EQ(Hex(sample.bytes), Golden(sample.golden));
-    EXPECT_TRUE(sample.decodes(sample.bytes));
-  }
-  const auto frame = DecodeFrame(Unhex(Sampled("frame with batches").golden));
+  for (const RecordSample& sample : Samples()) ExpectGolden(sample);
+  const auto frame = DecodeFrame(Unhex(Sampled(Samples(), "frame with batches").golden));
   ASSERT_TRUE(frame.has_value());
   EXPECT_EQ(frame->page_size, 65536u);
   EXPECT_FALSE(frame->schema_changed);
-  EXPECT_TRUE(DecodeFrame(Sampled("frame that changes the schema").bytes)->schema_changed);
+  EXPECT_TRUE(
+      DecodeFrame(Sampled(Samples(), "frame that changes the schema").bytes)->schema_changed);
   EXPECT_EQ(frame->batch_count, 2u);
   EXPECT_EQ(frame->batch_versions, 300u);
   EXPECT_EQ(frame->batch_bytes, 129u);
   EXPECT_EQ(frame->last_batch.location, (Location{3, 8248}));
   EXPECT_EQ(frame->last_batch.record_hash, 0x0102030405060708u);
-  const auto batch = DecodeBatch(Unhex(Sampled("batch").golden));
+  const auto batch = DecodeBatch(Unhex(Sampled(Samples(), "batch").golden));
   ASSERT_TRUE(batch.has_value());
   EXPECT_EQ(batch->number, 129u);
   EXPECT_EQ(batch->previous.location, (Location{4, 8192}));
@@ -231,9 +206,9 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
   EXPECT_EQ(batch->pages[1].depth, 3u);
   EXPECT_EQ(batch->pages[1].chain_units, 5u);
   EXPECT_EQ(batch->pages[1].hash, 0x1112131415161718u);
-  const auto timeline = DecodeTimeline(Unhex(Sampled("timeline: restore").golden));
+  const auto timeline = DecodeTimeline(Unhex(Sampled(Samples(), "timeline: restore").golden));
   ASSERT_TRUE(timeline.has_value());
-  EXPECT_EQ(timeline->object, TestId());
+  EXPECT_EQ(timeline->object, SampleId());
   EXPECT_EQ(timeline->ended, TimelineId(6));
   EXPECT_EQ(timeline->parent_lsn, Lsn(1000));
   EXPECT_EQ(timeline->from, "ab");
@@ -241,11 +216,11 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
 }
 
 TEST(RecordFormatTest, FieldsOfALabel) {
-  const Buffer bytes = Sampled("label").bytes;
+  const Buffer bytes = Sampled(Samples(), "label").bytes;
   const auto label = DecodeLabel(bytes);
   ASSERT_TRUE(label.has_value());
   EXPECT_EQ(label->operation, LabelOperation::kSet);
-  EXPECT_EQ(label->object, TestId());
+  EXPECT_EQ(label->object, SampleId());
   EXPECT_EQ(label->name, "v1");
   EXPECT_TRUE(label->automatic);
   EXPECT_EQ(label->timeline, TimelineId(300));
@@ -260,7 +235,7 @@ TEST(RecordFormatTest, FieldsOfALabel) {
     other = bytes;
     other[0] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeLabel(other).has_value(), value == 1) << value;
-    other = Sampled("label: removal").bytes;
+    other = Sampled(Samples(), "label: removal").bytes;
     other[0] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeLabel(other).has_value(), value == 2) << value;
   }
@@ -274,16 +249,7 @@ TEST(RecordFormatTest, FieldsOfALabel) {
 // Goal: fields are exactly what format.h allows. Method: cut them everywhere, go on behind them,
 // write a varint longer than it is, and set what is unknown or reserved.
 TEST(RecordFormatTest, OtherFieldsAreRefused) {
-  for (const Sample& sample : Samples()) {
-    SCOPED_TRACE(sample.name);
-    for (size_t size = 0; size < sample.bytes.size(); ++size) {
-      const GuardedBytes cut(ConstBytes(sample.bytes).first(size));
-      EXPECT_FALSE(sample.decodes(cut.bytes())) << size;
-    }
-    Buffer longer = sample.bytes;
-    longer.push_back(std::byte{0});
-    EXPECT_FALSE(sample.decodes(longer));
-  }
+  for (const RecordSample& sample : Samples()) ExpectNoOtherSizeDecodes(sample);
 
   const std::string tail = "c801 1122334455667788 02";
   EXPECT_TRUE(DecodeFrame(Unhex("05 00 00" + tail)).has_value());
@@ -299,7 +265,7 @@ TEST(RecordFormatTest, OtherFieldsAreRefused) {
     Buffer frame = Unhex("05 00 0c" + tail);
     frame[2] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeFrame(frame).has_value(), value == 0 || (value >= 9 && value <= 16)) << value;
-    Buffer timeline = Sampled("timeline: restore").bytes;
+    Buffer timeline = Sampled(Samples(), "timeline: restore").bytes;
     timeline[0] = static_cast<std::byte>(value);
     EXPECT_EQ(DecodeTimeline(timeline).has_value(),
               value == 1 || (value >= 3 && value <= 6) || value == 8)

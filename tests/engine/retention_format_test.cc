@@ -8,41 +8,24 @@
 #include <vector>
 
 #include "engine/internal/retention_record.h"
+#include "tests/engine/record_samples.h"
 #include "tests/support/golden_bytes.h"
 
 namespace tidemark::internal {
 namespace {
 
 using std::chrono::seconds;
-using testing::GuardedBytes;
-using testing::Hex;
+using testing::Encoded;
+using testing::ExpectGolden;
+using testing::ExpectNoOtherSizeDecodes;
+using testing::RecordSample;
+using testing::Sampled;
+using testing::SampleId;
 using testing::Unhex;
-
-ObjectId TestId() {
-  ObjectId id;
-  for (size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::byte>(0xa0 + i);
-  return id;
-}
-
-#define ID_HEX "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
 
 Timestamp Us(int64_t count) { return Timestamp(std::chrono::microseconds(count)); }
 
-template <typename Encode, typename Fields>
-Buffer Encoded(Encode encode, const Fields& fields) {
-  Buffer out;
-  encode(fields, out);
-  return out;
-}
-
-struct Sample {
-  const char* name;
-  Buffer bytes;
-  const char* golden;
-  std::function<bool(ConstBytes)> decodes;
-};
-
-std::vector<Sample> Samples() {
+std::vector<RecordSample> Samples() {
   const auto decodes_rule = [](RuleKind kind) {
     return [kind](ConstBytes bytes) { return DecodeRule(kind, bytes).has_value(); };
   };
@@ -75,11 +58,11 @@ std::vector<Sample> Samples() {
        "00",
        decodes_rule(RuleKind::kPolicy)},
       {"policy: an object's",
-       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kPolicy, TestId()),
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kPolicy, SampleId()),
                                    .set = true,
                                    .policy = {.window = seconds(1)}}),
        "01"
-       "03" ID_HEX "00"
+       "03" SAMPLE_ID_HEX "00"
        "00"
        "00"
        "01"
@@ -87,18 +70,18 @@ std::vector<Sample> Samples() {
        "00",
        decodes_rule(RuleKind::kPolicy)},
       {"hold",
-       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, TestId()),
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, SampleId()),
                                    .set = true,
                                    .floor = Horizons::At(Us(5)),
                                    .reason = "law"}),
-       "01" ID_HEX "05"
+       "01" SAMPLE_ID_HEX "05"
        "00"
        "00"
        "036c6177",
        decodes_rule(RuleKind::kHold)},
       {"hold: release",
-       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, TestId())}),
-       "02" ID_HEX "00"
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, SampleId())}),
+       "02" SAMPLE_ID_HEX "00"
        "00"
        "00",
        decodes_rule(RuleKind::kHold)},
@@ -130,32 +113,16 @@ std::vector<Sample> Samples() {
   };
 }
 
-Sample Sampled(const std::string& name) {
-  for (const Sample& sample : Samples()) {
-    if (sample.name == name) return sample;
-  }
-  ADD_FAILURE() << name;
-  return {};
-}
-
 TEST(RetentionFormatTest, Bytes) {
-  for (const Sample& sample : Samples()) {
-    SCOPED_TRACE(sample.name);
-    EXPECT_EQ(Hex(sample.bytes), Hex(Unhex(sample.golden)));
-    EXPECT_TRUE(sample.decodes(sample.bytes));
-    Buffer longer = sample.bytes;
-    longer.push_back(std::byte{0});
-    EXPECT_FALSE(sample.decodes(longer));
-    for (size_t size = 0; size < sample.bytes.size(); ++size) {
-      const GuardedBytes cut(ConstBytes(sample.bytes).first(size));
-      EXPECT_FALSE(sample.decodes(cut.bytes())) << size;
-    }
+  for (const RecordSample& sample : Samples()) {
+    ExpectGolden(sample);
+    ExpectNoOtherSizeDecodes(sample);
   }
 }
 
 // Goal: what goes into a record of retention comes out; and what no writer writes is refused.
 TEST(RetentionFormatTest, Fields) {
-  const auto bytes = [](const std::string& name) { return Sampled(name).bytes; };
+  const auto bytes = [](const std::string& name) { return Sampled(Samples(), name).bytes; };
   const auto policy = DecodeRule(RuleKind::kPolicy, bytes("policy: the store's"));
   ASSERT_TRUE(policy);
   EXPECT_EQ(policy->key, RuleKey::OfStore());
@@ -169,7 +136,7 @@ TEST(RetentionFormatTest, Fields) {
   EXPECT_FALSE(cleared->set);
   const auto hold = DecodeRule(RuleKind::kHold, bytes("hold"));
   ASSERT_TRUE(hold);
-  EXPECT_EQ(hold->key, RuleKey::OfObject(RuleKind::kHold, TestId()));
+  EXPECT_EQ(hold->key, RuleKey::OfObject(RuleKind::kHold, SampleId()));
   EXPECT_EQ(hold->floor, Horizons::At(Us(5)));
   EXPECT_EQ(hold->reason, "law");
   const auto pause = DecodeLicence(bytes("licence: pause"));
@@ -201,7 +168,7 @@ TEST(RetentionFormatTest, Fields) {
   EXPECT_TRUE(DecodeRule(RuleKind::kPolicy, Unhex("02 01 05 03 02")));
   EXPECT_FALSE(DecodeLicence(Unhex("01 00 ffffffffffffffffff01 00")));
   for (const size_t size : {size_t{0}, size_t{256}, size_t{257}}) {
-    const RuleRow row{.key = RuleKey::OfObject(RuleKind::kHold, TestId()),
+    const RuleRow row{.key = RuleKey::OfObject(RuleKind::kHold, SampleId()),
                       .set = true,
                       .reason = std::string(size, 'r')};
     EXPECT_EQ(DecodeRule(RuleKind::kHold, Encoded(EncodeRule, row)).has_value(), size <= 256);

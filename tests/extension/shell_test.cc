@@ -91,6 +91,24 @@ TEST_F(ShellTest, AgreesWithAStockFile) {
   EXPECT_EQ(Print(".open '" + Uri("rooms/copy") + "'\n.sha3sum\n" + check), sums);
 }
 
+// Goal: sqldiff, which loads the extension into the SQLite that is built into it, finds an object
+// to be what a stock file is, and nothing else. Method: the same SQL on both, then one row more.
+TEST_F(ShellTest, SqldiffFindsNoDifference) {
+  if (*TIDEMARK_SQLDIFF == '\0') GTEST_SKIP() << "there is no sqldiff: install sqlite3-tools";
+  const std::string stock = Path("stock.db");
+  const std::string object = Uri("rooms/lobby");
+  Print(".open " + stock + "\n" + kWorkload);
+  Print(".open '" + object + "'\n" + kWorkload);
+  const auto difference = [&] {
+    return RunProcess({TIDEMARK_SQLDIFF, "--lib", kExtension, "--primarykey", stock, object}, {});
+  };
+  const ProcessResult same = difference();
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_EQ(same.out, "");
+  Print(".open '" + object + "'\nINSERT INTO pair VALUES('a', 'b', 'c');\n");
+  EXPECT_THAT(difference().out, HasSubstr("INSERT INTO pair(a,b,label) VALUES('a','b','c');"));
+}
+
 // Goal: what one process wrote is there for the next, and the past beside it, attached and joined.
 // Method: a shell for each step.
 TEST_F(ShellTest, ThePastBesideThePresent) {
@@ -164,8 +182,8 @@ TEST_F(ShellTest, WrongSettings) {
   EXPECT_EQ(result.out, "t\n") << result.err;
 }
 
-// Goal: a database that cannot be opened says why: by sqlite3_errmsg in sqlite3_open, and for
-// ATTACH by tidemark_error(). Method: an object that is not there.
+// Goal: a database that cannot be opened says why: by sqlite3_errmsg for sqlite3_open and ATTACH,
+// and by tidemark_error(). Method: an object that is not there.
 TEST_F(ShellTest, ReasonsAreShown) {
   Print(".open '" + Uri("rooms/lobby") + "'\nCREATE TABLE t(x);\n");
   EXPECT_THAT(Shell(".open '" + Uri("rooms/none", "&mode=rw") + "'\n").err,
@@ -175,7 +193,7 @@ TEST_F(ShellTest, ReasonsAreShown) {
                  {.input = std::string(".load ") + kExtension + "\nSELECT tidemark_error();\n" +
                            ".print -\nATTACH '" + Uri("rooms/none", "&mode=rw") +
                            "' AS none;\nSELECT tidemark_error();\n"});
-  EXPECT_THAT(attach.err, HasSubstr("unable to open database"));
+  EXPECT_THAT(attach.err, HasSubstr("(tidemark: object rooms/none does not exist"));
   EXPECT_THAT(attach.out, ::testing::StartsWith("\n-\nnot_found: object rooms/none"));
 }
 

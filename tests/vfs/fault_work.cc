@@ -218,6 +218,19 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
          point_ = db_->object().CurrentBookmark().value();
          EXPECT_OK(db_->object().Restore(before));
        }},
+      {.name = "restore by pragma",
+       .adds = 1,
+       .run = [this] { return Run(db_->handle(), restore_pragma_); },
+       .ready =
+           [this] {
+             const Bookmark before = db_->object().CurrentBookmark().value();
+             Exec(*db_, "UPDATE t SET x = x + 1");
+             restore_pragma_ =
+                 "PRAGMA tidemark_restore='" + db_->object().CurrentBookmark()->ToString() + "'";
+             EXPECT_OK(db_->object().Restore(before));
+             undo_ = db_->object().CurrentBookmark().value();
+           },
+       .found_done = [this] { return FindUndoBookmark(); }},
       {"fork", 0, 0, [this] { return CodeOf(Fork()); },
        [this] { new_name_ = "a fork with a long name " + std::to_string(objects_made_++); }},
       {"promote", 1, 0,
@@ -243,6 +256,13 @@ std::vector<FaultWork::Piece> FaultWork::Pieces() {
        .ready = commit,
        .grows = true},
   };
+}
+
+// As a program does that was told that memory ran out: a restore was done if the journal begins
+// with one over what was current before it.
+bool FaultWork::FindUndoBookmark() {
+  const std::string journal = Query(*db_, "PRAGMA tidemark_restores");
+  return journal.find("\"from\":\"" + undo_.ToString() + "\"") < journal.find('}');
 }
 
 // The store as a program leaves it that closes it, or that dies.
@@ -387,7 +407,9 @@ bool FaultWork::RunWithFault(FaultSource* faults, const Piece& piece, uint64_t n
       << code << " " << (db_ ? db_->ErrorStatus().ToString() : "");
   EXPECT_TRUE(!db_ || code != SQLITE_OK || sqlite3_get_autocommit(db_->handle()) != 0);
   TidyUp();
-  if (code == SQLITE_OK) {
+  const bool found_done = code != SQLITE_OK && db_ && piece.found_done && piece.found_done();
+  found_done_ += found_done;
+  if (code == SQLITE_OK || found_done) {
     x_ += piece.adds;
     y_ += piece.adds_elsewhere;
   }
@@ -408,7 +430,7 @@ void FaultWork::Sweep(FaultSource* faults, uint64_t stride) {
   // Where there are many calls, those far behind are much like each other; and steps that do not
   // grow would never come to the end of what does.
   const auto step = [&](const Piece& piece, uint64_t nth) {
-    if (stride == 1 && !piece.grows) return uint64_t{1};
+    if ((stride == 1 || piece.found_done) && !piece.grows) return uint64_t{1};
     return random.Between(1, std::max(stride, nth / 8));
   };
   for (const Piece& piece : Pieces()) {

@@ -1,7 +1,9 @@
 // FaultWork: what programs do with a database, made to fail at each of its calls in turn.
 //
 // Whatever fails below (an allocation, a read of the disk), each piece of work either says so with
-// one of SQLite's codes and has changed nothing, or says OK and has done all. The connection is
+// one of SQLite's codes and has changed nothing, or says OK and has done all. (One may be done and
+// say that memory ran out: a restore by pragma. Then what it should have answered is found where
+// vfs/internal/tidemark_pragma.h says.) The connection is
 // usable afterwards, and what another connection sees is whole. The one other way out is a store
 // that says it is broken: after it is opened again, all or nothing was done, and all if that was
 // confirmed. Beside SQL there are calls of the engine, and opening the store, recovery included.
@@ -58,15 +60,18 @@ class FaultWork {
   uint64_t failures() const { return failures_; }
   // How many of them broke the store.
   uint64_t broken() const { return broken_; }
+  // How many came after the work had been done, which could be seen.
+  uint64_t found_done() const { return found_done_; }
 
  private:
   struct Piece {
     const char* name;
-    int adds = 0;                   // to each t.x
-    int adds_elsewhere = 0;         // to u.x of another object
-    std::function<int()> run;       // with failures; asks for no memory by itself
-    std::function<void()> ready{};  // before, without; may be empty
-    bool grows = false;             // a run leaves something for which the next has more to do
+    int adds = 0;                        // to each t.x
+    int adds_elsewhere = 0;              // to u.x of another object
+    std::function<int()> run;            // with failures; asks for no memory by itself
+    std::function<void()> ready{};       // before, without; may be empty
+    bool grows = false;                  // a run leaves something for which the next has more to do
+    std::function<bool()> found_done{};  // whether it was done although it failed; empty: never
   };
 
   std::vector<Piece> Pieces();
@@ -82,6 +87,7 @@ class FaultWork {
   // A connection of its own, by URI.
   int RunElsewhere(const std::string& uri, const std::string& sql);
   int CopyOut(const std::string& uri);
+  bool FindUndoBookmark();
   int WriteBlob();
   int Serialize();
   Status OpenAgain(bool close);
@@ -101,6 +107,8 @@ class FaultWork {
   std::optional<Database> db_;
   Bookmark past_;
   Bookmark point_;  // to restore to
+  Bookmark undo_;   // what was current before a restore
+  std::string restore_pragma_;
   Timestamp time_;  // of past_
   int x_ = 0;       // of every row of t
   int y_ = 0;       // of u's row, in another object
@@ -110,6 +118,7 @@ class FaultWork {
   std::shared_ptr<Object> fork_;
   uint64_t failures_ = 0;
   uint64_t broken_ = 0;
+  uint64_t found_done_ = 0;
 };
 
 }  // namespace tidemark::testing

@@ -89,7 +89,7 @@ TEST_F(StoreByNameTest, ComesAndGoesUnderThreads) {
   }
 }
 
-// Goal: sqlite3_errmsg says why a database cannot be opened, and what to do.
+// Goal: sqlite3_errmsg says why a database cannot be opened or attached, and what to do.
 // Method: everything that can be wrong with a name, each with a part of its message.
 TEST_F(StoreByNameTest, WrongNamesSayWhy) {
   { Exec(Connection(Uri("ns/a")).handle(), "CREATE TABLE t(x)"); }
@@ -125,8 +125,11 @@ TEST_F(StoreByNameTest, WrongNamesSayWhy) {
       {Uri("ns/a", "&vfs=tidemark"), "vfs= is given twice"},
       {Uri("ns/a", "&nolock=1"), "nolock=1 is not possible"},
   };
+  const Connection main(":memory:");
   for (const auto& wrong : cases) {
     EXPECT_THAT(OpenFailure(wrong.uri), ::testing::HasSubstr(wrong.message)) << wrong.uri;
+    EXPECT_EQ(Try(main.handle(), "ATTACH '" + wrong.uri + "' AS a"), SQLITE_CANTOPEN);
+    EXPECT_THAT(sqlite3_errmsg(main.handle()), ::testing::HasSubstr(wrong.message)) << wrong.uri;
   }
   EXPECT_THAT(OpenFailure(Uri("ns/none"), SQLITE_OPEN_READONLY),
               ::testing::HasSubstr("ns/none does not exist"));
@@ -134,11 +137,48 @@ TEST_F(StoreByNameTest, WrongNamesSayWhy) {
 
   // A name with dots is possible, for who says so; and Database::Open does.
   EXPECT_EQ(Connection(Uri("ns/../a", "&exact=1")).code(), SQLITE_OK);
-  // ATTACH runs nothing of ours after the open: the reason is in LastError().
-  Connection main(":memory:");
-  EXPECT_EQ(Try(main.handle(), "ATTACH '" + Uri("ns/none", "&mode=rw") + "' AS a"),
-            SQLITE_CANTOPEN);
+}
+
+// Goal: an ATTACH that fails leaves the connection, its transaction and what else is attached as
+// they were, and where SQLite's own message is all there is, LastError() has the reason.
+// Method: in a transaction; with writable_schema, where SQLite would take a schema that it cannot
+// make out for loaded; VACUUM INTO, which sets that; a reason longer than a page.
+TEST_F(StoreByNameTest, AFailedAttachChangesNothing) {
+  const Connection db(Uri("ns/a"));
+  Exec(db.handle(), "CREATE TABLE t(x); ATTACH '" + Uri("ns/b") + "' AS b; CREATE TABLE b.u(y)");
+  const std::string attach = "ATTACH '" + Uri("ns/none", "&mode=rw") + "' AS c";
+  const auto databases = [&] { return Query(db.handle(), "PRAGMA database_list"); };
+  const std::string before = databases();
+  Exec(db.handle(), "BEGIN; INSERT INTO t VALUES(1); INSERT INTO u VALUES(2)");
+  EXPECT_EQ(Try(db.handle(), attach), SQLITE_CANTOPEN);
+  EXPECT_STREQ(
+      sqlite3_errmsg(db.handle()),
+      ("malformed database schema (tidemark: object ns/none does not exist in " + directory_ + ")")
+          .c_str());
+  EXPECT_EQ(sqlite3_get_autocommit(db.handle()), 0);
+  Exec(db.handle(), "COMMIT");
+  EXPECT_EQ(Query(db.handle(), "SELECT x FROM t; SELECT y FROM u"), "1\n2");
+  EXPECT_EQ(databases(), before);
+
+  Exec(db.handle(), "PRAGMA writable_schema=ON");
+  EXPECT_EQ(Try(db.handle(), attach), SQLITE_CANTOPEN);
+  EXPECT_STREQ(sqlite3_errmsg(db.handle()), "unable to open database file");
   EXPECT_THAT(internal::LastError().message(), ::testing::HasSubstr("ns/none does not exist"));
+  Exec(db.handle(), "PRAGMA writable_schema=OFF");
+  EXPECT_EQ(Try(db.handle(), "VACUUM INTO 'file:ns?vfs=tidemark&store=" + directory_ + "'"),
+            SQLITE_CANTOPEN);
+  EXPECT_THAT(internal::LastError().message(), ::testing::HasSubstr("is not NAMESPACE/NAME"));
+  EXPECT_EQ(databases(), before);
+
+  std::string name;  // two bytes a character, one of which may not be cut
+  for (int i = 0; i < 2000; ++i) name += "\u00e9";
+  for (const char* shift : {"", "e"}) {
+    EXPECT_EQ(Try(db.handle(), "ATTACH '" + Uri("/" + (shift + name)) + "' AS c"), SQLITE_CANTOPEN);
+    const std::string message = sqlite3_errmsg(db.handle());
+    EXPECT_THAT(message, ::testing::HasSubstr("\u00e9)"));
+    EXPECT_GT(message.size(), 3900u);
+  }
+  EXPECT_EQ(databases(), before);
 }
 
 // Goal: the past is opened read-only unasked, and a write says so. Method: default flags.

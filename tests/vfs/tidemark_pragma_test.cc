@@ -66,6 +66,69 @@ TEST_F(TidemarkPragmaTest, RestoreAndUndo) {
               ::testing::HasSubstr("has no label \"frist\"; its labels: first"));
 }
 
+// Goal: the restore journal has, newest first, what undoes each restore: for a caller that did not
+// get the answer of tidemark_restore. Method: two restores and a deletion, parsed.
+TEST_F(TidemarkPragmaTest, RestoresHaveTheUndoBookmark) {
+  Database db = Open("o");
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_restores"), "[]");
+  Exec(db, "CREATE TABLE t(x)");
+  const std::string one = Query(db, "PRAGMA tidemark_bookmark");
+  Exec(db, "INSERT INTO t VALUES(1)");
+  const std::string two = Query(db, "PRAGMA tidemark_bookmark");
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_restore='" + one + "'"), two);
+  const std::string three = Query(db, "PRAGMA tidemark_bookmark");
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_restore='" + two + "'"), three);
+  EXPECT_OK(db.object().Delete());
+  const auto journal = nlohmann::json::parse(Query(db, "PRAGMA tidemark_restores"));
+  ASSERT_EQ(journal.size(), 3u);
+  EXPECT_EQ(journal[0]["kind"], "delete");
+  EXPECT_TRUE(journal[0]["to"].is_null());
+  EXPECT_EQ(journal[1]["kind"], "restore");
+  EXPECT_EQ(journal[1]["from"], three);
+  EXPECT_EQ(journal[1]["to"], two);
+  EXPECT_EQ(journal[2]["from"], two);
+  EXPECT_EQ(journal[2]["to"], one);
+  EXPECT_EQ(journal[2]["lsn"], Bookmark::Parse(three)->lsn.value);
+}
+
+// Goal: a program that has only SQL names commits, finds the names and removes them; and makes a
+// copy of an object that goes its own way. Method: each pragma, and what it must not do.
+TEST_F(TidemarkPragmaTest, LabelsAndForks) {
+  Database db = Open("o");
+  EXPECT_THAT(Failure(db, "PRAGMA tidemark_label='v1'"), ::testing::HasSubstr("no commit yet"));
+  EXPECT_THAT(Failure(db, "PRAGMA tidemark_fork='ns/copy'"), ::testing::HasSubstr("no commit yet"));
+  Exec(db, "CREATE TABLE t(x); INSERT INTO t VALUES('one')");
+  const std::string one = Query(db, "PRAGMA tidemark_bookmark");
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_label='v1'"), one);
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_label='v1'"), one) << "again";
+  EXPECT_GE(store_->durable_lsn(), db.object().head().lsn);
+  const std::string copy = Query(db, "PRAGMA tidemark_fork='copies/of o/1'");
+  const auto fork = store_->OpenObject("copies", "of o/1", IfMissing::kFail);
+  ASSERT_OK(fork);
+  EXPECT_EQ(copy, (*fork)->CurrentBookmark()->ToString());
+  Exec(db, "UPDATE t SET x = 'two'");
+  EXPECT_THAT(Failure(db, "PRAGMA tidemark_label='v1'"),
+              ::testing::HasSubstr("1: object ns/o has a label \"v1\""));
+  EXPECT_EQ(Query(db, "BEGIN; SELECT x FROM t; PRAGMA tidemark_label='v2'; COMMIT"),
+            "two\n" + Query(db, "PRAGMA tidemark_bookmark"));
+
+  const auto labels = nlohmann::json::parse(Query(db, "PRAGMA tidemark_labels"));
+  ASSERT_EQ(labels.size(), 2u);
+  EXPECT_EQ(labels[0]["name"], "v1");
+  EXPECT_EQ(labels[0]["bookmark"], one);
+  EXPECT_EQ(labels[0]["automatic"], false);
+  EXPECT_TRUE(labels[0]["damage"].is_null());
+  EXPECT_EQ(labels[1]["name"], "v2");
+  EXPECT_EQ(Query(db, "PRAGMA tidemark_unlabel='v2'"), "v2");
+  EXPECT_EQ(db.object().ListLabels()->size(), 1u);
+  EXPECT_THAT(Failure(db, "PRAGMA tidemark_unlabel='v2'"), ::testing::HasSubstr("no label \"v2\""));
+
+  Database other = Database::Open(*store_, "copies", "of o/1").value();
+  EXPECT_EQ(Query(other, "SELECT x FROM t"), "one");
+  Exec(other, "UPDATE t SET x = 'three'");
+  EXPECT_EQ(Query(db, "SELECT x FROM t"), "two");
+}
+
 // Goal: a schema before the pragma's name says which database is meant.
 // Method: the same object attached as of an earlier commit, and another object.
 TEST_F(TidemarkPragmaTest, SchemaChoosesTheDatabase) {
@@ -131,7 +194,19 @@ TEST_F(TidemarkPragmaTest, WrongUse) {
       {"PRAGMA tidemark_restore='long ago'", "1: \"long ago\" is no point in time"},
       {"PRAGMA tidemark_restore='" + foreign + "'", "1: "},
       {"PRAGMA tidemark_restore='1970-01-02'", "1: "},
+      {"PRAGMA tidemark_label", "1: tidemark_label needs a name"},
+      {"PRAGMA tidemark_label='1st'", "1: "},
+      {"PRAGMA tidemark_labels='x'", "1: tidemark_labels takes no value"},
+      {"PRAGMA tidemark_restores='x'", "1: tidemark_restores takes no value"},
+      {"PRAGMA tidemark_unlabel", "1: tidemark_unlabel needs the name of a label"},
+      {"PRAGMA tidemark_fork", "1: tidemark_fork needs a name for the new object"},
+      {"PRAGMA tidemark_fork='copy'", "1: \"copy\" is not NAMESPACE/NAME"},
+      {"PRAGMA tidemark_fork='ns/../p'", "1: \"ns/../p\" has a \".\" or \"..\" in it"},
+      {"PRAGMA tidemark_fork='ns/p'", "1: object ns/p"},
       {"BEGIN; PRAGMA tidemark_restore='now'", "5: tidemark_restore inside a transaction"},
+      {"INSERT INTO t VALUES(0); PRAGMA tidemark_label='v1'",
+       "5: tidemark_label inside a transaction that writes"},
+      {"PRAGMA tidemark_fork='ns/copy'", "5: tidemark_fork inside a transaction that writes"},
   };
   for (const auto& wrong : cases) {
     EXPECT_THAT(Failure(db, wrong.sql), ::testing::StartsWith(wrong.message)) << wrong.sql;

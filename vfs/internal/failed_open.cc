@@ -2,9 +2,13 @@
 
 #include "vfs/internal/failed_open.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <new>
+#include <string_view>
 
 #include "vfs/internal/plain_methods.h"
 #include "vfs/internal/sqlite_result.h"
@@ -17,7 +21,93 @@ std::atomic<bool> reports{false};
 struct FailedHandle : sqlite3_file {
   Status* reason;
   int code;
+  sqlite3* const* connection;  // null until SQLite tells
 };
+
+// ---- the database that tells the reason --------------------------------------------------------
+//
+// SQLite makes one message of ATTACH from bytes of the file: that of a schema which it cannot make
+// out, "malformed database schema (NAME)". So the file shows a database of three pages, whose
+// schema has one row with no more than a name, which is the reason, and then a page that cannot be
+// read, for whose code SQLite ends the ATTACH.
+//
+//   page 1   header and root of the schema: rows up to 1 are on page 2, all others on page 3
+//   page 2   the row (NULL, 'reason', NULL, NULL, NULL)
+//   page 3   reading it fails
+
+constexpr int kPageSize = 4096;
+constexpr int kPages = 3;
+constexpr size_t kMaxReason = 3900;  // with all before it, it fits into a page
+
+using Page = std::array<unsigned char, kPageSize>;
+
+void PutTwo(Page& page, size_t at, size_t value) {
+  page[at] = static_cast<unsigned char>(value >> 8);
+  page[at + 1] = static_cast<unsigned char>(value);
+}
+
+void FillFirstPage(Page& page) {
+  constexpr size_t kHeaderSize = 100;
+  constexpr size_t kCell = kPageSize - 5;
+  std::memcpy(page.data(), "SQLite format 3", 16);
+  PutTwo(page, 16, kPageSize);
+  page[18] = page[19] = 1;  // a rollback journal
+  page[21] = 64;            // as every database has these three
+  page[22] = page[23] = 32;
+  page[27] = page[95] = 1;  // this count of pages is the right one:
+  page[31] = kPages;
+  page[47] = 4;  // the schema's format. That of texts (56) is left open: it must be the main one's
+  page[kHeaderSize] = 5;  // an inner page of a table, with one cell
+  PutTwo(page, kHeaderSize + 3, 1);
+  PutTwo(page, kHeaderSize + 5, kCell);
+  page[kHeaderSize + 11] = 3;  // the last child
+  PutTwo(page, kHeaderSize + 12, kCell);
+  page[kCell + 3] = 2;  // the child of rows up to
+  page[kCell + 4] = 1;  // this one
+}
+
+size_t PutVarint(Page& page, size_t at, size_t value) {
+  if (value >= 128) page[at++] = static_cast<unsigned char>(128 | value >> 7);
+  page[at++] = static_cast<unsigned char>(value & 127);
+  return at;
+}
+
+void FillSecondPage(Page& page, std::string_view reason) {
+  constexpr std::string_view kPrefix = "tidemark: ";
+  size_t length = std::min(reason.size(), kMaxReason);
+  // No part of a character.
+  while (length < reason.size() && length > 0 && (reason[length] & 0xc0) == 0x80) --length;
+  const size_t text_size = kPrefix.size() + length;
+  const size_t text_type = 13 + 2 * text_size;
+  const size_t header_size = text_type < 128 ? 6 : 7;
+  constexpr size_t kCell = 16;
+  page[0] = 13;  // a leaf of a table, with one cell
+  PutTwo(page, 3, 1);
+  PutTwo(page, 5, kCell);
+  PutTwo(page, 8, kCell);
+  size_t at = PutVarint(page, kCell, header_size + text_size);
+  at = PutVarint(page, at, 1);  // rowid
+  at = PutVarint(page, at, header_size);
+  at = PutVarint(page, at, 0);  // NULL
+  at = PutVarint(page, at, text_type);
+  at += 3;  // NULL
+  std::copy(kPrefix.begin(), kPrefix.end(), page.begin() + static_cast<ptrdiff_t>(at));
+  std::copy_n(reason.begin(), length, page.begin() + static_cast<ptrdiff_t>(at + kPrefix.size()));
+}
+
+// Whether SQLite may read it. It would roll back a transaction for some codes, where the statement
+// that reads fails with them; and with writable_schema it would go on with a schema that it could
+// not make out, and take the ATTACH for done.
+bool TellsReason(const FailedHandle& handle) {
+  const int primary = handle.code & 0xff;
+  if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_NOMEM) return false;
+  if (handle.connection == nullptr) return false;
+  int writable_schema = 1;
+  sqlite3_db_config(*handle.connection, SQLITE_DBCONFIG_WRITABLE_SCHEMA, -1, &writable_schema);
+  return writable_schema == 0;
+}
+
+// ---- the file ----------------------------------------------------------------------------------
 
 FailedHandle* Handle(sqlite3_file* file) { return static_cast<FailedHandle*>(file); }
 
@@ -27,10 +117,18 @@ int Close(sqlite3_file* file) noexcept {
   return SQLITE_OK;
 }
 
-// While it opens a database SQLite reads the header, and takes an empty file for a new database.
-int Read(sqlite3_file*, void* out, int amount, sqlite3_int64) noexcept {
-  std::memset(out, 0, static_cast<size_t>(amount));
-  return SQLITE_IOERR_SHORT_READ;
+int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
+  const sqlite3_int64 number = offset / kPageSize + 1;
+  const auto at = static_cast<int>(offset % kPageSize);
+  if (number >= kPages || at + amount > kPageSize) return Handle(file)->code;
+  Page page{};
+  if (number == 1) {
+    FillFirstPage(page);
+  } else {
+    FillSecondPage(page, Handle(file)->reason->message());
+  }
+  std::memcpy(out, page.data() + at, static_cast<size_t>(amount));
+  return SQLITE_OK;
 }
 
 int Write(sqlite3_file* file, const void*, int, sqlite3_int64) noexcept {
@@ -42,12 +140,20 @@ int Truncate(sqlite3_file* file, sqlite3_int64) noexcept { return Handle(file)->
 int Sync(sqlite3_file* file, int) noexcept { return Handle(file)->code; }
 
 int FileSize(sqlite3_file*, sqlite3_int64* size) noexcept {
-  *size = 0;
+  *size = kPages * kPageSize;
   return SQLITE_OK;
 }
 
 // The first thing that SQLite does for a statement.
-int Lock(sqlite3_file* file, int) noexcept { return Handle(file)->code; }
+int Lock(sqlite3_file* file, int level) noexcept {
+  return level == SQLITE_LOCK_SHARED && TellsReason(*Handle(file)) ? SQLITE_OK : Handle(file)->code;
+}
+
+int FileControl(sqlite3_file* file, int operation, void* argument) noexcept {
+  if (operation != SQLITE_FCNTL_PDB) return SQLITE_NOTFOUND;
+  Handle(file)->connection = static_cast<sqlite3**>(argument);
+  return SQLITE_OK;
+}
 
 const sqlite3_io_methods kFailedMethods = [] {
   sqlite3_io_methods methods = PlainMethods();
@@ -58,6 +164,7 @@ const sqlite3_io_methods kFailedMethods = [] {
   methods.xSync = Sync;
   methods.xFileSize = FileSize;
   methods.xLock = Lock;
+  methods.xFileControl = FileControl;
   return methods;
 }();
 
@@ -89,6 +196,7 @@ int FailOpen(const Status& reason, sqlite3_file* handle) noexcept {
   Handle(handle)->reason = new (std::nothrow) Status(reason);
   if (Handle(handle)->reason == nullptr) return SQLITE_NOMEM;
   Handle(handle)->code = code;
+  Handle(handle)->connection = nullptr;
   handle->pMethods = &kFailedMethods;
   return SQLITE_OK;
 }

@@ -5,8 +5,15 @@
 // at every call, and a function that SQLite runs at the end of each sqlite3_open (an automatic
 // extension) finds that file and fails the open with the reason as its message.
 //
-// ATTACH runs no such function: it fails at the first look at the file, with SQLite's own text. The
-// reason is in SQLite's log, and what LastError() (sqlite_result.h) gives.
+// ATTACH runs no such function, and has words of its own for every number. There is one text in its
+// messages that comes from the file: the name of what makes no sense in its schema. So the file
+// shows a schema with such a name, and the message is "malformed database schema (tidemark: object
+// rooms/none does not exist)". The code is the right one all the same (SQLITE_CANTOPEN). What that
+// cannot do:
+//   * The words in front are SQLite's, and its error log has a line about corruption more.
+//   * With SQLITE_FULL and I/O errors, or with PRAGMA writable_schema=ON, the message is SQLite's.
+//   * Where the main database has UTF-16 texts, the text in parentheses cannot be read.
+// The reason is always in SQLite's log, and what LastError() (sqlite_result.h) gives.
 //
 // Any thread may call.
 

@@ -90,14 +90,14 @@ int RefusePragma(char** arguments, const char* text) {
 int TidemarkPragma(MainHandle* handle, char** arguments) {
   const bool in_transaction =
       handle->connection != nullptr && sqlite3_get_autocommit(*handle->connection) == 0;
-  const Result<std::string> answer =
+  Result<SqliteText> answer =
       RunTidemarkPragma(*handle->file, arguments[1], arguments[2], in_transaction);
   if (!answer.ok()) {
     RefusePragma(arguments, answer.status().message().c_str());
     return SqliteCode(answer.status(), FileOperation::kPragma);
   }
-  arguments[0] = sqlite3_mprintf("%s", answer->c_str());
-  return arguments[0] == nullptr ? SQLITE_NOMEM : SQLITE_OK;
+  arguments[0] = answer->release();
+  return SQLITE_OK;
 }
 
 // SQLite itself acts on every pragma but ours: SQLITE_NOTFOUND is "go on".

@@ -2,115 +2,178 @@
 
 #include "vfs/internal/tidemark_pragma.h"
 
-#include <array>
-#include <cstdio>
-#include <string_view>
+#include <algorithm>
+#include <string>
+#include <utility>
 
 #include "engine/bookmark.h"
-#include "vfs/internal/sqlite.h"
+#include "vfs/internal/database_name.h"
+#include "vfs/internal/object_json.h"
 
 namespace tidemark::internal {
 namespace {
 
 constexpr char kPrefix[] = "tidemark_";
 
+// What a pragma is asked for, and where.
+struct Call {
+  MainFile& file;
+  const char* name;
+  const char* value;  // null if there is none
+  bool in_transaction;
+
+  Object& object() const { return file.object(); }
+};
+
 Status Invalid(std::string message) {
   return Status(StatusCode::kInvalidArgument, std::move(message));
 }
 
+Result<SqliteText> Copy(const std::string& text) {
+  SqliteText copy(sqlite3_mprintf("%s", text.c_str()));
+  if (copy == nullptr) return Status::OutOfMemory();
+  return copy;
+}
+
+// Room for the bookmark that a pragma gives once it has done something.
+Result<SqliteText> BookmarkRoom() {
+  SqliteText room(static_cast<char*>(sqlite3_malloc(sizeof(Bookmark().ToText()))));
+  if (room == nullptr) return Status::OutOfMemory();
+  return room;
+}
+
+SqliteText Filled(SqliteText room, const Bookmark& bookmark) {
+  const auto text = bookmark.ToText();
+  std::copy(text.begin(), text.end(), room.get());
+  return room;
+}
+
 // The commit that is seen, if the object has any.
-Result<CommitInfo> SeenCommit(MainFile& file) {
-  const CommitInfo commit = file.SeenCommit();
+Result<CommitInfo> SeenCommit(const Call& call) {
+  const CommitInfo commit = call.file.SeenCommit();
   if (commit.kind == CommitKind::kNone) {
-    return Status(StatusCode::kNotFound, "object " + file.object().DisplayName() +
+    return Status(StatusCode::kNotFound, "object " + call.object().DisplayName() +
                                              " has no commit yet, so it has no bookmark");
   }
   return commit;
 }
 
-Result<std::string> RunBookmark(MainFile& file) {
-  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(file));
-  return file.object().BookmarkOf(commit).ToString();
+Status CheckWritable(const Call& call) {
+  if (!call.file.read_only()) return OkStatus();
+  return Status(StatusCode::kReadOnly, "this connection to object " + call.object().DisplayName() +
+                                           " is read-only: use another one for " + call.name);
 }
 
-Result<std::string> RunDurable(MainFile& file) {
-  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(file));
-  TIDEMARK_RETURN_IF_ERROR(file.store().WaitDurable(commit.lsn));
-  return file.object().BookmarkOf(commit).ToString();
+// What is not committed has no name: the commit before it would get it.
+Status CheckNothingUncommitted(const Call& call) {
+  if (!call.in_transaction || !call.file.writing()) return OkStatus();
+  return Status(StatusCode::kBusy, std::string(call.name) +
+                                       " inside a transaction that writes: COMMIT or ROLLBACK it "
+                                       "first");
 }
 
-Result<std::string> RunRestore(MainFile& file, const char* value, bool in_transaction) {
-  if (file.read_only()) {
-    return Status(StatusCode::kReadOnly, "this connection to object " +
-                                             file.object().DisplayName() +
-                                             " is read-only: restore through another one");
-  }
-  if (in_transaction) {
+Result<SqliteText> RunBookmark(const Call& call) {
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(call));
+  return Copy(call.object().BookmarkOf(commit).ToString());
+}
+
+Result<SqliteText> RunDurable(const Call& call) {
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(call));
+  TIDEMARK_RETURN_IF_ERROR(call.file.store().WaitDurable(commit.lsn));
+  return Copy(call.object().BookmarkOf(commit).ToString());
+}
+
+Result<SqliteText> RunRestore(const Call& call) {
+  TIDEMARK_RETURN_IF_ERROR(CheckWritable(call));
+  if (call.in_transaction) {
     return Status(StatusCode::kBusy,
                   "tidemark_restore inside a transaction: COMMIT or ROLLBACK it first");
   }
-  if (file.writing()) {
+  if (call.file.writing()) {
     return Status(StatusCode::kBusy,
                   "this connection keeps the write lock: set locking_mode=NORMAL and read "
                   "something before tidemark_restore");
   }
-  TIDEMARK_ASSIGN_OR_RETURN(const Point to, ParsePoint(value, file.store().options().clock->Now()));
-  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo restored, file.object().Restore(to));
-  return restored.undo.ToString();
+  TIDEMARK_ASSIGN_OR_RETURN(const Point to,
+                            ParsePoint(call.value, call.file.store().options().clock->Now()));
+  TIDEMARK_ASSIGN_OR_RETURN(SqliteText answer, BookmarkRoom());
+  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo restored, call.object().Restore(to));
+  return Filled(std::move(answer), restored.undo);
 }
 
-class JsonObject {
- public:
-  void Add(std::string_view name, uint64_t value) { AddRaw(name, std::to_string(value)); }
+Result<SqliteText> RunRestores(const Call& call) {
+  TIDEMARK_ASSIGN_OR_RETURN(const std::string json, RestoresJson(call.file.store(), call.object()));
+  return Copy(json);
+}
 
-  void Add(std::string_view name, std::string_view value) {
-    std::string quoted = "\"";
-    for (const char c : value) {
-      if (c == '"' || c == '\\') {
-        quoted += '\\';
-        quoted += c;
-      } else if (static_cast<unsigned char>(c) < 0x20) {
-        std::array<char, 8> escape;
-        std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
-        quoted += escape.data();
-      } else {
-        quoted += c;
-      }
-    }
-    AddRaw(name, quoted + "\"");
-  }
+Result<SqliteText> RunLabel(const Call& call) {
+  TIDEMARK_RETURN_IF_ERROR(CheckWritable(call));
+  TIDEMARK_RETURN_IF_ERROR(CheckNothingUncommitted(call));
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(call));
+  const Bookmark bookmark = call.object().BookmarkOf(commit);
+  TIDEMARK_ASSIGN_OR_RETURN(SqliteText answer, BookmarkRoom());
+  TIDEMARK_RETURN_IF_ERROR(call.object().SetLabel(call.value, bookmark));
+  return Filled(std::move(answer), bookmark);
+}
 
-  std::string text() const { return text_ + "}"; }
+Result<SqliteText> RunUnlabel(const Call& call) {
+  TIDEMARK_RETURN_IF_ERROR(CheckWritable(call));
+  TIDEMARK_ASSIGN_OR_RETURN(SqliteText answer, Copy(call.value));
+  TIDEMARK_RETURN_IF_ERROR(call.object().RemoveLabel(call.value));
+  return answer;
+}
 
- private:
-  void AddRaw(std::string_view name, const std::string& value) {
-    if (text_.size() > 1) text_ += ',';
-    text_ += "\"" + std::string(name) + "\":" + value;
-  }
+Result<SqliteText> RunLabels(const Call& call) {
+  TIDEMARK_ASSIGN_OR_RETURN(const std::string json, LabelsJson(call.object()));
+  return Copy(json);
+}
 
-  std::string text_ = "{";
+Result<SqliteText> RunFork(const Call& call) {
+  TIDEMARK_RETURN_IF_ERROR(CheckWritable(call));
+  TIDEMARK_RETURN_IF_ERROR(CheckNothingUncommitted(call));
+  Store& store = call.file.store();
+  TIDEMARK_ASSIGN_OR_RETURN(const DatabaseName name,
+                            DatabaseName::Parse(call.value, {.store = store.directory().c_str()}));
+  TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, SeenCommit(call));
+  TIDEMARK_ASSIGN_OR_RETURN(SqliteText answer, BookmarkRoom());
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const std::shared_ptr<Object> fork,
+      store.Fork(call.object(), call.object().BookmarkOf(commit), name.namespace_name, name.name));
+  return Filled(std::move(answer), fork->BookmarkOf(fork->head()));
+}
+
+Result<SqliteText> RunStat(const Call& call) {
+  return Copy(StatJson(call.file.store(), call.object(), call.file.SeenCommit()));
+}
+
+struct TidemarkPragma {
+  const char* name;
+  // What a value looks like that it needs; null if it takes none.
+  const char* value;
+  Result<SqliteText> (*run)(const Call& call);
 };
 
-// The names are those of `tidemark stat --json` and of its commits, and stay.
-std::string RunStat(MainFile& file) {
-  const CommitInfo commit = file.SeenCommit();
-  const StoreStats stats = file.store().Stats();
-  JsonObject json;
-  json.Add("object", file.object().DisplayName());
-  json.Add("lsn", commit.lsn.value);
-  json.Add("page_size", commit.page_size);
-  json.Add("page_count", commit.page_count);
-  json.Add("bytes", uint64_t{commit.page_size} * commit.page_count);
-  json.Add("store", file.store().directory());
-  json.Add("objects", stats.object_count);
-  json.Add("last_lsn", stats.last_lsn.value);
-  json.Add("durable_lsn", stats.durable_lsn.value);
-  json.Add("log_bytes", stats.log_bytes);
-  json.Add("log_file_bytes", stats.log_file_bytes);
-  json.Add("index_bytes", stats.index_bytes);
-  json.Add("index_file_bytes", stats.index_file_bytes);
-  json.Add("horizon", FormatTime(stats.horizon));
-  return json.text();
+constexpr TidemarkPragma kPragmas[] = {
+    {"tidemark_bookmark", nullptr, RunBookmark},
+    {"tidemark_durable", nullptr, RunDurable},
+    {"tidemark_fork", "a name for the new object: PRAGMA tidemark_fork='NAMESPACE/NAME'", RunFork},
+    {"tidemark_label", "a name: PRAGMA tidemark_label='NAME'", RunLabel},
+    {"tidemark_labels", nullptr, RunLabels},
+    {"tidemark_restore",
+     "a point: PRAGMA tidemark_restore='BOOKMARK', a label, or a time such as '5 minutes ago'",
+     RunRestore},
+    {"tidemark_restores", nullptr, RunRestores},
+    {"tidemark_stat", nullptr, RunStat},
+    {"tidemark_unlabel", "the name of a label: PRAGMA tidemark_unlabel='NAME'", RunUnlabel},
+};
+
+Status NoSuchPragma(const char* name) {
+  std::string known;
+  for (const TidemarkPragma& pragma : kPragmas) {
+    if (!known.empty()) known += ", ";
+    known += pragma.name;
+  }
+  return Invalid(std::string("there is no pragma ") + name + ": Tidemark's are " + known);
 }
 
 }  // namespace
@@ -119,28 +182,19 @@ bool IsTidemarkPragma(const char* name) {
   return sqlite3_strnicmp(name, kPrefix, sizeof(kPrefix) - 1) == 0;
 }
 
-Result<std::string> RunTidemarkPragma(MainFile& file, const char* name, const char* value,
-                                      bool in_transaction) {
-  const auto is = [&](const char* other) { return sqlite3_stricmp(name, other) == 0; };
-  if (is("tidemark_restore")) {
-    if (value == nullptr) {
-      return Invalid(
-          "tidemark_restore needs a point: PRAGMA tidemark_restore='BOOKMARK', a label, or a "
-          "time such as '5 minutes ago'");
+Result<SqliteText> RunTidemarkPragma(MainFile& file, const char* name, const char* value,
+                                     bool in_transaction) {
+  for (const TidemarkPragma& pragma : kPragmas) {
+    if (sqlite3_stricmp(name, pragma.name) != 0) continue;
+    if (pragma.value != nullptr && value == nullptr) {
+      return Invalid(std::string(pragma.name) + " needs " + pragma.value);
     }
-    return RunRestore(file, value, in_transaction);
+    if (pragma.value == nullptr && value != nullptr) {
+      return Invalid(std::string(name) + " takes no value, but is given '" + value + "'");
+    }
+    return pragma.run({file, pragma.name, value, in_transaction});
   }
-  if (!is("tidemark_bookmark") && !is("tidemark_durable") && !is("tidemark_stat")) {
-    return Invalid(std::string("there is no pragma ") + name +
-                   ": Tidemark's are tidemark_bookmark, tidemark_durable, tidemark_restore and "
-                   "tidemark_stat");
-  }
-  if (value != nullptr) {
-    return Invalid(std::string(name) + " takes no value, but is given '" + value + "'");
-  }
-  if (is("tidemark_bookmark")) return RunBookmark(file);
-  if (is("tidemark_durable")) return RunDurable(file);
-  return RunStat(file);
+  return NoSuchPragma(name);
 }
 
 }  // namespace tidemark::internal

@@ -51,9 +51,78 @@ static void refuse(tidemark_store* store, const char* directory) {
   CHECK(bookmark[0] == '\0');
   CHECK(tidemark_restore(store, "rooms", "lobby", NULL, bookmark) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_wait_durable(store, "rooms", "none") == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_delete(store, "rooms", "none", bookmark) == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_undelete(store, "rooms", "lobby") == TIDEMARK_EXISTS);
+  CHECK(tidemark_fork(store, "rooms", "lobby", NULL, "rooms", NULL) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_fork(store, "rooms", "lobby", NULL, "rooms", "lobby") == TIDEMARK_EXISTS);
+  CHECK(tidemark_set_label(store, "rooms", "lobby", "1st", NULL, 0) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_set_label(store, "rooms", "lobby", NULL, NULL, 0) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_remove_label(store, "rooms", "lobby", "none") == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_set_hold(store, "rooms", "lobby", NULL) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_release_hold(store, "rooms", "lobby") == TIDEMARK_NOT_FOUND);
   CHECK(tidemark_close_store(store) == TIDEMARK_BUSY);
   CHECK(strstr(tidemark_last_error(), "1 open database") != NULL);
   CHECK(tidemark_close_store(NULL) == TIDEMARK_OK);
+}
+
+/* Whether the JSON that a call gave has `part` in it; frees it. */
+static int json_has(char* json, const char* part) {
+  const int found = json != NULL && strstr(json, part) != NULL;
+  sqlite3_free(json);
+  return found;
+}
+
+static int rows_of(tidemark_store* store, const char* name, const char* at) {
+  sqlite3* db;
+  int rows;
+  CHECK(tidemark_open(store, "rooms", name, at, 0, &db) == TIDEMARK_OK);
+  rows = count(db);
+  CHECK(sqlite3_close(db) == SQLITE_OK);
+  return rows;
+}
+
+/* Labels, forks, deletion, holds. rooms/lobby is empty now, and had two rows at `before`. */
+static void more(tidemark_store* store, const char* before) {
+  char now[TIDEMARK_BOOKMARK_SIZE];
+  char undo[TIDEMARK_BOOKMARK_SIZE];
+  char* json;
+  sqlite3* db;
+
+  CHECK(tidemark_set_label(store, "rooms", "lobby", "full", before, 0) == TIDEMARK_OK);
+  CHECK(tidemark_set_label(store, "rooms", "lobby", "full", NULL, 0) == TIDEMARK_EXISTS);
+  CHECK(tidemark_set_label(store, "rooms", "lobby", "empty", before, 0) == TIDEMARK_OK);
+  CHECK(tidemark_set_label(store, "rooms", "lobby", "empty", NULL, TIDEMARK_REPLACE) ==
+        TIDEMARK_OK);
+  CHECK(rows_of(store, "lobby", "full") == 2 && rows_of(store, "lobby", "empty") == 0);
+  CHECK(tidemark_list_labels(store, "rooms", "lobby", &json) == TIDEMARK_OK);
+  CHECK(json_has(json, "{\"name\":\"full\",\"automatic\":false,"));
+  CHECK(tidemark_remove_label(store, "rooms", "lobby", "empty") == TIDEMARK_OK);
+  CHECK(tidemark_list_labels(store, "rooms", "lobby", &json) == TIDEMARK_OK);
+  CHECK(!json_has(json, "\"empty\""));
+
+  CHECK(tidemark_fork(store, "rooms", "lobby", "full", "rooms", "copy") == TIDEMARK_OK);
+  CHECK(rows_of(store, "copy", NULL) == 2);
+  CHECK(tidemark_current_bookmark(store, "rooms", "lobby", now) == TIDEMARK_OK);
+  CHECK(tidemark_promote(store, "rooms", "lobby", "rooms", "copy", 0, undo) == TIDEMARK_EXISTS);
+  CHECK(undo[0] == '\0');
+  CHECK(tidemark_promote(store, "rooms", "lobby", "rooms", "copy", TIDEMARK_REPLACE, undo) ==
+        TIDEMARK_OK);
+  CHECK(strcmp(undo, now) == 0 && rows_of(store, "lobby", NULL) == 2);
+  CHECK(tidemark_promote(store, "rooms", "copy", "rooms", "lobby", 0, NULL) == TIDEMARK_FOREIGN);
+  CHECK(tidemark_restore(store, "rooms", "lobby", undo, NULL) == TIDEMARK_OK);
+  CHECK(rows_of(store, "lobby", NULL) == 0);
+
+  CHECK(tidemark_set_hold(store, "rooms", "copy", "a court asked for it") == TIDEMARK_OK);
+  CHECK(tidemark_delete(store, "rooms", "copy", undo) == TIDEMARK_OK);
+  CHECK(tidemark_open(store, "rooms", "copy", NULL, 0, &db) == TIDEMARK_NOT_FOUND);
+  CHECK(rows_of(store, "copy", undo) == 2);
+  CHECK(tidemark_release_hold(store, "rooms", "copy") == TIDEMARK_OK);
+  CHECK(tidemark_undelete(store, "rooms", "copy") == TIDEMARK_OK);
+  CHECK(rows_of(store, "copy", NULL) == 2);
+  CHECK(tidemark_delete(store, "rooms", "copy", NULL) == TIDEMARK_OK);
+  CHECK(tidemark_list_restores(store, "rooms", "copy", &json) == TIDEMARK_OK);
+  CHECK(strncmp(json, "[{\"lsn\":", 8) == 0);
+  CHECK(json_has(json, "\"kind\":\"undelete\""));
 }
 
 int main(int argc, char** argv) {
@@ -92,6 +161,7 @@ int main(int argc, char** argv) {
   CHECK(count(db) == 2);
   CHECK(tidemark_restore(store, "rooms", "lobby", undo, NULL) == TIDEMARK_OK);
   CHECK(count(db) == 0);
+  more(store, before);
   refuse(store, argv[1]);
   CHECK(sqlite3_close(db) == SQLITE_OK);
   CHECK(tidemark_close_store(store) == TIDEMARK_OK);
