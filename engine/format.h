@@ -203,7 +203,11 @@
 //   data    of all versions, side by side; one zstd frame if it is compressed. By form:
 //     zeros (0)  nothing
 //     image (1)  the page
-//     patch (2)  ranges as of a page version, on the version before or, of the first, on its base
+//     ranges (2) as of a page version, on the version before or, of the first, on its base
+//     moves (3)  on the same: (varint skip, varint 2 * length + 0, bytes, or
+//                varint skip, varint 2 * length + 1, varint shift)*: keep `skip` bytes, replace
+//                `length` (at least 1) by those given, or by those that stood in the base `shift` / 2
+//                bytes further on, or before if it is odd
 //
 // Page version: decodes on its own, given its base.
 //

@@ -17,9 +17,8 @@ constexpr uint32_t kMostVersions = 512;
 
 constexpr uint64_t kFormMask = 3;
 constexpr int kFormBits = 2;
-constexpr uint64_t kZeroForm = 0;
-constexpr uint64_t kImageForm = 1;
-constexpr uint64_t kPatchForm = 2;
+// Ranges up to here are taken as they are.
+constexpr size_t kSmallPatchBytes = 48;
 
 // 0 if it is none.
 uint32_t PageSizeOf(uint8_t log2) { return log2 < 9 || log2 > 16 ? 0 : uint32_t{1} << log2; }
@@ -49,24 +48,35 @@ void HistoryBlockBuilder::BeginOn(PageNo page, Lsn base_lsn, ConstBytes base,
   previous_.assign(base.begin(), base.end());
 }
 
+// Leaves the patch in `patch_`, if it is one.
+HistoryBlock::Form HistoryBlockBuilder::Encode(ConstBytes image) {
+  patch_.clear();
+  const size_t most = image.size() / 2;
+  if (!previous_.empty()) {
+    const bool has_ranges = EncodeRanges(previous_, image, most, patch_);
+    const size_t ranges = patch_.size();
+    if (has_ranges && ranges <= kSmallPatchBytes) return HistoryBlock::Form::kRanges;
+    if (EncodeMoves(previous_, image, has_ranges ? ranges * 3 / 4 : most, patch_)) {
+      patch_.erase(patch_.begin(), patch_.begin() + static_cast<ptrdiff_t>(ranges));
+      return HistoryBlock::Form::kMoves;
+    }
+    if (has_ranges) return HistoryBlock::Form::kRanges;
+  }
+  const bool zeros =
+      std::all_of(image.begin(), image.end(), [](std::byte byte) { return byte == std::byte{0}; });
+  return zeros ? HistoryBlock::Form::kZeros : HistoryBlock::Form::kImage;
+}
+
 bool HistoryBlockBuilder::Add(Lsn lsn, ConstBytes image) {
   if (count_ == kMostVersions || image.size() != page_size_) return false;
-  uint64_t form = kImageForm;
-  patch_.clear();
-  if (!previous_.empty() && EncodeRanges(previous_, image, image.size() / 2, patch_)) {
-    form = kPatchForm;
-  } else if (std::all_of(image.begin(), image.end(),
-                         [](std::byte b) { return b == std::byte{0}; })) {
-    form = kZeroForm;
-  }
-  const ConstBytes data = form == kImageForm ? image : ConstBytes(patch_);
-  if (count_ > 0 &&
-      data_.size() + data.size() > kMostData + (form == kPatchForm ? image.size() : 0)) {
-    return false;
-  }
+  const HistoryBlock::Form form = Encode(image);
+  const bool is_patch = form == HistoryBlock::Form::kRanges || form == HistoryBlock::Form::kMoves;
+  const ConstBytes data = form == HistoryBlock::Form::kImage ? image : ConstBytes(patch_);
+  const size_t most = kMostData + (is_patch ? image.size() : 0);
+  if (count_ > 0 && data_.size() + data.size() > most) return false;
   if (count_ == 0) {
     first_ = lsn;
-    if (form != kPatchForm) {
+    if (!is_patch) {
       base_lsn_ = {};
       blocks_before_ = 0;
     }
@@ -74,7 +84,7 @@ bool HistoryBlockBuilder::Add(Lsn lsn, ConstBytes image) {
     CHECK(lsn > last_);
     AppendVarint(versions_, lsn.value - last_.value);
   }
-  AppendVarint(versions_, uint64_t{data.size()} << kFormBits | form);
+  AppendVarint(versions_, uint64_t{data.size()} << kFormBits | static_cast<uint64_t>(form));
   AppendBytes(data_, data);
   previous_.assign(image.begin(), image.end());
   last_ = lsn;
@@ -170,15 +180,10 @@ bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> 
     version.lsn = Lsn(lsn);
     version.begin = static_cast<uint32_t>(end);
     version.length = static_cast<uint32_t>(length);
-    switch (shape & kFormMask) {
-      case kZeroForm: version.form = format::PageForm::kZero; break;
-      case kImageForm: version.form = format::PageForm::kRaw; break;
-      case kPatchForm: version.form = format::PageForm::kRanges; break;
-      default: return false;
-    }
+    version.form = static_cast<Form>(shape & kFormMask);
     end += length;
   }
-  const bool begins_with_patch = versions_.front().form == format::PageForm::kRanges;
+  const bool begins_with_patch = IsPatch(0);
   if (begins_with_patch != base_lsn_.valid() || begins_with_patch != (blocks_before > 0) ||
       (begins_with_patch && base_lsn_ >= versions_.front().lsn)) {
     return false;
@@ -203,16 +208,17 @@ size_t HistoryBlock::CountUpTo(Lsn lsn) const {
 bool HistoryBlock::Apply(size_t i, Bytes page) const {
   const Version& version = versions_[i];
   const ConstBytes data = data_.subspan(version.begin, version.length);
+  if (page.size() != page_size_) return false;
   switch (version.form) {
-    case format::PageForm::kZero:
-      std::fill(page.begin(), page.end(), std::byte{0});
-      return data.empty();
-    case format::PageForm::kRaw:
+    case Form::kZeros: std::fill(page.begin(), page.end(), std::byte{0}); return data.empty();
+    case Form::kImage:
       if (data.size() != page.size()) return false;
       std::copy(data.begin(), data.end(), page.begin());
       return true;
-    default: return page.size() == page_size_ && ApplyRanges(data, page);
+    case Form::kRanges: return ApplyRanges(data, page);
+    case Form::kMoves: return ApplyMoves(data, page);
   }
+  return false;
 }
 
 }  // namespace tidemark::internal

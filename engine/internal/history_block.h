@@ -1,6 +1,6 @@
 // History blocks: the versions of one page side by side, as packed segments hold them.
 //
-//   first version -> patch -> patch -> ...   each a byte-range patch on the one before
+//   first version -> patch -> patch -> ...   each on the one before
 //
 // Whatever version is wanted, it costs one read. The first version is an image, or a patch on a
 // version that stands elsewhere, in the block before. See engine/format.h for the bytes.
@@ -24,6 +24,42 @@ namespace tidemark::internal {
 // So many blocks before it may be needed to read one.
 inline constexpr uint8_t kMostBlocksBefore = 3;
 
+// A block taken apart.
+class HistoryBlock {
+ public:
+  enum class Form : uint8_t { kZeros, kImage, kRanges, kMoves };  // as in the block
+  struct Version {
+    Lsn lsn;
+    Form form = Form::kImage;
+    uint32_t begin = 0;  // of its data
+    uint32_t length = 0;
+  };
+
+  // False if the bytes are not exactly a whole block of this page with the hash that the index, or
+  // the block itself, says.
+  bool Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> hash);
+
+  const std::vector<Version>& versions() const { return versions_; }
+  uint32_t page_size() const { return page_size_; }
+  // Not valid: the first version is an image.
+  Lsn base_lsn() const { return base_lsn_; }
+  // The number of versions at or before `lsn`.
+  size_t CountUpTo(Lsn lsn) const;
+  // Makes version `i` of the page of the one before, or of the base. False if it does not fit.
+  bool Apply(size_t i, Bytes page) const;
+  // Is version `i` made of the one before it?
+  bool IsPatch(size_t i) const {
+    return versions_[i].form == Form::kRanges || versions_[i].form == Form::kMoves;
+  }
+
+ private:
+  uint32_t page_size_ = 0;
+  Lsn base_lsn_;
+  std::vector<Version> versions_;
+  ConstBytes data_;
+  Buffer decompressed_;
+};
+
 // Makes blocks. Its buffers stay.
 class HistoryBlockBuilder {
  public:
@@ -43,6 +79,8 @@ class HistoryBlockBuilder {
   void End(Buffer& out, PageVersion& row);
 
  private:
+  HistoryBlock::Form Encode(ConstBytes image);
+
   PageNo page_;
   uint32_t page_size_ = 0;
   Lsn base_lsn_;
@@ -55,37 +93,6 @@ class HistoryBlockBuilder {
   Buffer data_;
   Buffer patch_;
   Buffer body_;
-};
-
-// A block taken apart.
-class HistoryBlock {
- public:
-  struct Version {
-    Lsn lsn;
-    format::PageForm form = format::PageForm::kRaw;
-    uint32_t begin = 0;  // of its data
-    uint32_t length = 0;
-  };
-
-  // False if the bytes are not exactly a whole block of this page with the hash that the index, or
-  // the block itself, says.
-  bool Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> hash);
-
-  const std::vector<Version>& versions() const { return versions_; }
-  uint32_t page_size() const { return page_size_; }
-  // Not valid: the first version is an image.
-  Lsn base_lsn() const { return base_lsn_; }
-  // The number of versions at or before `lsn`.
-  size_t CountUpTo(Lsn lsn) const;
-  // Makes version `i` of the page of the one before, or of the base. False if it does not fit.
-  bool Apply(size_t i, Bytes page) const;
-
- private:
-  uint32_t page_size_ = 0;
-  Lsn base_lsn_;
-  std::vector<Version> versions_;
-  ConstBytes data_;
-  Buffer decompressed_;
 };
 
 // A block at the begin of `bytes`, which may go on behind it: its page and what the index says of

@@ -64,7 +64,7 @@ Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
 
 Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i) {
   const HistoryBlock::Version& version = block_.versions()[i];
-  if (version.form == format::PageForm::kRanges && i == 0 && image_lsn_ != block_.base_lsn()) {
+  if (i == 0 && block_.IsPatch(0) && image_lsn_ != block_.base_lsn()) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto base,
                               reader_.Find(timeline, piece.page, block_.base_lsn()));
     if (!base) return Damaged(piece);

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -148,6 +149,155 @@ bool ApplyRanges(ConstBytes patch, Bytes page) {
     if (!reader.ok()) return false;
     std::memcpy(page.data() + position, bytes.data(), bytes.size());
     position += bytes.size();
+  }
+  return reader.ok();
+}
+
+namespace {
+
+// A copy takes four to six bytes.
+constexpr size_t kMinMove = 12;
+// Looking for bytes in the whole base takes 100 ns.
+constexpr int kMostSearches = 16;
+constexpr size_t kMostShifts = 4;
+
+// Puts the pieces of a patch with moves together.
+class MoveWriter {
+ public:
+  MoveWriter(ConstBytes page, size_t max_bytes, Buffer& out)
+      : page_(page), most_(out.size() + max_bytes), out_(out) {}
+
+  void Literal(size_t begin, size_t end) {
+    if (begin == end) return;
+    Begin(begin, (end - begin) << 1);
+    AppendBytes(out_, page_.subspan(begin, end - begin));
+    position_ = end;
+  }
+  void Copy(size_t begin, size_t end, ptrdiff_t shift) {
+    Begin(begin, (end - begin) << 1 | 1);
+    AppendVarint(
+        out_, shift < 0 ? static_cast<size_t>(-shift) << 1 | 1 : static_cast<size_t>(shift) << 1);
+    position_ = end;
+  }
+  bool fits() const { return out_.size() <= most_; }
+
+ private:
+  void Begin(size_t begin, size_t shape) {
+    AppendVarint(out_, begin - position_);
+    AppendVarint(out_, shape);
+  }
+
+  const ConstBytes page_;
+  const size_t most_;
+  Buffer& out_;
+  size_t position_ = 0;
+};
+
+// Finds where pieces of the page stood in the base.
+class MoveFinder {
+ public:
+  MoveFinder(ConstBytes base, ConstBytes page) : base_(base), page_(page) {}
+
+  // How many bytes from `at` on, before `end`, stood together, and how far off.
+  size_t Find(size_t at, size_t end, ptrdiff_t* shift) {
+    size_t best = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      const size_t length = Matches(at, end, shifts_[i]);
+      if (length <= best) continue;
+      best = length;
+      *shift = shifts_[i];
+    }
+    if (best >= kMinMove || searches_ == kMostSearches || at + kMinMove > end) return best;
+    ++searches_;
+    const auto* found = static_cast<const std::byte*>(
+        memmem(base_.data(), base_.size(), page_.data() + at, kMinMove));
+    if (found == nullptr) return 0;
+    *shift = found - base_.data() - static_cast<ptrdiff_t>(at);
+    shifts_[next_++ % kMostShifts] = *shift;
+    count_ = std::max(count_, std::min(next_, kMostShifts));
+    return Matches(at, end, *shift);
+  }
+
+ private:
+  size_t Matches(size_t at, size_t end, ptrdiff_t shift) const {
+    const ptrdiff_t from = static_cast<ptrdiff_t>(at) + shift;
+    if (from < 0 || from >= static_cast<ptrdiff_t>(base_.size())) return 0;
+    const size_t most = std::min(end - at, base_.size() - static_cast<size_t>(from));
+    return FindDifference(base_.data() + from, page_.data() + at, 0, most);
+  }
+
+  const ConstBytes base_;
+  const ConstBytes page_;
+  // Cell pointers, which a row that is put before them moves by two bytes.
+  ptrdiff_t shifts_[kMostShifts] = {-2, 2};
+  size_t count_ = 2;
+  size_t next_ = 2;
+  int searches_ = 0;
+};
+
+}  // namespace
+
+bool EncodeMoves(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out) {
+  CHECK(base.size() == page.size());
+  const size_t size = page.size();
+  const size_t start = out.size();
+  MoveWriter writer(page, max_bytes, out);
+  MoveFinder finder(base, page);
+  size_t position = 0;
+  while (writer.fits()) {
+    const size_t begin = FindDifference(base.data(), page.data(), position, size);
+    if (begin == size) return true;
+    const size_t end = FindRangeEnd(base.data(), page.data(), begin, size);
+    size_t literal = begin;
+    for (size_t at = begin; at < end;) {
+      ptrdiff_t shift = 0;
+      const size_t length = end - at < kMinMove ? 0 : finder.Find(at, end, &shift);
+      if (length < kMinMove) {
+        ++at;
+        continue;
+      }
+      writer.Literal(literal, at);
+      writer.Copy(at, at + length, shift);
+      at += length;
+      literal = at;
+    }
+    writer.Literal(literal, end);
+    position = end;
+  }
+  out.resize(start);
+  return false;
+}
+
+bool ApplyMoves(ConstBytes patch, Bytes page) {
+  thread_local Buffer base;
+  base.assign(page.begin(), page.end());
+  Reader reader(patch);
+  size_t position = 0;
+  while (reader.remaining() > 0) {
+    const uint64_t skip = reader.Varint();
+    const uint64_t shape = reader.Varint();
+    if (!reader.ok() || skip > page.size() - position) return false;
+    position += static_cast<size_t>(skip);
+    const uint64_t length = shape >> 1;
+    if (length == 0 || length > page.size() - position) return false;
+    const Bytes to = page.subspan(position, static_cast<size_t>(length));
+    if ((shape & 1) == 0) {
+      const ConstBytes bytes = reader.Span(to.size());
+      if (!reader.ok()) return false;
+      std::memcpy(to.data(), bytes.data(), to.size());
+    } else {
+      const uint64_t shift = reader.Varint();
+      const uint64_t distance = shift >> 1;
+      const bool back = (shift & 1) != 0;
+      if (!reader.ok() || (back ? distance > position : distance > page.size() - position)) {
+        return false;
+      }
+      const size_t from = back ? position - static_cast<size_t>(distance)
+                               : position + static_cast<size_t>(distance);
+      if (to.size() > base.size() - from) return false;
+      std::memcpy(to.data(), base.data() + from, to.size());
+    }
+    position += to.size();
   }
   return reader.ok();
 }

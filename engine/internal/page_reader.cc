@@ -215,10 +215,9 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
   if (!history.Parse(page, bytes, block.hash)) return Damaged(page, block, "its block");
   const size_t count = history.CountUpTo(block.lsn);
   if (count == 0) return Damaged(page, block, "the block is younger");
-  const auto& versions = history.versions();
   size_t first = count - 1;
-  while (first > 0 && versions[first].form == format::PageForm::kRanges) --first;
-  if (versions[first].form == format::PageForm::kRanges) {
+  while (first > 0 && history.IsPatch(first)) --first;
+  if (history.IsPatch(first)) {
     const Lsn base_lsn = history.base_lsn();
     if (timeline == nullptr) return Damaged(page, block, "its block has no timeline");
     TIDEMARK_ASSIGN_OR_RETURN(const auto base, Find(*timeline, page, base_lsn));
@@ -230,7 +229,7 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
   for (size_t i = first; i < count; ++i) {
     if (!history.Apply(i, out)) return Damaged(page, block, "a version in its block does not fit");
   }
-  *lsn = versions[count - 1].lsn;
+  *lsn = history.versions()[count - 1].lsn;
   return OkStatus();
 }
 

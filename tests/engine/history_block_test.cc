@@ -125,7 +125,7 @@ TEST(HistoryBlockTest, EveryVersionComesBack) {
       ASSERT_TRUE(block.Apply(i, read));
       ASSERT_TRUE(read == made[i].image) << i;
     }
-    EXPECT_EQ(block.base_lsn().valid(), block.versions().front().form == format::PageForm::kRanges);
+    EXPECT_EQ(block.base_lsn().valid(), block.IsPatch(0));
   }
 }
 
