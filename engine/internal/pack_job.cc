@@ -55,7 +55,7 @@ Status PackJob::Scan(const std::function<Status(const ScannedGroup&, const Direc
                                                 const RecordView&)>& visit) {
   bool beyond = false;
   const auto visit_group = [&](const ScannedGroup& group) -> Status {
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
     if (!IsInput(group.location.segment)) {
       beyond = true;
       return Status(StatusCode::kOutOfRange, "the end of the input");
@@ -448,7 +448,7 @@ Status PackJob::CheckWritten() {
   VersionChecker checker(store_->reader());
   for (size_t i = 0; i < moved_.size(); ++i) {
     if (moved_[i].version.location.segment == 0) continue;
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
     const Line& line = lines_.at(moved_[i].timeline);
     TIDEMARK_RETURN_IF_ERROR(
         checker.Check(*line.timeline, {moved_[i].page, moved_[i].version}, page_sizes_[i])

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 
 #include "engine/internal/segments.h"
 
@@ -18,9 +19,40 @@ bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostW
 }  // namespace
 
 void Packer::Stop() {
-  stop_ = true;
+  {
+    std::lock_guard lock(wanted_mutex_);
+    stop_ = true;
+    if (pacer_ != nullptr) pacer_->Interrupt();
+  }
   std::lock_guard lock(mutex_);
 }
+
+Status Packer::Pace() {
+  TIDEMARK_RETURN_IF_ERROR(stopped());
+  if (pacer_ == nullptr || pacer_->Pause()) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(stopped());
+  return GiveWay();
+}
+
+Status Packer::GiveWay() const {
+  return Status(StatusCode::kBusy, "the store " + store_->directory() +
+                                       " is being verified or its space reclaimed by somebody: the "
+                                       "background goes on afterwards");
+}
+
+std::unique_lock<std::mutex> Packer::Want(std::mutex& mutex) {
+  {
+    std::lock_guard lock(wanted_mutex_);
+    ++wanted_;
+    if (pacer_ != nullptr) pacer_->Interrupt();
+  }
+  std::unique_lock wanted(mutex);
+  std::lock_guard lock(wanted_mutex_);
+  --wanted_;
+  return wanted;
+}
+
+std::unique_lock<std::mutex> Packer::KeepFiles() { return Want(files_mutex_); }
 
 Status Packer::stopped() const {
   return stop_ ? Status(StatusCode::kBroken,
@@ -113,7 +145,28 @@ Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin
 }
 
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
-  std::lock_guard lock(mutex_);
+  const std::unique_lock lock = Want(mutex_);
+  return RunLocked(what);
+}
+
+Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return GiveWay();
+  {
+    std::lock_guard wanted(wanted_mutex_);
+    if (wanted_ > 0) return GiveWay();
+    pacer_ = pacer;
+    pacer_->Begin();
+  }
+  const auto end = [this](Pacer*) {
+    std::lock_guard wanted(wanted_mutex_);
+    pacer_ = nullptr;
+  };
+  const std::unique_ptr<Pacer, decltype(end)> paced(pacer, end);
+  return RunLocked(what);
+}
+
+Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
   TIDEMARK_RETURN_IF_ERROR(stopped());
   const std::unique_lock files_lock(files_mutex_, std::try_to_lock);
   if (!files_lock.owns_lock()) {

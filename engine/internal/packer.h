@@ -4,7 +4,10 @@
 // own segments for the rest. A file is written anew when what is left of it is so little that
 // keeping it would take more than kMostWaste times the space of what is needed.
 //
-// Threads: any; one run at a time.
+// A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
+// whoever calls Run or KeepFiles: it ends there, and begins again later.
+//
+// Threads: any; one run at a time. Order of locks: mutex_, files_mutex_, wanted_mutex_.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_PACKER_H_
 #define TIDEMARK_ENGINE_INTERNAL_PACKER_H_
@@ -14,6 +17,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/internal/pacer.h"
 #include "engine/internal/pack_job.h"
 
 namespace tidemark::internal {
@@ -25,14 +29,20 @@ class Packer {
   // Until nothing pays any more, or over everything once. Errors: those of PackJob::Run, and of a
   // checkpoint; kBusy while somebody keeps the files. What was packed before stays so.
   Result<ReclaimReport> Run(ReclaimWhat what);
+  // The same in the background, as `pacer` says. Waits for nobody. Errors: as Run; kBusy also if
+  // there is another run, or somebody came who wants one.
+  Result<ReclaimReport> RunPaced(ReclaimWhat what, Pacer* pacer);
 
   // Nothing is packed while it is held. Waits for a run to end.
-  std::unique_lock<std::mutex> KeepFiles() { return std::unique_lock(files_mutex_); }
+  std::unique_lock<std::mutex> KeepFiles();
 
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
   // Errors: kBroken if it was stopped.
   Status stopped() const;
+  // Between two pieces of a run's work, by the thread that runs: pauses, if it is a paced one.
+  // Errors: kBroken if it was stopped, kBusy if it is to give way; the run is to end then.
+  Status Pace();
 
  private:
   // One file, in the order of what it stands for.
@@ -42,6 +52,10 @@ class Packer {
     Location end;
     uint64_t bytes = 0;
   };
+  Result<ReclaimReport> RunLocked(ReclaimWhat what);
+  // Takes a lock that a run in the background may hold, which ends then.
+  std::unique_lock<std::mutex> Want(std::mutex& mutex);
+  Status GiveWay() const;
   Result<std::vector<File>> Files() const;
   // What pays, or all, of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
@@ -59,6 +73,10 @@ class Packer {
   std::mutex mutex_;        // held through a run
   std::mutex files_mutex_;  // likewise, and by who goes through all files
   std::atomic<bool> stop_{false};
+
+  std::mutex wanted_mutex_;
+  int wanted_ = 0;          // how many wait for a run in the background to end
+  Pacer* pacer_ = nullptr;  // of the run, if it is paced; changed by the thread that runs
 };
 
 }  // namespace tidemark::internal
