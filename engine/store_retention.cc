@@ -5,12 +5,12 @@
 
 #include "engine/format.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 #include "engine/store.h"
 
 namespace tidemark {
 
-using internal::Horizons;
 using internal::ObjectState;
 using internal::RuleRow;
 
@@ -128,6 +128,12 @@ Status Store::Prune() try { return impl_->retention().Licence(); } catch (const 
   return impl_->OutOfMemory();
 }
 
+Status Store::RunRetention() try {
+  return impl_->retention_worker().Step();
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
+}
+
 Status Store::ConfirmClock() try {
   return impl_->retention().ConfirmClock();
 } catch (const std::bad_alloc&) {
@@ -159,33 +165,16 @@ Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit)
 }
 
 Status Store::CountExpiring(const internal::LicenceRow& next, ExpiringObject* expiring) const {
-  const internal::Retention& retention = impl_->retention();
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns,
                             impl_->FindNamespace(expiring->namespace_name, IfMissing::kFail));
   TIDEMARK_ASSIGN_OR_RETURN(
       const auto state, impl_->FindObject(ns, expiring->id, expiring->name, IfMissing::kDeleted));
-  const Object object(impl_.get(), state);
   expiring->display_name = state->DisplayName();
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons now, retention.HorizonsOf(*state));
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons then, retention.HorizonsAfter(next, *state));
-  if (now == then) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto oldest, impl_->LocateCommitAtTime(*state, then.everything));
-  if (!oldest.info.lsn.valid()) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(auto kept, retention.ReachableAt(*state, then));
-  Status status;
-  const Status walked = object.History(
-      [&](const CommitInfo& commit) {
-        const auto stays = kept.Has(commit);
-        status = stays.status();
-        if (!stays.ok()) return false;
-        if (*stays) return true;
-        if (expiring->commits++ == 0) expiring->newest = commit;
-        expiring->oldest = commit;
-        return true;
-      },
-      [](const DamagedCommit&) { return true; }, oldest.info.lsn);
-  TIDEMARK_RETURN_IF_ERROR(status);
-  return walked;
+  return impl_->retention().VisitExpiring(next, state, [&](const CommitInfo& commit) {
+    if (expiring->commits++ == 0) expiring->newest = commit;
+    expiring->oldest = commit;
+    return true;
+  });
 }
 
 // ---- an object ---------------------------------------------------------------------------------

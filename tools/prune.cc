@@ -119,11 +119,13 @@ void AddPrune(CLI::App& app, Invocation* invocation) {
       {.name = "prune",
        .summary = "Let history expire that is older than it is to be kept, and free its space",
        .usage = "STORE [--dry-run]",
-       .details = "By the policies that `tidemark retention` shows. What labels name, and what is "
-                  "held, stays. What\nexpires can be restored no more, and does not come back. "
-                  "With --dry-run nothing expires: it only\nsays what would. Files of the log of "
-                  "which little "
-                  "is needed any more are written anew without the rest.",
+       .details =
+           "A program that has the store open does this by itself, within a day and little "
+           "by little; the other\ncommands of tidemark do not. By the policies that "
+           "`tidemark retention` shows. What labels name, and\nwhat is held, stays. What "
+           "expires can be restored no more, and does not come back. With --dry-run\nnothing "
+           "expires: it only says what would. Files of the log of which little is needed any "
+           "more are\nwritten anew without the rest.",
        .example = "tidemark prune /var/lib/rooms --dry-run",
        .json_fields =
            "{\"store\",\"done\",\"freed_bytes\",\"commits\",\"objects\":[{\"object\",\"commits\","

@@ -5,6 +5,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
@@ -330,6 +331,7 @@ Status Retention::ConfirmClock() {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(lsn));
   trusted_monotonic_ = store_->options().clock->Monotonic();
   trusted_ = store_->options().clock->Now();
+  store_->retention_worker().LookSoon();
   return OkStatus();
 }
 
@@ -346,6 +348,7 @@ Status Retention::LogRule(RuleRow row, RecordKind kind, uint64_t tag) {
   scope.Leave();
   table_.Add(std::move(made), appended.lsn, appended.time);
   scope.Finish();
+  store_->retention_worker().LookSoon();
   return queue.WaitDurable(appended.lsn);
 }
 

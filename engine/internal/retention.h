@@ -24,8 +24,10 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/internal/horizon.h"
@@ -85,6 +87,12 @@ class Retention {
   // Those that another licence would give, such as the one that could be granted now.
   Result<Horizons> HorizonsAfter(const LicenceRow& licence, const ObjectState& object) const;
   LicenceRow NextLicence() const;
+  // Calls `visit` for the commits of the object that the licence would let go of, from new to old,
+  // until it returns false. Damaged ones are none of them. Errors: those of reading.
+  Status VisitExpiring(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object,
+                       const std::function<bool(const CommitInfo&)>& visit) const;
+  // The shortest window and the longest span of all policies, the one of what has none included.
+  Result<std::pair<std::chrono::seconds, std::chrono::seconds>> Windows() const;
 
   // Has the commit not expired? It is one of the object, as the index has it. Errors: kExpired,
   // naming the horizon and the next commit that is kept; those of reading.
