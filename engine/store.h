@@ -253,8 +253,11 @@ class TIDEMARK_API Store {
   Status Prune();
   // What Prune would let expire now: calls `visit` for each object of which commits would, in order
   // of namespaces and ids, those that exist before the deleted ones, until it returns false. Cost:
-  // a look at each commit of each object that would expire. Errors: kPaused; kCorruption; kIoError.
-  Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit) const;
+  // a look at each commit of each object that would expire. With `freed_bytes` it tells, too, how
+  // many bytes of the log Prune and then Reclaim would free, about: that takes reading what Reclaim
+  // reads. Errors: kPaused; kCorruption; kIoError; with `freed_bytes` those of Reclaim.
+  Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
+                   uint64_t* freed_bytes = nullptr) const;
   // One step of what a thread of the store does by itself, while StoreOptions::retention_share is
   // not 0; for BackgroundWork::kManual, where it never pauses. Blocks until it is done.
   //

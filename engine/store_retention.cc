@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/format.h"
+#include "engine/internal/packer.h"
 #include "engine/internal/retention_record.h"
 #include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
@@ -140,7 +141,8 @@ Status Store::ConfirmClock() try {
   return impl_->OutOfMemory();
 }
 
-Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit) const try {
+Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
+                        uint64_t* freed_bytes) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->retention().CheckLicence());
   const internal::LicenceRow next = impl_->retention().NextLicence();
   Status status;
@@ -159,6 +161,8 @@ Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit)
     TIDEMARK_RETURN_IF_ERROR(ListObjects("", plan, which));
     TIDEMARK_RETURN_IF_ERROR(status);
   }
+  if (freed_bytes == nullptr) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(*freed_bytes, impl_->packer().Estimate(next));
   return OkStatus();
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();

@@ -10,12 +10,12 @@
 
 namespace tidemark::internal {
 
-Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
+Result<KeptPoints> Retention::PointsOf(TimelineId timeline, const LicenceRow* licence) const {
   TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
   while (true) {
     // A fork, restore or label that comes into being meanwhile lets go of its pin: look again.
     const uint64_t before = store_->references_made();
-    TIDEMARK_ASSIGN_OR_RETURN(KeptPoints points, OwnPointsOf(timeline));
+    TIDEMARK_ASSIGN_OR_RETURN(KeptPoints points, OwnPointsOf(timeline, licence));
     points.Sort();
     ChildRow next;
     while (true) {
@@ -27,7 +27,7 @@ Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
       for (const ChildRow& child : children) {
         next = {.parent_lsn = child.parent_lsn, .id = TimelineId(child.id.value + 1)};
         if (child.parent_lsn == found || points.Has(child.parent_lsn)) continue;
-        TIDEMARK_ASSIGN_OR_RETURN(const bool needed, IsNeeded(child.id));
+        TIDEMARK_ASSIGN_OR_RETURN(const bool needed, IsNeeded(child.id, licence));
         if (!needed) continue;
         found = child.parent_lsn;
         added.push_back(found);
@@ -40,12 +40,12 @@ Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
   }
 }
 
-Result<bool> Retention::IsNeeded(TimelineId timeline) const {
+Result<bool> Retention::IsNeeded(TimelineId timeline, const LicenceRow* licence) const {
   std::vector<TimelineId> open{timeline};
   while (!open.empty()) {
     const TimelineId at = open.back();
     open.pop_back();
-    TIDEMARK_ASSIGN_OR_RETURN(const KeptPoints points, OwnPointsOf(at));
+    TIDEMARK_ASSIGN_OR_RETURN(const KeptPoints points, OwnPointsOf(at, licence));
     if (!points.empty()) return true;
     ChildRow next;
     while (true) {
@@ -59,7 +59,7 @@ Result<bool> Retention::IsNeeded(TimelineId timeline) const {
   return false;
 }
 
-Result<KeptPoints> Retention::OwnPointsOf(TimelineId id) const {
+Result<KeptPoints> Retention::OwnPointsOf(TimelineId id, const LicenceRow* licence) const {
   const auto found = store_->FindTimeline(id);
   if (!found.ok()) {
     if (found.status().code() != StatusCode::kCorruption) return found.status();
@@ -69,7 +69,9 @@ Result<KeptPoints> Retention::OwnPointsOf(TimelineId id) const {
   TIDEMARK_ASSIGN_OR_RETURN(const auto object, store_->AdoptObject(timeline.row().namespace_id,
                                                                    timeline.row().object, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(*object));
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, HorizonsOf(*object));
+  TIDEMARK_ASSIGN_OR_RETURN(const Horizons horizons, licence == nullptr
+                                                         ? HorizonsOf(*object)
+                                                         : HorizonsAfter(*licence, *object));
   if (lost || horizons.everything == kNoHorizon) return KeptPoints::All();
 
   KeptPoints points;

@@ -165,7 +165,7 @@ Result<PackJob::Line*> PackJob::LineOf(TimelineId id) {
   Line& line = lines_[id];
   if (line.timeline == nullptr) {
     TIDEMARK_ASSIGN_OR_RETURN(line.timeline, store_->FindTimeline(id));
-    TIDEMARK_ASSIGN_OR_RETURN(line.points, store_->retention().PointsOf(id));
+    TIDEMARK_ASSIGN_OR_RETURN(line.points, store_->retention().PointsOf(id, licence_));
   }
   return &line;
 }
@@ -412,8 +412,9 @@ Status PackJob::CopyRecord(const ScannedGroup& group, const DirectoryEntry& entr
 
 // ---- running -----------------------------------------------------------------------------------
 
-Result<std::map<uint32_t, uint64_t>> PackJob::Estimate() {
+Result<std::map<uint32_t, uint64_t>> PackJob::Estimate(const LicenceRow* licence) {
   estimate_ = true;
+  licence_ = licence;
   TIDEMARK_RETURN_IF_ERROR(FindBatches());
   TIDEMARK_RETURN_IF_ERROR(Scan(
       [this](const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record) {

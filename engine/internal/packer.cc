@@ -128,20 +128,23 @@ size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
   return count;
 }
 
-Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin) const {
+Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
+                                            const LicenceRow* licence) const {
   const size_t end = begin + CountForAJob(files, begin);
   PackJob job(store_, Input(files, begin, end - begin));
-  TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate());
-  size_t count = 0;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate(licence));
+  Paying paying;
   uint64_t bytes = 0;
   uint64_t needed_bytes = 0;
   for (size_t i = begin; i < end; ++i) {
     bytes += files[i].bytes;
     const auto of_file = needed.find(files[i].number);
     needed_bytes += of_file == needed.end() ? 0 : of_file->second;
-    if (Pays(bytes, needed_bytes)) count = i + 1 - begin;
+    if (Pays(bytes, needed_bytes)) {
+      paying = {.count = i + 1 - begin, .freed_bytes = bytes - needed_bytes};
+    }
   }
-  return count;
+  return paying;
 }
 
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
@@ -166,13 +169,36 @@ Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
   return RunLocked(what);
 }
 
-Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
+Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
   TIDEMARK_RETURN_IF_ERROR(stopped());
-  const std::unique_lock files_lock(files_mutex_, std::try_to_lock);
-  if (!files_lock.owns_lock()) {
-    return Status(StatusCode::kBusy, "the store " + store_->directory() +
-                                         " is being verified: reclaim its space afterwards");
+  std::unique_lock lock(files_mutex_, std::try_to_lock);
+  if (lock.owns_lock()) return lock;
+  return Status(StatusCode::kBusy, "the store " + store_->directory() +
+                                       " is being verified: reclaim its space afterwards");
+}
+
+Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
+  const std::unique_lock lock = Want(mutex_);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  uint64_t freed = 0;
+  // As RunLocked: the log from its begin, and of packed files each that pays.
+  for (size_t begin = 0; begin < files.size();) {
+    const auto paying = CountThatPay(files, begin, &licence);
+    if (paying.status().code() != StatusCode::kCorruption) {
+      TIDEMARK_RETURN_IF_ERROR(paying.status());
+    }
+    const size_t count = paying.ok() ? paying->count : 0;
+    if (count == 0 && !format::IsPacked(files[begin].number)) break;
+    if (count > 0) freed += paying->freed_bytes;
+    begin += std::max<size_t>(count, 1);
   }
+  return freed;
+}
+
+Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   ReclaimReport report;
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
@@ -200,7 +226,8 @@ Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, Re
                                 ReclaimReport* report) {
   size_t count = CountForAJob(files, begin);
   if (what == ReclaimWhat::kWhatPays) {
-    TIDEMARK_ASSIGN_OR_RETURN(count, CountThatPay(files, begin));
+    TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
+    count = paying.count;
   }
   return count == 0 ? size_t{0} : Pack(files, begin, count, report);
 }

@@ -33,6 +33,10 @@ class Packer {
   // there is another run, or somebody came who wants one.
   Result<ReclaimReport> RunPaced(ReclaimWhat what, Pacer* pacer);
 
+  // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
+  // nothing but a checkpoint. Errors: as Run.
+  Result<uint64_t> Estimate(const LicenceRow& licence);
+
   // Nothing is packed while it is held. Waits for a run to end.
   std::unique_lock<std::mutex> KeepFiles();
 
@@ -62,8 +66,15 @@ class Packer {
                           ReclaimReport* report);
   static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
   static size_t CountForAJob(const std::vector<File>& files, size_t begin);
-  // How many files from files[begin] on it pays to pack together: the most.
-  Result<size_t> CountThatPay(const std::vector<File>& files, size_t begin) const;
+  // How many files from files[begin] on it pays to pack together: the most; and what that frees.
+  struct Paying {
+    size_t count = 0;
+    uint64_t freed_bytes = 0;
+  };
+  Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin,
+                              const LicenceRow* licence) const;
+  // Keeps others from packing and verifying. Errors: kBusy.
+  Result<std::unique_lock<std::mutex>> TakeFiles();
   // From files[begin] on as many as are wanted, or more or fewer; returns how many: 0 if a commit
   // that is not wholly in the index goes on behind them.
   Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,

@@ -112,11 +112,12 @@ class Retention {
   // CheckKept, pinned first: it stays until the pin is let go of.
   Status PinKept(const CommitInfo& commit, Pin* pin) const;
 
-  // What must be kept of a timeline under the licence in force: what its object's commits need that
-  // have not expired, that labels name, and that snapshots are open of; and what the timelines need
-  // that began on it. Nothing if its record is gone. Errors: kCorruption (the record of a licence
-  // or of a policy or hold may be lost: nothing may be deleted), those of reading.
-  Result<KeptPoints> PointsOf(TimelineId timeline) const;
+  // What must be kept of a timeline under the licence in force, or under `licence`: what its
+  // object's commits need that have not expired, that labels name, and that snapshots are open of;
+  // and what the timelines need that began on it. Nothing if its record is gone. Errors:
+  // kCorruption (the record of a licence or of a policy or hold may be lost: nothing may be
+  // deleted), those of reading.
+  Result<KeptPoints> PointsOf(TimelineId timeline, const LicenceRow* licence = nullptr) const;
 
   // ---- licences ----
 
@@ -172,9 +173,9 @@ class Retention {
   Status PutHold(const ObjectState& object, std::string_view reason, bool set);
 
   // Of one timeline, without those that others need. All() where it cannot be told.
-  Result<KeptPoints> OwnPointsOf(TimelineId timeline) const;
+  Result<KeptPoints> OwnPointsOf(TimelineId timeline, const LicenceRow* licence) const;
   // Has the timeline points, or one that began on it?
-  Result<bool> IsNeeded(TimelineId timeline) const;
+  Result<bool> IsNeeded(TimelineId timeline, const LicenceRow* licence) const;
   Status AddThinned(const Horizons& horizons, const ObjectState& object, const Timeline& timeline,
                     Lsn newest, KeptPoints* points) const;
 
