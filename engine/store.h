@@ -245,6 +245,7 @@ class TIDEMARK_API Store {
   // a longer window keeps what is there, and brings nothing back; whatever is set, cleared, held or
   // released counts from the next licence on. Kept is besides: what labels name that are not
   // automatic, what forks and restores were made of while they need it, and what snapshots show.
+  // While the store grants licences by itself (RunRetention), the next one may come in a minute.
 
   // Grants a licence as of the present, durably. Blocks for that. Errors: kPaused if the clock is
   // in doubt: it went more than a day beyond the time that has passed, or the store lay closed for

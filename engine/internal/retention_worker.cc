@@ -104,10 +104,11 @@ Status RetentionWorker::Step() {
 
 bool RetentionWorker::IsLookDue() {
   const microseconds now = Now();
+  const bool settled = store_->queue().last_lsn() == settled_;
   std::lock_guard lock(mutex_);
   if (stop_) return false;
   if (look_soon_ && now >= looked_ + kLeastPause) look_.due = std::min(look_.due, now);
-  return now >= look_.due && store_->queue().last_lsn() != settled_;
+  return now >= look_.due && !settled;
 }
 
 bool RetentionWorker::IsPassDue() const {

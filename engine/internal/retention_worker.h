@@ -9,9 +9,9 @@
 //     one before: a store that nobody writes to comes to rest.
 //   * What fails here breaks nothing. It is kept, and tried again after longer and longer pauses.
 //
-// What a look costs: nothing, if what made the last one the last word still stands (every commit
-// was older than every window, and nothing was appended since). Else it asks first the object of
-// which something expired last, and then one after the other until one has something.
+// What a look costs: nothing, while the last one still stands that found every commit older than
+// every window (nothing was appended since). Else it asks the object of which something expired
+// last, and then one after the other until one has something: all of them, where none has.
 //
 // Threads: one of its own, unless BackgroundWork::kManual or the share is 0: it sleeps, and reads
 // the clock and a few counters once a minute. Step() may be called by any thread, and is
