@@ -47,8 +47,9 @@ class TIDEMARK_API ManualClock final : public Clock {
 
   // Time passes. Negative steps are allowed: real clocks are set back, too.
   void Advance(std::chrono::microseconds step) {
-    now_ += step.count();
+    // So that nobody sees a clock that was set ahead.
     if (step.count() > 0) passed_ += step.count();
+    now_ += step.count();
   }
   // The clock is set: no time passes.
   void Set(Timestamp time) { now_ = time.time_since_epoch().count(); }

@@ -27,6 +27,7 @@ enum class TimelineOperation : uint8_t;
 namespace internal {
 class StoreImpl;
 class ObjectState;
+class Retention;
 struct FoundCommit;
 struct LabelRow;
 }  // namespace internal
@@ -223,6 +224,7 @@ class TIDEMARK_API Object {
   Status NoSuchLabel(std::string_view name) const;
   friend class Transaction;
   friend class Store;
+  friend class internal::Retention;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
   // With the write lock held.
   Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation);

@@ -14,8 +14,9 @@
 namespace tidemark {
 
 enum class BackgroundWork {
-  kThreads,  // flushing, checkpoints and segment preparation run on threads of the store
-  kManual,   // nothing runs by itself: a test calls Flush(), Checkpoint() and PrepareSegment()
+  kThreads,  // flushing, checkpoints, segment preparation and retention run on the store's threads
+  // Nothing runs by itself: a test calls Sync(), Checkpoint(), PrepareSegment(), RunRetention().
+  kManual,
 };
 
 struct StoreOptions {
@@ -47,6 +48,13 @@ struct StoreOptions {
   // How long history is kept where no policy says otherwise: Store::SetRetention. Counts when a
   // licence is granted; then what is older expires.
   std::chrono::seconds retention{std::chrono::hours{24 * 30}};
+
+  // How much of its time the thread may work that lets history expire and gives its space back
+  // (Store::RunRetention says what it does), from 0 to 1: at 0.1 it takes a tenth of one core or of
+  // the disk's time at most, with pauses nine times as long as the pieces of its work, and falls
+  // behind where commits write more than that can read and pack. 1 is without pauses; with 0 there
+  // is no such thread: history stays until somebody calls Store::Prune and Store::Reclaim.
+  double retention_share = 0.1;
 
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
   // and of how many. After a crash that is the tail of the log, with a deleted index all of it.

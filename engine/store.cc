@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "engine/internal/packer.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
 #include "engine/internal/verifier.h"
@@ -275,6 +276,10 @@ StoreStats Store::Stats() const {
   const auto horizons = impl_->retention().HorizonsOfNamespace(0);
   if (horizons.ok()) stats.horizon = horizons->everything;
   stats.clock_alarm = impl_->retention().licence().alarm;
+  const auto background = impl_->retention_worker().report();
+  stats.retention_error = background.error;
+  stats.background_licences = background.licences;
+  stats.background_reclaimed_bytes = background.reclaimed_bytes;
   stats.damaged_object_count = impl_->damaged_timeline_count();
   stats.commits = impl_->commits;
   stats.groups_written = impl_->queue().groups_written();

@@ -118,11 +118,16 @@ struct StoreStats {
   Timestamp horizon;
   // Nothing expires until Store::ConfirmClock().
   std::optional<ClockAlarm> clock_alarm;
+  // What kept the background's retention (Store::RunRetention) from its work when it last tried: it
+  // will try again. OK if nothing did.
+  Status retention_error;
   uint64_t damaged_object_count = 0;
   // Since this open:
   uint64_t commits = 0;
   uint64_t groups_written = 0;  // each is one write and one sync
   uint64_t checkpoints = 0;
+  uint64_t background_licences = 0;         // granted by RunRetention
+  uint64_t background_reclaimed_bytes = 0;  // that it gave back
 };
 
 // A damaged place that Verify found.
@@ -240,6 +245,7 @@ class TIDEMARK_API Store {
   // a longer window keeps what is there, and brings nothing back; whatever is set, cleared, held or
   // released counts from the next licence on. Kept is besides: what labels name that are not
   // automatic, what forks and restores were made of while they need it, and what snapshots show.
+  // While the store grants licences by itself (RunRetention), the next one may come in a minute.
 
   // Grants a licence as of the present, durably. Blocks for that. Errors: kPaused if the clock is
   // in doubt: it went more than a day beyond the time that has passed, or the store lay closed for
@@ -248,8 +254,26 @@ class TIDEMARK_API Store {
   Status Prune();
   // What Prune would let expire now: calls `visit` for each object of which commits would, in order
   // of namespaces and ids, those that exist before the deleted ones, until it returns false. Cost:
-  // a look at each commit of each object that would expire. Errors: kPaused; kCorruption; kIoError.
-  Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit) const;
+  // a look at each commit of each object that would expire. With `freed_bytes` it tells, too, how
+  // many bytes of the log Prune and then Reclaim would free, about: that takes reading what Reclaim
+  // reads. Errors: kPaused; kCorruption; kIoError; with `freed_bytes` those of Reclaim.
+  Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
+                   uint64_t* freed_bytes = nullptr) const;
+  // One step of what a thread of the store does by itself, while StoreOptions::retention_share is
+  // not 0; for BackgroundWork::kManual, where it never pauses. Blocks until it is done.
+  //
+  // It looks now and then, first a minute after the open: a 32nd of the shortest window after the
+  // look before, but not within a minute nor later than a day; after a policy, hold or clock was
+  // changed within two minutes. If a commit would expire by a licence, that grants one, as Prune
+  // does; if none would, it writes nothing. And it reclaims what pays, as Reclaim does, if there is
+  // a licence, a full segment or a change of labels since it last did, eight times as long after
+  // that as it took (at most a day). It gives way to Reclaim and Verify. What fails is tried again,
+  // after a minute, two, four, up to a day; commits do not notice.
+  //
+  // So what is older than its window goes at the latest a day after that, while a process has the
+  // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what
+  // was not due is not tried, and is no error.
+  Status RunRetention();
   // The clock is right as it is now: ends the pause. Durable; nothing happens if there is none.
   Status ConfirmClock();
 

@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "engine/format.h"
+#include "engine/internal/packer.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 #include "engine/store.h"
 
 namespace tidemark {
 
-using internal::Horizons;
 using internal::ObjectState;
 using internal::RuleRow;
 
@@ -128,13 +129,20 @@ Status Store::Prune() try { return impl_->retention().Licence(); } catch (const 
   return impl_->OutOfMemory();
 }
 
+Status Store::RunRetention() try {
+  return impl_->retention_worker().Step();
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
+}
+
 Status Store::ConfirmClock() try {
   return impl_->retention().ConfirmClock();
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
 }
 
-Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit) const try {
+Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
+                        uint64_t* freed_bytes) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->retention().CheckLicence());
   const internal::LicenceRow next = impl_->retention().NextLicence();
   Status status;
@@ -153,39 +161,24 @@ Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit)
     TIDEMARK_RETURN_IF_ERROR(ListObjects("", plan, which));
     TIDEMARK_RETURN_IF_ERROR(status);
   }
+  if (freed_bytes == nullptr) return OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(*freed_bytes, impl_->packer().Estimate(next));
   return OkStatus();
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
 }
 
 Status Store::CountExpiring(const internal::LicenceRow& next, ExpiringObject* expiring) const {
-  const internal::Retention& retention = impl_->retention();
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns,
                             impl_->FindNamespace(expiring->namespace_name, IfMissing::kFail));
   TIDEMARK_ASSIGN_OR_RETURN(
       const auto state, impl_->FindObject(ns, expiring->id, expiring->name, IfMissing::kDeleted));
-  const Object object(impl_.get(), state);
   expiring->display_name = state->DisplayName();
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons now, retention.HorizonsOf(*state));
-  TIDEMARK_ASSIGN_OR_RETURN(const Horizons then, retention.HorizonsAfter(next, *state));
-  if (now == then) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto oldest, impl_->LocateCommitAtTime(*state, then.everything));
-  if (!oldest.info.lsn.valid()) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(auto kept, retention.ReachableAt(*state, then));
-  Status status;
-  const Status walked = object.History(
-      [&](const CommitInfo& commit) {
-        const auto stays = kept.Has(commit);
-        status = stays.status();
-        if (!stays.ok()) return false;
-        if (*stays) return true;
-        if (expiring->commits++ == 0) expiring->newest = commit;
-        expiring->oldest = commit;
-        return true;
-      },
-      [](const DamagedCommit&) { return true; }, oldest.info.lsn);
-  TIDEMARK_RETURN_IF_ERROR(status);
-  return walked;
+  return impl_->retention().VisitExpiring(next, state, [&](const CommitInfo& commit) {
+    if (expiring->commits++ == 0) expiring->newest = commit;
+    expiring->oldest = commit;
+    return true;
+  });
 }
 
 // ---- an object ---------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ void Run(const Arguments& arguments, bool json) {
   const std::string from =
       horizon == Timestamp() ? "its beginning" : "its horizon, " + FormatLocalTime(horizon);
   PrintLine(hold ? name.text + " is held: nothing from " + from + " on expires"
-                 : name.text + " is held no more: from the next prune on it goes by its policy");
+                 : name.text + " is held no more: it goes by its policy when history expires next");
 }
 
 }  // namespace

@@ -43,11 +43,11 @@ uint64_t Freed(const ReclaimReport& reclaimed) {
 }
 
 void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& rows,
-                   uint64_t commits, const ReclaimReport& reclaimed) {
+                   uint64_t commits, uint64_t freed_bytes) {
   // Written object by object: a million of them make no tree in memory.
   std::printf("{\"store\":%s,\"done\":%s,\"freed_bytes\":%s,\"commits\":%s,\"objects\":[",
-              DumpJson(store).c_str(), done ? "true" : "false",
-              std::to_string(Freed(reclaimed)).c_str(), std::to_string(commits).c_str());
+              DumpJson(store).c_str(), done ? "true" : "false", std::to_string(freed_bytes).c_str(),
+              std::to_string(commits).c_str());
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     const Json json = {{"object", row.object}, {"commits", row.commits},
@@ -58,9 +58,9 @@ void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& 
   PrintLine("]}");
 }
 
-void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits,
-               const ReclaimReport& reclaimed) {
-  if (rows.empty() && reclaimed.files == 0) {
+void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits, uint64_t files,
+               uint64_t freed_bytes) {
+  if (rows.empty() && files == 0 && freed_bytes == 0) {
     return PrintLine("nothing is older than it is to be kept");
   }
   Table table({{"OBJECT"}, {"COMMITS", Align::kRight}, {"FROM"}, {"TO"}});
@@ -71,11 +71,11 @@ void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits,
   table.Finish();
   const std::string what = Plural(commits, "commit") + " of " + Plural(rows.size(), "object");
   if (done) {
-    PrintLine(what + (commits == 1 ? " has" : " have") + " expired; " +
-              Plural(reclaimed.files, "file") + " of the log written anew, " +
-              FormatBytes(Freed(reclaimed)) + " freed");
+    PrintLine(what + (commits == 1 ? " has" : " have") + " expired; " + Plural(files, "file") +
+              " of the log written anew, " + FormatBytes(freed_bytes) + " freed");
   } else {
-    PrintLine(what + " would expire; without --dry-run " + (commits == 1 ? "it does" : "they do"));
+    PrintLine(what + " would expire, about " + FormatBytes(freed_bytes) +
+              " freed; without --dry-run " + (commits == 1 ? "it does" : "they do"));
   }
 }
 
@@ -83,30 +83,34 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   std::vector<Row> rows;
   uint64_t commits = 0;
+  uint64_t freed_bytes = 0;
   Progress progress("looking");
-  OrThrow(session.store().PlanPrune([&](const ExpiringObject& object) {
-    rows.push_back({.object = object.display_name,
-                    .commits = object.commits,
-                    .oldest = BookmarkOf(object, object.oldest),
-                    .newest = BookmarkOf(object, object.newest),
-                    .oldest_time = object.oldest.time,
-                    .newest_time = object.newest.time});
-    commits += object.commits;
-    progress.Update(rows.size(), 0);
-    return true;
-  }),
+  OrThrow(session.store().PlanPrune(
+              [&](const ExpiringObject& object) {
+                rows.push_back({.object = object.display_name,
+                                .commits = object.commits,
+                                .oldest = BookmarkOf(object, object.oldest),
+                                .newest = BookmarkOf(object, object.newest),
+                                .oldest_time = object.oldest.time,
+                                .newest_time = object.newest.time});
+                commits += object.commits;
+                progress.Update(rows.size(), 0);
+                return true;
+              },
+              arguments.dry_run ? &freed_bytes : nullptr),
           session.AboutStore());
   progress.Hide();
   ReclaimReport reclaimed;
   if (!arguments.dry_run) {
     OrThrow(session.store().Prune(), session.AboutStore());
     reclaimed = OrThrow(session.store().Reclaim(), session.AboutStore());
+    freed_bytes = Freed(reclaimed);
   }
   session.Close();
   if (json) {
-    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits, reclaimed);
+    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits, freed_bytes);
   } else {
-    PrintPlan(!arguments.dry_run, rows, commits, reclaimed);
+    PrintPlan(!arguments.dry_run, rows, commits, reclaimed.files, freed_bytes);
   }
 }
 
@@ -119,16 +123,19 @@ void AddPrune(CLI::App& app, Invocation* invocation) {
       {.name = "prune",
        .summary = "Let history expire that is older than it is to be kept, and free its space",
        .usage = "STORE [--dry-run]",
-       .details = "By the policies that `tidemark retention` shows. What labels name, and what is "
-                  "held, stays. What\nexpires can be restored no more, and does not come back. "
-                  "With --dry-run nothing expires: it only\nsays what would. Files of the log of "
-                  "which little "
-                  "is needed any more are written anew without the rest.",
+       .details =
+           "A program that has the store open does this by itself, within a day and little "
+           "by little; the other\ncommands of tidemark do not. By the policies that "
+           "`tidemark retention` shows. What labels name, and\nwhat is held, stays. What "
+           "expires can be restored no more, and does not come back. With --dry-run\nnothing "
+           "expires: it only says what would. Files of the log of which little is needed any "
+           "more are\nwritten anew without the rest.",
        .example = "tidemark prune /var/lib/rooms --dry-run",
        .json_fields =
            "{\"store\",\"done\",\"freed_bytes\",\"commits\",\"objects\":[{\"object\",\"commits\","
            "\"oldest\","
-           "\"oldest_time\",\"newest\",\n\"newest_time\"}]}; commits: bookmarks that become "
+           "\"oldest_time\",\"newest\",\n\"newest_time\"}]}; freed_bytes: with --dry-run about; "
+           "commits: bookmarks that become "
            "unreachable; oldest and newest: of them, bookmarks"},
       &arguments->store, invocation);
   verb.Flag("--dry-run", "Only say what would expire", &arguments->dry_run);

@@ -207,9 +207,11 @@ void AddRetention(CLI::App& app, Invocation* invocation) {
                        "--daily, all counted back from the present; 0s leaves a stage out. What is "
                        "not given\nstays as it is. SPAN is ") +
            kSpanHelp +
-           ".\nHistory expires when `tidemark prune` grants a licence, not before; what has "
-           "expired does not come\nback. --confirm-clock says that the machine's time is right, "
-           "after it was found to have jumped.\nWith TIDEMARK_STORE set, an OBJECT needs its STORE "
+           ".\nHistory expires within a day after its window while a program has the store open, "
+           "at "
+           "once with\n`tidemark prune`, and by no other command; what has expired does not come "
+           "back. --confirm-clock says\nthat the machine's time is right, after it was found to "
+           "have jumped.\nWith TIDEMARK_STORE set, an OBJECT needs its STORE "
            "before it all the same.",
        .example = "tidemark retention /var/lib/rooms --keep 30d --daily 365d\n"
                   "tidemark retention /var/lib/rooms rooms/lobby --keep 90d",

@@ -50,6 +50,8 @@ Point ParsePointArgument(const std::string& text, const std::string& store,
 Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) {
   Progress progress("replaying the log");
   StoreOptions options;
+  // A command does what it is asked to: history expires by `tidemark prune`.
+  options.retention_share = 0;
   options.recovery_progress = [&progress](uint64_t done, uint64_t total) {
     progress.Update(done, total);
   };

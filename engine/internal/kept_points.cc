@@ -20,12 +20,12 @@ struct Retention::OfObject {
   std::vector<LabelRow> labels;  // without automatic ones
 };
 
-Result<KeptPoints> Retention::PointsOf(TimelineId timeline) const {
+Result<KeptPoints> Retention::PointsOf(TimelineId timeline, const LicenceRow* licence) const {
   TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
   while (true) {
     // A fork, restore or label that comes into being meanwhile lets go of its pin: look again.
     const uint64_t before = store_->references_made();
-    Objects objects;
+    Objects objects{.licence = licence, .known = {}};
     TIDEMARK_ASSIGN_OR_RETURN(KeptPoints points, OwnPointsOf(timeline, &objects));
     points.Sort();
     ChildRow next;
@@ -72,13 +72,15 @@ Result<bool> Retention::IsNeeded(TimelineId timeline, Objects* objects) const {
 
 Result<const Retention::OfObject*> Retention::FindObject(const Timeline& timeline,
                                                          Objects* objects) const {
-  const auto [entry, is_new] = objects->try_emplace(timeline.row().object);
+  const auto [entry, is_new] = objects->known.try_emplace(timeline.row().object);
   OfObject& of = entry->second;
   if (!is_new) return &of;
   TIDEMARK_ASSIGN_OR_RETURN(
       of.object, store_->AdoptObject(timeline.row().namespace_id, timeline.row().object, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const auto lost, LostRule(*of.object));
-  TIDEMARK_ASSIGN_OR_RETURN(of.horizons, HorizonsOf(*of.object));
+  TIDEMARK_ASSIGN_OR_RETURN(of.horizons, objects->licence == nullptr
+                                             ? HorizonsOf(*of.object)
+                                             : HorizonsAfter(*objects->licence, *of.object));
   of.keeps_all = lost || of.horizons.everything == kNoHorizon;
   if (of.keeps_all) return &of;
   TIDEMARK_ASSIGN_OR_RETURN(const FoundCommit oldest,

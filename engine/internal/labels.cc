@@ -120,6 +120,7 @@ CommitQueue::Appended StoreImpl::AppendLabel(CommitQueue::Scope& scope, const Ob
 
 void StoreImpl::AddLabel(ObjectState& object, LabelTable::NewChange change,
                          const CommitQueue::Appended& appended) noexcept {
+  if (!change.row().automatic) labels_changed_.fetch_add(1, std::memory_order_relaxed);
   labels_->Add(std::move(change), appended.lsn, appended.time);
   references_made_.fetch_add(1);
   object.last_label = appended.lsn;

@@ -60,7 +60,7 @@ bool PackJob::IsInput(uint32_t segment) const {
 Status PackJob::Scan(const Visit& visit) {
   bool beyond = false;
   const auto visit_group = [&](const ScannedGroup& group) -> Status {
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
     if (!IsInput(group.location.segment)) {
       beyond = true;
       return Status(StatusCode::kOutOfRange, "the end of the input");
@@ -172,7 +172,7 @@ Result<PackJob::Line*> PackJob::LineOf(TimelineId id) {
   Line& line = lines_[id];
   if (line.timeline == nullptr) {
     TIDEMARK_ASSIGN_OR_RETURN(line.timeline, store_->FindTimeline(id));
-    TIDEMARK_ASSIGN_OR_RETURN(line.points, store_->retention().PointsOf(id));
+    TIDEMARK_ASSIGN_OR_RETURN(line.points, store_->retention().PointsOf(id, licence_));
   }
   return &line;
 }
@@ -325,7 +325,7 @@ Status PackJob::ForEachPage(
            all[end].page == all[begin].page) {
       ++end;
     }
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
     TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(all[begin].timeline));
     TIDEMARK_RETURN_IF_ERROR(visit(*line, all.subspan(begin, end - begin)));
     begin = end;
@@ -345,8 +345,9 @@ Result<std::vector<CommitInfo>> PackJob::NeededCommits(TimelineId id) {
   return needed;
 }
 
-Result<std::map<uint32_t, uint64_t>> PackJob::Estimate() {
+Result<std::map<uint32_t, uint64_t>> PackJob::Estimate(const LicenceRow* licence) {
   estimate_ = true;
+  licence_ = licence;
   TIDEMARK_RETURN_IF_ERROR(FindBatches());
   TIDEMARK_RETURN_IF_ERROR(
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,

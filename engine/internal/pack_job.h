@@ -54,9 +54,9 @@ class PackJob {
         input_(std::move(input)),
         packer_(store->reader(), store->index(), [this](uint32_t s) { return IsInput(s); }) {}
 
-  // What would be left of each file, in bytes, about. Reads it all, and writes nothing. Errors: as
-  // Run.
-  Result<std::map<uint32_t, uint64_t>> Estimate();
+  // What would be left of each file, in bytes, about; under `licence` if it is not the one in
+  // force. Reads it all, and writes nothing. Errors: as Run.
+  Result<std::map<uint32_t, uint64_t>> Estimate(const LicenceRow* licence = nullptr);
 
   // Errors: kCorruption (damage in what is to be packed, or an index that does not fit it); kFull,
   // kIoError, kLimitExceeded: nothing has changed then, but that files may stay that the next open
@@ -125,6 +125,7 @@ class PackJob {
   StoreImpl* const store_;
   const PackInput input_;
   bool estimate_ = false;
+  const LicenceRow* licence_ = nullptr;  // none: the one in force
   std::map<uint32_t, uint64_t> estimated_;
   std::unique_ptr<PackedWriter> writer_;
   HistoryPacker packer_;

@@ -104,7 +104,7 @@ Status PackJob::FlushBlocks(TimelineId timeline, std::vector<HistoryPacker::Bloc
 // What is written is read again, before what it was made from goes.
 Status PackJob::CheckWritten() {
   for (const WrittenBlock& written : written_) {
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().stopped());
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
     TIDEMARK_RETURN_IF_ERROR(CheckBlock(written).WithContext("packing"));
   }
   size_t at = 0;

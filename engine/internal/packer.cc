@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 
 #include "engine/internal/segments.h"
 
@@ -18,9 +19,40 @@ bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostW
 }  // namespace
 
 void Packer::Stop() {
-  stop_ = true;
+  {
+    std::lock_guard lock(wanted_mutex_);
+    stop_ = true;
+    if (pacer_ != nullptr) pacer_->Interrupt();
+  }
   std::lock_guard lock(mutex_);
 }
+
+Status Packer::Pace() {
+  TIDEMARK_RETURN_IF_ERROR(stopped());
+  if (pacer_ == nullptr || pacer_->Pause()) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(stopped());
+  return GiveWay();
+}
+
+Status Packer::GiveWay() const {
+  return Status(StatusCode::kBusy, "the store " + store_->directory() +
+                                       " is being verified or its space reclaimed by somebody: the "
+                                       "background goes on afterwards");
+}
+
+std::unique_lock<std::mutex> Packer::Want(std::mutex& mutex) {
+  {
+    std::lock_guard lock(wanted_mutex_);
+    ++wanted_;
+    if (pacer_ != nullptr) pacer_->Interrupt();
+  }
+  std::unique_lock wanted(mutex);
+  std::lock_guard lock(wanted_mutex_);
+  --wanted_;
+  return wanted;
+}
+
+std::unique_lock<std::mutex> Packer::KeepFiles() { return Want(files_mutex_); }
 
 Status Packer::stopped() const {
   return stop_ ? Status(StatusCode::kBroken,
@@ -96,7 +128,8 @@ size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
   return count;
 }
 
-Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin) const {
+Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
+                                            const LicenceRow* licence) const {
   const size_t count = CountForAJob(files, begin);
   size_t packed = 0;  // how many of them are packed
   uint64_t packed_bytes = 0;
@@ -106,29 +139,77 @@ Result<size_t> Packer::CountThatPay(const std::vector<File>& files, size_t begin
     packed += is_packed;
     (is_packed ? packed_bytes : log_bytes) += files[i].bytes;
   }
-  if (packed < count && packed_bytes <= log_bytes) return count;
-  PackJob job(store_, Input(files, begin, packed));
-  TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate());
-  size_t that_pay = 0;
+  const bool all_pay = packed < count && packed_bytes <= log_bytes;
+  if (all_pay && licence == nullptr) return Paying{.count = count, .freed_bytes = 0};
+  const size_t end = begin + (all_pay ? count : packed);
+  PackJob job(store_, Input(files, begin, end - begin));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate(licence));
+  Paying paying;
   uint64_t bytes = 0;
   uint64_t needed_bytes = 0;
-  for (size_t i = begin; i < begin + packed; ++i) {
+  for (size_t i = begin; i < end; ++i) {
     bytes += files[i].bytes;
     const auto of_file = needed.find(files[i].number);
     needed_bytes += of_file == needed.end() ? 0 : of_file->second;
-    if (Pays(bytes, needed_bytes)) that_pay = i + 1 - begin;
+    if (all_pay || Pays(bytes, needed_bytes)) {
+      paying = {.count = i + 1 - begin, .freed_bytes = bytes - std::min(bytes, needed_bytes)};
+    }
   }
-  return that_pay;
+  return paying;
 }
 
 Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
-  std::lock_guard lock(mutex_);
-  TIDEMARK_RETURN_IF_ERROR(stopped());
-  const std::unique_lock files_lock(files_mutex_, std::try_to_lock);
-  if (!files_lock.owns_lock()) {
-    return Status(StatusCode::kBusy, "the store " + store_->directory() +
-                                         " is being verified: reclaim its space afterwards");
+  const std::unique_lock lock = Want(mutex_);
+  return RunLocked(what);
+}
+
+Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return GiveWay();
+  {
+    std::lock_guard wanted(wanted_mutex_);
+    if (wanted_ > 0) return GiveWay();
+    pacer_ = pacer;
+    pacer_->Begin();
   }
+  const auto end = [this](Pacer*) {
+    std::lock_guard wanted(wanted_mutex_);
+    pacer_ = nullptr;
+  };
+  const std::unique_ptr<Pacer, decltype(end)> paced(pacer, end);
+  return RunLocked(what);
+}
+
+Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
+  TIDEMARK_RETURN_IF_ERROR(stopped());
+  std::unique_lock lock(files_mutex_, std::try_to_lock);
+  if (lock.owns_lock()) return lock;
+  return Status(StatusCode::kBusy, "the store " + store_->directory() +
+                                       " is being verified: reclaim its space afterwards");
+}
+
+Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
+  const std::unique_lock lock = Want(mutex_);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  uint64_t freed = 0;
+  // As RunLocked: the log from its begin, and of packed files each that pays.
+  for (size_t begin = 0; begin < files.size();) {
+    const auto paying = CountThatPay(files, begin, &licence);
+    if (paying.status().code() != StatusCode::kCorruption) {
+      TIDEMARK_RETURN_IF_ERROR(paying.status());
+    }
+    const size_t count = paying.ok() ? paying->count : 0;
+    if (count == 0 && !format::IsPacked(files[begin].number)) break;
+    if (count > 0) freed += paying->freed_bytes;
+    begin += std::max<size_t>(count, 1);
+  }
+  return freed;
+}
+
+Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   ReclaimReport report;
   if (what == ReclaimWhat::kEverything) TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
@@ -157,7 +238,8 @@ Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, Re
                                 ReclaimReport* report) {
   size_t count = CountForAJob(files, begin);
   if (what == ReclaimWhat::kWhatPays) {
-    TIDEMARK_ASSIGN_OR_RETURN(count, CountThatPay(files, begin));
+    TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
+    count = paying.count;
   }
   return count == 0 ? size_t{0} : Pack(files, begin, count, report);
 }

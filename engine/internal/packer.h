@@ -6,7 +6,10 @@
 // what is left of it is so little that keeping it would take more than kMostWaste times the space
 // of what is needed.
 //
-// Threads: any; one run at a time.
+// A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
+// whoever calls Run or KeepFiles: it ends there, and begins again later.
+//
+// Threads: any; one run at a time. Order of locks: mutex_, files_mutex_, wanted_mutex_.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_PACKER_H_
 #define TIDEMARK_ENGINE_INTERNAL_PACKER_H_
@@ -16,6 +19,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/internal/pacer.h"
 #include "engine/internal/pack_job.h"
 
 namespace tidemark::internal {
@@ -27,14 +31,24 @@ class Packer {
   // Until nothing pays any more, or over everything once. Errors: those of PackJob::Run, and of a
   // checkpoint; kBusy while somebody keeps the files. What was packed before stays so.
   Result<ReclaimReport> Run(ReclaimWhat what);
+  // The same in the background, as `pacer` says. Waits for nobody. Errors: as Run; kBusy also if
+  // there is another run, or somebody came who wants one.
+  Result<ReclaimReport> RunPaced(ReclaimWhat what, Pacer* pacer);
+
+  // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
+  // nothing but a checkpoint. Errors: as Run.
+  Result<uint64_t> Estimate(const LicenceRow& licence);
 
   // Nothing is packed while it is held. Waits for a run to end.
-  std::unique_lock<std::mutex> KeepFiles() { return std::unique_lock(files_mutex_); }
+  std::unique_lock<std::mutex> KeepFiles();
 
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
   // Errors: kBroken if it was stopped.
   Status stopped() const;
+  // Between two pieces of a run's work, by the thread that runs: pauses, if it is a paced one.
+  // Errors: kBroken if it was stopped, kBusy if it is to give way; the run is to end then.
+  Status Pace();
 
  private:
   // One file, in the order of what it stands for.
@@ -44,14 +58,25 @@ class Packer {
     Location end;
     uint64_t bytes = 0;
   };
+  Result<ReclaimReport> RunLocked(ReclaimWhat what);
+  // Takes a lock that a run in the background may hold, which ends then.
+  std::unique_lock<std::mutex> Want(std::mutex& mutex);
+  Status GiveWay() const;
   Result<std::vector<File>> Files() const;
   // What pays, or all, of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
                           ReclaimReport* report);
   static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
   static size_t CountForAJob(const std::vector<File>& files, size_t begin);
-  // How many files from files[begin] on it pays to pack together: the most.
-  Result<size_t> CountThatPay(const std::vector<File>& files, size_t begin) const;
+  // How many files from files[begin] on it pays to pack together: the most; and what that frees.
+  struct Paying {
+    size_t count = 0;
+    uint64_t freed_bytes = 0;
+  };
+  Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin,
+                              const LicenceRow* licence) const;
+  // Keeps others from packing and verifying. Errors: kBusy.
+  Result<std::unique_lock<std::mutex>> TakeFiles();
   // From files[begin] on as many as are wanted, or more or fewer; returns how many: 0 if a commit
   // that is not wholly in the index goes on behind them.
   Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,
@@ -61,6 +86,10 @@ class Packer {
   std::mutex mutex_;        // held through a run
   std::mutex files_mutex_;  // likewise, and by who goes through all files
   std::atomic<bool> stop_{false};
+
+  std::mutex wanted_mutex_;
+  int wanted_ = 0;          // how many wait for a run in the background to end
+  Pacer* pacer_ = nullptr;  // of the run, if it is paced; changed by the thread that runs
 };
 
 }  // namespace tidemark::internal

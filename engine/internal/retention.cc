@@ -5,6 +5,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
@@ -225,8 +226,8 @@ Status Retention::PinKept(const CommitInfo& commit, Pin* pin) const {
 
 std::optional<RetentionTable::NewLicence> Retention::Start(std::optional<Timestamp> last_record) {
   const Clock& clock = *store_->options().clock;
-  opened_at_ = trusted_ = clock.Now();
   trusted_monotonic_ = clock.Monotonic();
+  opened_at_ = trusted_ = clock.Now();
   LicenceRow licence = table_.licence();
   if (!last_record || licence.alarm || opened_at_ - *last_record <= kMostAsleep) {
     return std::nullopt;
@@ -238,8 +239,9 @@ std::optional<RetentionTable::NewLicence> Retention::Start(std::optional<Timesta
 
 std::optional<ClockAlarm> Retention::Step() const {
   const Clock& clock = *store_->options().clock;
-  const Timestamp expected = trusted_ + (clock.Monotonic() - trusted_monotonic_);
+  // In this order, and the other one where it is trusted: time passes between the two, too.
   const Timestamp now = clock.Now();
+  const Timestamp expected = trusted_ + (clock.Monotonic() - trusted_monotonic_);
   if (now <= expected + kMostStep) return std::nullopt;
   return ClockAlarm{.from = expected, .to = now};
 }
@@ -327,8 +329,9 @@ Status Retention::ConfirmClock() {
   licence.confirms = true;
   TIDEMARK_ASSIGN_OR_RETURN(const Lsn lsn, Append(licence, InForceWhen::kAppended));
   TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(lsn));
-  trusted_ = store_->options().clock->Now();
   trusted_monotonic_ = store_->options().clock->Monotonic();
+  trusted_ = store_->options().clock->Now();
+  store_->retention_worker().LookSoon();
   return OkStatus();
 }
 
@@ -345,6 +348,7 @@ Status Retention::LogRule(RuleRow row, RecordKind kind, uint64_t tag) {
   scope.Leave();
   table_.Add(std::move(made), appended.lsn, appended.time);
   scope.Finish();
+  store_->retention_worker().LookSoon();
   return queue.WaitDurable(appended.lsn);
 }
 

@@ -25,8 +25,10 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/internal/horizon.h"
@@ -86,6 +88,12 @@ class Retention {
   // Those that another licence would give, such as the one that could be granted now.
   Result<Horizons> HorizonsAfter(const LicenceRow& licence, const ObjectState& object) const;
   LicenceRow NextLicence() const;
+  // Calls `visit` for the commits of the object that the licence would let go of, from new to old,
+  // until it returns false. Damaged ones are none of them. Errors: those of reading.
+  Status VisitExpiring(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object,
+                       const std::function<bool(const CommitInfo&)>& visit) const;
+  // The shortest window and the longest span of all policies, the one of what has none included.
+  Result<std::pair<std::chrono::seconds, std::chrono::seconds>> Windows() const;
 
   // Has the commit not expired? It is one of the object, as the index has it. Errors: kExpired,
   // naming the horizon and the next commit that is kept; those of reading.
@@ -105,11 +113,12 @@ class Retention {
   // CheckKept, pinned first: it stays until the pin is let go of.
   Status PinKept(const CommitInfo& commit, Pin* pin) const;
 
-  // What must be kept of a timeline under the licence in force: what its object's commits need that
-  // have not expired, that labels name, and that snapshots are open of; and what the timelines need
-  // that began on it. Nothing if its record is gone. Errors: kCorruption (the record of a licence
-  // or of a policy or hold may be lost: nothing may be deleted), those of reading.
-  Result<KeptPoints> PointsOf(TimelineId timeline) const;
+  // What must be kept of a timeline under the licence in force, or under `licence`: what its
+  // object's commits need that have not expired, that labels name, and that snapshots are open of;
+  // and what the timelines need that began on it. Nothing if its record is gone. Errors:
+  // kCorruption (the record of a licence or of a policy or hold may be lost: nothing may be
+  // deleted), those of reading.
+  Result<KeptPoints> PointsOf(TimelineId timeline, const LicenceRow* licence = nullptr) const;
 
   // ---- licences ----
 
@@ -169,7 +178,10 @@ class Retention {
   // comes into being later is a new reference, for which PointsOf looks again; and horizons that
   // have moved on since only let go of more.
   struct OfObject;
-  using Objects = std::map<ObjectId, OfObject>;
+  struct Objects {
+    const LicenceRow* licence = nullptr;  // as if it had been granted; null: the one in force
+    std::map<ObjectId, OfObject> known;
+  };
   Result<const OfObject*> FindObject(const Timeline& timeline, Objects* objects) const;
   // Of one timeline, without those that others need. All() where it cannot be told.
   Result<KeptPoints> OwnPointsOf(TimelineId timeline, Objects* objects) const;

@@ -9,6 +9,7 @@
 #include "engine/internal/packer.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/retention_record.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/segment_header.h"
 #include "engine/version.h"
 
@@ -34,6 +35,9 @@ Status CheckOptions(const StoreOptions& options) {
     return invalid("max_chain_length must be 1 to 126");
   }
   if (options.flush_delay.count() < 0) return invalid("flush_delay must not be negative");
+  if (!(options.retention_share >= 0 && options.retention_share <= 1)) {
+    return invalid("retention_share must be 0 to 1");
+  }
   if (options.file_system == nullptr || options.clock == nullptr) {
     return invalid("file_system and clock must be set");
   }
@@ -156,6 +160,7 @@ Status StoreImpl::OpenFiles() {
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);
   packer_ = std::make_unique<Packer>(this);
+  retention_worker_ = std::make_unique<RetentionWorker>(this);
   TIDEMARK_RETURN_IF_ERROR(ChoosePacked());
   TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, index_->ListNamespaces());
   for (const NamespaceRow& row : namespaces) {
@@ -204,7 +209,10 @@ Status StoreImpl::StartLog() {
   TIDEMARK_RETURN_IF_ERROR(LogOpen(previous_end, last_record));
   // The new segment names the old one's exact end, so nothing behind that will be looked at again.
   if (unclean) TIDEMARK_RETURN_IF_ERROR(segments_->CutAt(end.previous_end));
-  if (options_.background_work == BackgroundWork::kThreads) checkpointer_->StartThread();
+  if (options_.background_work == BackgroundWork::kThreads) {
+    checkpointer_->StartThread();
+    retention_worker_->StartThread();
+  }
   return OkStatus();
 }
 
@@ -262,6 +270,7 @@ Status StoreImpl::SealLog() {
 StoreImpl::~StoreImpl() {
   if (packer_ != nullptr) packer_->Stop();
   // Threads first: they use what is destroyed below.
+  if (retention_worker_ != nullptr) retention_worker_->Stop();
   if (checkpointer_ != nullptr) checkpointer_->Stop();
   if (queue_ != nullptr) queue_->Stop();
 }
@@ -274,6 +283,7 @@ Status StoreImpl::Close() {
 
 Status StoreImpl::Finish() {
   packer_->Stop();
+  retention_worker_->Stop();
   checkpointer_->Stop();
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());

@@ -6,6 +6,7 @@
 //       PageReader, Index                  read path (page_reader.h)
 //       Recovery                           at open (recovery.h)
 //       Checkpointer                       behind the log (checkpointer.h)
+//       Packer, RetentionWorker            history that expires, and its space (packer.h)
 //
 // Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
 // memory yet, never across a write. Order of locks: ObjectState::label_mutex, mutex_,
@@ -50,6 +51,7 @@ struct AutomaticLabel {
 };
 
 class Packer;
+class RetentionWorker;
 
 class StoreImpl {
  public:
@@ -82,6 +84,7 @@ class StoreImpl {
   Checkpointer& checkpointer() { return *checkpointer_; }
   OpenBatches& open_batches() { return open_batches_; }
   Packer& packer() { return *packer_; }
+  RetentionWorker& retention_worker() { return *retention_worker_; }
   LabelTable& labels() { return *labels_; }
   Retention& retention() { return *retention_; }
 
@@ -199,6 +202,8 @@ class StoreImpl {
   std::atomic<uint64_t> commits{0};  // since the store was opened
   // Grows with each timeline that begins on another and with each label, when it can be found.
   uint64_t references_made() const { return references_made_.load(); }
+  // Grows with each label that somebody set, moved or removed.
+  uint64_t labels_changed() const { return labels_changed_.load(std::memory_order_relaxed); }
 
  private:
   StoreImpl(std::string directory, const StoreOptions& options);
@@ -251,6 +256,7 @@ class StoreImpl {
   // Of each timeline those that began on it and are not in the index.
   std::multimap<TimelineId, ChildRow> children_;
   std::atomic<uint64_t> references_made_{0};
+  std::atomic<uint64_t> labels_changed_{0};
 
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
@@ -263,6 +269,7 @@ class StoreImpl {
   std::unique_ptr<Checkpointer> checkpointer_;
   OpenBatches open_batches_;
   std::unique_ptr<Packer> packer_;
+  std::unique_ptr<RetentionWorker> retention_worker_;
 };
 
 }  // namespace tidemark::internal

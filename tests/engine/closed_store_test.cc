@@ -58,6 +58,7 @@ TEST_F(ClosedStoreTest, Store) {
   ExpectClosed(store_->PrepareSegment());
   ExpectClosed(store_->Verify());
   ExpectClosed(store_->Reclaim());
+  ExpectClosed(store_->RunRetention());
   const StoreStats stats = store_->Stats();
   EXPECT_EQ(stats.store_id, before.store_id);
   EXPECT_EQ(stats.object_count, 1u);

@@ -326,10 +326,16 @@ TEST_F(ExpiryTest, WhatExpiredIsGoneAndNothingElse) {
   }
   ASSERT_OK_AND_ASSIGN(const ReclaimReport nothing, sim_.store().Reclaim());
   EXPECT_EQ(nothing.files, 0u) << "what was packed, and has not expired, is not packed again";
+  uint64_t planned = 0;
+  ASSERT_OK(sim_.store().PlanPrune([](const ExpiringObject&) { return true; }, &planned));
   ASSERT_OK(sim_.store().Prune());
   ASSERT_OK_AND_ASSIGN(const ReclaimReport report, sim_.store().Reclaim());
   EXPECT_GT(report.files, 0u);
   EXPECT_LT(report.bytes_after, report.bytes_before);
+  EXPECT_GT(planned, (report.bytes_before - report.bytes_after) * 3 / 4);
+  EXPECT_LT(planned, (report.bytes_before - report.bytes_after) * 5 / 4);
+  ASSERT_OK(sim_.store().PlanPrune([](const ExpiringObject&) { return true; }, &planned));
+  EXPECT_EQ(planned, 0u) << "it is done";
   EXPECT_LT(sim_.store().Stats().log_bytes, before * 8 / 10);
   for (uint32_t number = 1; number <= kPages; ++number) {
     ASSERT_OK_AND_ASSIGN(const PageBytes page, ReadPage(held, number));

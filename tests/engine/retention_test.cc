@@ -359,6 +359,42 @@ TEST_F(RetentionTest, Clock) {
   });
 }
 
+// Goal: time that passes between two looks at the clock is no step of it. Method: a machine that
+// sleeps for two days after each look.
+TEST_F(RetentionTest, TimePassesAllTheTime) {
+  class SleepyClock final : public Clock {
+   public:
+    explicit SleepyClock(ManualClock* clock) : clock_(clock) {}
+    Timestamp Now() const override {
+      const Timestamp now = clock_->Now();
+      Sleep();
+      return now;
+    }
+    std::chrono::microseconds Monotonic() const override {
+      const std::chrono::microseconds passed = clock_->Monotonic();
+      Sleep();
+      return passed;
+    }
+    bool sleeps = false;
+
+   private:
+    void Sleep() const {
+      if (sleeps) clock_->Advance(days(2));
+    }
+    ManualClock* const clock_;
+  };
+  ASSERT_OK(sim_.Close());
+  SleepyClock clock(&sim_.clock());
+  sim_.options().clock = &clock;
+  ASSERT_OK(sim_.Open());
+  clock.sleeps = true;
+  const auto commits = Commits("a", 3, days(31));
+  for (int i = 0; i < 3; ++i) EXPECT_OK(sim_.store().Prune());
+  EXPECT_EQ(Reached("a", commits), "xx.");
+  clock.sleeps = false;
+  ASSERT_OK(sim_.Close());
+}
+
 // Goal: PointsOf has what bookmarks, times, labels, snapshots and other timelines need, and not
 // more.
 TEST_F(RetentionTest, Points) {

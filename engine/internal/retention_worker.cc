@@ -1,0 +1,243 @@
+#include "engine/internal/retention_worker.h"
+
+#include <algorithm>
+#include <new>
+
+#include "engine/internal/packer.h"
+#include "engine/internal/store_impl.h"
+
+namespace tidemark::internal {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::minutes;
+
+// Between looks, and between attempts of what failed.
+constexpr microseconds kLeastPause = minutes(1);
+constexpr microseconds kLongestPause = hours(24);
+constexpr int kLooksPerWindow = 32;
+// A pass that took so long is followed by a pause so many times as long.
+constexpr int kPauseAfterPass = 8;
+
+// How long the thread sleeps before it reads the clock again: a machine may have slept, too. A
+// clock that is moved by hand wakes nobody.
+constexpr microseconds kSleep = minutes(1);
+constexpr microseconds kSleepOnOtherClock{20'000};
+
+constexpr size_t kObjectsAtATime = 1000;
+
+// Who drives it by hand is not to wait.
+double ShareOf(const StoreOptions& options) {
+  return options.background_work == BackgroundWork::kManual ? 1 : options.retention_share;
+}
+
+}  // namespace
+
+RetentionWorker::RetentionWorker(StoreImpl* store)
+    : store_(store),
+      enabled_(store->options().retention_share > 0),
+      pacer_(Clock::System(), ShareOf(store->options())) {
+  look_.due = pass_.due = Now() + kLeastPause;
+}
+
+microseconds RetentionWorker::Now() const { return store_->options().clock->Monotonic(); }
+
+// ---- the thread --------------------------------------------------------------------------------
+
+void RetentionWorker::StartThread() {
+  if (enabled_) thread_ = std::thread([this] { Loop(); });
+}
+
+void RetentionWorker::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  pacer_.Stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void RetentionWorker::Loop() {
+  const bool is_system = store_->options().clock == Clock::System();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait_for(lock, is_system ? kSleep : kSleepOnOtherClock, [this] { return stop_; });
+    if (stop_) return;
+    lock.unlock();
+    try {
+      (void)Step();  // what it met is in the report
+    } catch (const std::bad_alloc&) {
+      // As in Attempt, and not even room for its status: the next one comes.
+    }
+    lock.lock();
+  }
+}
+
+void RetentionWorker::LookSoon() {
+  std::lock_guard lock(mutex_);
+  look_soon_ = true;
+}
+
+RetentionWorker::Report RetentionWorker::report() const {
+  std::lock_guard lock(mutex_);
+  Report report = report_;
+  report.error = look_.status.ok() ? pass_.status : look_.status;
+  return report;
+}
+
+// ---- a step ------------------------------------------------------------------------------------
+
+Status RetentionWorker::Step() {
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  if (!enabled_) return OkStatus();
+  std::lock_guard step(step_mutex_);
+  Status status;
+  if (IsLookDue()) status = Attempt(&look_, &Report::looks, &RetentionWorker::Look);
+  if (IsPassDue()) {
+    const Status passed = Attempt(&pass_, &Report::passes, &RetentionWorker::Pass);
+    if (status.ok()) status = passed;
+  }
+  return status;
+}
+
+bool RetentionWorker::IsLookDue() {
+  const microseconds now = Now();
+  const bool settled = store_->queue().last_lsn() == settled_;
+  std::lock_guard lock(mutex_);
+  if (stop_) return false;
+  if (look_soon_ && now >= looked_ + kLeastPause) look_.due = std::min(look_.due, now);
+  return now >= look_.due && !settled;
+}
+
+bool RetentionWorker::IsPassDue() const {
+  const Seen current = Current();
+  std::lock_guard lock(mutex_);
+  return !stop_ && Now() >= pass_.due && (pass_.failures > 0 || seen_ != current);
+}
+
+Status RetentionWorker::Attempt(Task* task, uint64_t Report::*count,
+                                Status (RetentionWorker::*work)(Microseconds*)) {
+  if (task == &look_) {
+    std::lock_guard lock(mutex_);
+    look_soon_ = false;
+  }
+  Status status;
+  Microseconds pause{0};
+  try {
+    status = (this->*work)(&pause);
+  } catch (const std::bad_alloc&) {
+    status = Status::OutOfMemory();
+  }
+  const Microseconds now = Now();
+  std::lock_guard lock(mutex_);
+  ++(report_.*count);
+  if (task == &look_) looked_ = now;
+  if (status.ok()) {
+    task->failures = 0;
+  } else {
+    pause = std::min(kLeastPause * (1 << std::min(task->failures++, 12)), kLongestPause);
+  }
+  task->due = now + pause;
+  task->status = status;
+  return status;
+}
+
+// ---- licences ----------------------------------------------------------------------------------
+
+Status RetentionWorker::Look(Microseconds* pause) {
+  pacer_.Begin();
+  Retention& retention = store_->retention();
+  TIDEMARK_RETURN_IF_ERROR(retention.CheckLicence());
+  TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
+  TIDEMARK_ASSIGN_OR_RETURN(const auto windows, retention.Windows());
+  const LicenceRow licence = retention.NextLicence();
+  TIDEMARK_ASSIGN_OR_RETURN(const bool expires, LetsExpire(licence));
+  if (expires) {
+    TIDEMARK_RETURN_IF_ERROR(retention.Licence());
+    std::lock_guard lock(mutex_);
+    ++report_.licences;
+  } else if (licence.time - cut.time > windows.second + hours(24)) {
+    // Days and hours that are thinned out end up to a day later.
+    settled_ = cut.lsn;
+  }
+  *pause = std::clamp<microseconds>(windows.first / kLooksPerWindow, kLeastPause, kLongestPause);
+  return OkStatus();
+}
+
+Result<bool> RetentionWorker::LetsExpire(const LicenceRow& licence,
+                                         const std::shared_ptr<ObjectState>& object) {
+  if (!pacer_.Pause()) return store_->packer().stopped();  // which it was before
+  bool found = false;
+  const Status visited = store_->retention().VisitExpiring(licence, object, [&](const CommitInfo&) {
+    found = true;
+    return false;
+  });
+  // What is damaged expires with the next licence that another object gives a reason for.
+  if (visited.code() != StatusCode::kCorruption) TIDEMARK_RETURN_IF_ERROR(visited);
+  if (found) last_expired_.emplace(object->ns->id, object->id);
+  return found;
+}
+
+Result<bool> RetentionWorker::LetsExpire(const LicenceRow& licence) {
+  const auto ask = [&](const Result<std::shared_ptr<ObjectState>>& object) -> Result<bool> {
+    if (object.status().code() == StatusCode::kCorruption) return false;
+    TIDEMARK_RETURN_IF_ERROR(object.status());
+    return LetsExpire(licence, *object);
+  };
+  if (last_expired_) {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const bool again,
+        ask(store_->AdoptObject(last_expired_->first, last_expired_->second, "")));
+    if (again) return true;
+  }
+  for (const auto& object : store_->DirtyObjects()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool found, LetsExpire(licence, object));
+    if (found) return true;
+  }
+  for (const auto& ns : store_->Namespaces()) {
+    if (ns->id == 0) continue;
+    std::optional<ObjectId> after;
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto rows,
+                                store_->index().ListObjects(ns->id, after, kObjectsAtATime));
+      for (const ObjectRow& row : rows) {
+        TIDEMARK_ASSIGN_OR_RETURN(
+            const bool found, ask(store_->FindObject(ns, row.id, row.name, IfMissing::kCreate)));
+        if (found) return true;
+      }
+      if (rows.size() < kObjectsAtATime) break;
+      after = rows.back().id;
+    }
+  }
+  return false;
+}
+
+// ---- packing -----------------------------------------------------------------------------------
+
+RetentionWorker::Seen RetentionWorker::Current() const {
+  return {.licence = store_->retention().licence().granted,
+          .segment = store_->queue().durable_position().segment,
+          .labels = store_->labels_changed()};
+}
+
+Status RetentionWorker::Pass(Microseconds* pause) {
+  const Seen current = Current();
+  const Segments& segments = store_->segments();
+  microseconds took{0};
+  if (segments.Headers().size() > 1 || !segments.ListPacked().empty()) {
+    const microseconds begin = Now();
+    TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
+                              store_->packer().RunPaced(ReclaimWhat::kWhatPays, &pacer_));
+    took = Now() - begin;
+    std::lock_guard lock(mutex_);
+    report_.reclaimed_bytes +=
+        reclaimed.bytes_before - std::min(reclaimed.bytes_before, reclaimed.bytes_after);
+  }
+  seen_ = current;
+  *pause = std::clamp<microseconds>(took * kPauseAfterPass, kLeastPause, kLongestPause);
+  return OkStatus();
+}
+
+}  // namespace tidemark::internal

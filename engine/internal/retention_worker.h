@@ -1,0 +1,121 @@
+// The retention worker: grants licences when something would expire by one, and packs what pays, by
+// itself (Store::RunRetention says when).
+//
+//   look: would a licence let any commit go?  -> Retention::Licence
+//   pass: has anything changed that packing may gain by?  -> Packer::RunPaced
+//
+// Invariants:
+//   * No licence is written that lets nothing go, and no pass is made without a change since the
+//     one before: a store that nobody writes to comes to rest.
+//   * What fails here breaks nothing. It is kept, and tried again after longer and longer pauses.
+//
+// What a look costs: nothing, while the last one still stands that found every commit older than
+// every window (nothing was appended since). Else it asks the object of which something expired
+// last, and then one after the other until one has something: all of them, where none has.
+//
+// Threads: one of its own, unless BackgroundWork::kManual or the share is 0: it sleeps, and reads
+// the clock and a few counters once a minute. Step() may be called by any thread, and is
+// serialised. No commit comes here.
+
+#ifndef TIDEMARK_ENGINE_INTERNAL_RETENTION_WORKER_H_
+#define TIDEMARK_ENGINE_INTERNAL_RETENTION_WORKER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "engine/internal/pacer.h"
+#include "engine/internal/retention_rows.h"
+#include "engine/lsn.h"
+#include "engine/object_id.h"
+#include "engine/status.h"
+
+namespace tidemark::internal {
+
+class ObjectState;
+class StoreImpl;
+
+class RetentionWorker {
+ public:
+  explicit RetentionWorker(StoreImpl* store);
+  ~RetentionWorker() { Stop(); }
+
+  void StartThread();
+  // Ends the thread, and what it or anybody is at here. The packer is stopped before.
+  void Stop();
+
+  // Does what is due, if anything is. Errors: those of licences and packing.
+  Status Step();
+
+  // A policy, a hold or a pause has changed. Any thread, under any lock but mutex_.
+  void LookSoon();
+
+  struct Report {
+    Status error;  // of the last attempt
+    uint64_t looks = 0;
+    uint64_t passes = 0;
+    uint64_t licences = 0;
+    uint64_t reclaimed_bytes = 0;
+  };
+  Report report() const;
+  const Pacer& pacer() const { return pacer_; }
+
+ private:
+  using Microseconds = std::chrono::microseconds;
+
+  // One of the two things it does.
+  struct Task {
+    Microseconds due{0};  // by the monotonic clock
+    Status status{};      // of the last attempt
+    int failures = 0;     // attempts in a row
+  };
+  // What a pass can gain by.
+  struct Seen {
+    Lsn licence{};
+    uint32_t segment = 0;  // the one in use
+    uint64_t labels = 0;
+    bool operator==(const Seen&) const = default;
+  };
+
+  Microseconds Now() const;
+  void Loop();
+  bool IsLookDue();
+  bool IsPassDue() const;
+  Status Attempt(Task* task, uint64_t Report::*count,
+                 Status (RetentionWorker::*work)(Microseconds*));
+  // Each says how long to wait for the next time.
+  Status Look(Microseconds* pause);
+  Status Pass(Microseconds* pause);
+  Result<bool> LetsExpire(const LicenceRow& licence);
+  Result<bool> LetsExpire(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object);
+  Seen Current() const;
+
+  StoreImpl* const store_;
+  const bool enabled_;
+  Pacer pacer_;
+
+  std::mutex step_mutex_;  // held through a step; guards what follows
+  std::optional<std::pair<uint64_t, ObjectId>> last_expired_;  // namespace and object
+  Lsn settled_;  // while this is the last record, nothing will expire any more
+  std::optional<Seen> seen_;
+
+  mutable std::mutex mutex_;  // innermost; guards what follows
+  std::condition_variable wake_;
+  bool stop_ = false;
+  bool look_soon_ = false;
+  Microseconds looked_{0};  // when the last look ended
+  Task look_;
+  Task pass_;
+  Report report_;
+
+  std::thread thread_;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_ENGINE_INTERNAL_RETENTION_WORKER_H_
