@@ -215,11 +215,27 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
 
 // What it was made on may have been packed away.
 bool Verifier::HasExpired(const Timeline& timeline, const PageChange& change) {
+  // Of a page that the same commit wrote again, as an image: nobody reads this one, nor keeps what
+  // it was made on. Rot in it is found by its group's hash.
+  const auto last = store_->reader().FindOwn(timeline, change.page, change.version.lsn);
+  if (last.ok() && *last && (*last)->lsn == change.version.lsn && (*last)->depth == 0 &&
+      (*last)->location != change.version.location) {
+    return true;
+  }
   const auto points = store_->retention().PointsOf(timeline.id());
+  // The first version behind it: of those that the index does not have, unless it has one.
+  Lsn end(UINT64_MAX);
+  for (Lsn at = end; at > change.version.lsn; at = Lsn(end.value - 1)) {
+    const RecentPage recent = timeline.FindRecent(change.page, at);
+    const Lsn lsn = std::max(recent.large ? recent.large->lsn : Lsn(),
+                             recent.version ? recent.version->lsn : Lsn());
+    if (lsn <= change.version.lsn) break;
+    end = lsn;
+  }
   const auto next =
       store_->index().FindNextPageVersion(timeline.id(), change.page, change.version.lsn);
-  return points.ok() && next.ok() && !timeline.HasRecent() &&
-         !points->AnyIn(change.version.lsn, *next ? (*next)->lsn : Lsn(UINT64_MAX));
+  if (next.ok() && *next) end = (*next)->lsn;
+  return points.ok() && next.ok() && !points->AnyIn(change.version.lsn, end);
 }
 
 Status Verifier::CheckIndexed(const Timeline& timeline, const PageChange& change) {
