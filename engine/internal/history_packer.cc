@@ -167,6 +167,8 @@ Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& point
   if (points.empty()) return OkStatus();
   TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
+  // A patch behind what goes becomes an image, if nothing stays before it, or perhaps one.
+  uint64_t gap = pieces.front().page_size;
   for (size_t p = 0; p < pieces.size(); ++p) {
     const PackedPiece& piece = pieces[p];
     const bool is_last = p + 1 == pieces.size();
@@ -174,7 +176,11 @@ Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& point
     const uint32_t length = piece.version.length;
     if (!piece.version.is_block()) {
       if (points.AnyIn(piece.version.lsn, next_piece) || (is_last && end.needs_base)) {
-        note(piece, length - std::min<uint64_t>(length, kLogOverhead) + kVersionOverhead);
+        const uint64_t image = piece.version.depth > 0 ? gap : 0;
+        note(piece, image + length - std::min<uint64_t>(length, kLogOverhead) + kVersionOverhead);
+        gap = 0;
+      } else if (gap == 0) {
+        gap = piece.page_size / 2;
       }
       continue;
     }
@@ -188,7 +194,10 @@ Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& point
       all += bytes;
       if (points.AnyIn(versions[i].lsn, next) ||
           (is_last && i + 1 == versions.size() && end.needs_base)) {
-        needed += bytes;
+        needed += bytes + (block_.IsPatch(i) ? gap : 0);
+        gap = 0;
+      } else if (gap == 0) {
+        gap = piece.page_size / 2;
       }
     }
     if (needed > 0) note(piece, kBlockOverhead + needed * length / all);

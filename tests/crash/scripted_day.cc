@@ -31,6 +31,7 @@ enum class Step {
   kCheckpoint,
   kPrepare,
   kReclaim,
+  kBackground,
   kReopen
 };
 
@@ -49,6 +50,7 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
                                               {Step::kReclaim, random.Below(2)},
+                                              {Step::kBackground, random.Below(3)},
                                               {Step::kReopen, random.Below(2)}};
   for (const auto& [step, count] : others) steps.insert(steps.end(), count, step);
   for (size_t i = steps.size(); i > 1; --i) std::swap(steps[i - 1], steps[random.Below(i)]);
@@ -73,6 +75,9 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
     case Step::kReclaim: return sim.Reclaim(ReclaimWhat::kEverything);
+    case Step::kBackground:
+      sim.clock().Advance(std::chrono::hours(1));
+      return model.RunRetention(sim.store(), [&] { return sim.RunRetention(); });
     case Step::kReopen: TIDEMARK_RETURN_IF_ERROR(sim.Close()); return sim.Open();
   }
   return OkStatus();

@@ -80,6 +80,7 @@ class Life {
       case 20: return model_.ChangeRetention(store);
       case 21: sim_.clock().Advance(std::chrono::minutes(random_.Below(300))); return OkStatus();
       case 22: return sim_.Reclaim(ReclaimWhat::kEverything);
+      case 23: return model_.RunRetention(store, [this] { return sim_.RunRetention(); });
       default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
     }
   }
@@ -161,6 +162,8 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.policies, 0u);
     EXPECT_GT(counts.holds, 0u);
     EXPECT_GT(counts.licences, 0u);
+    EXPECT_GT(counts.background_licences, 0u);
+    EXPECT_GT(counts.looks_for_nothing, 0u);
     EXPECT_GT(counts.expired, 0u);
     EXPECT_GT(counts.lost, 0u);
     EXPECT_GT(life.crashes(), 0u);

@@ -60,6 +60,17 @@ Status SimStore::Reclaim(ReclaimWhat what) {
   return store_->Reclaim(what).status();
 }
 
+Status SimStore::RunRetention() {
+  TIDEMARK_RETURN_IF_ERROR(store_->Sync());
+  const std::string log = std::string(kDirectory) + "/log";
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files, fs_.ListDirectory(log));
+  auto older_indexes = std::exchange(older_indexes_, {});
+  TIDEMARK_RETURN_IF_ERROR(store_->RunRetention());
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_now, fs_.ListDirectory(log));
+  if (files_now == files) older_indexes_ = std::move(older_indexes);
+  return OkStatus();
+}
+
 SimStore::IndexState SimStore::ReadIndex() const {
   std::ifstream in(index_ / "data.mdb", std::ios::binary | std::ios::ate);
   if (!in) return nullptr;

@@ -50,6 +50,7 @@ class SimStore {
   // Each of its operations on files counts. It deletes what older states of the index point to, and
   // does so only when a later one is durable: none of them comes back.
   Status Reclaim(ReclaimWhat what);
+  Status RunRetention();  // may reclaim: likewise
   // The process dies, with the power if the file system says so; both come back.
   void Crash(PowerLoss loss);
 

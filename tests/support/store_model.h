@@ -14,6 +14,7 @@
 #define TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -102,7 +103,9 @@ class StoreModel {
     uint64_t policies = 0;
     uint64_t holds = 0;
     uint64_t licences = 0;
-    uint64_t expired = 0;  // refused as such
+    uint64_t background_licences = 0;
+    uint64_t looks_for_nothing = 0;  // by the background: no commit would have expired
+    uint64_t expired = 0;            // refused as such
   };
 
   StoreModel(uint64_t seed, const Limits& limits);
@@ -128,6 +131,8 @@ class StoreModel {
   Status ChangeLabel(Store& store);
   // Sets or clears a policy, holds or releases an object, or grants a licence, durably.
   Status ChangeRetention(Store& store);
+  // What the background does next, by `run`: whether that may, or must, have let something expire.
+  Status RunRetention(Store& store, const std::function<Status()>& run);
   // Waits until everything is durable, and remembers that it is.
   Status Sync(Store& store);
 
@@ -186,6 +191,8 @@ class StoreModel {
   // What the object was at a time; none if that has expired.
   const Version* FindAt(const std::string& name, const ObjectModel& model, Timestamp at) const;
   void CheckRetention(Store& store, After after);
+  // Is a commit of any object kept as it is, and would not be by `licensed`?
+  bool WouldExpire(const RetentionModel& licensed);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
   void CheckListings(Store& store);
 

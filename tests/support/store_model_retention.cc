@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/internal/retention_worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/store_model.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -125,6 +127,39 @@ Status StoreModel::ChangeRetention(Store& store) {
   retention_under_way_.reset();
   confirmed_ = std::max(confirmed_, store.Stats().last_lsn);
   EXPECT_GE(store.durable_lsn(), confirmed_);
+  return OkStatus();
+}
+
+bool StoreModel::WouldExpire(const RetentionModel& licensed) {
+  const auto kept = [this] {
+    std::vector<bool> all;
+    for (const auto& [name, model] : objects_) {
+      for (size_t i = 0; i < model.versions.size(); ++i) all.push_back(IsKept(name, model, i));
+    }
+    return all;
+  };
+  const std::vector<bool> before = kept();
+  const RetentionModel now = std::exchange(retention_, licensed);
+  const bool differs = kept() != before;
+  retention_ = now;
+  return differs;
+}
+
+Status StoreModel::RunRetention(Store& store, const std::function<Status()>& run) {
+  retention_under_way_ = retention_;
+  retention_under_way_->Grant(store.options().clock->Now(), {.window = store.options().retention});
+  auto& worker = internal::StorePeer::Impl(store).retention_worker();
+  const auto before = worker.report();
+  TIDEMARK_RETURN_IF_ERROR(run());
+  const auto after = worker.report();
+  const RetentionModel licensed = *std::exchange(retention_under_way_, std::nullopt);
+  if (after.looks == before.looks) return OkStatus();
+  const bool granted = after.licences != before.licences;
+  EXPECT_EQ(granted, WouldExpire(licensed));
+  counts_.background_licences += granted;
+  counts_.looks_for_nothing += !granted;
+  if (granted) retention_ = licensed;
+  confirmed_ = std::max(confirmed_, store.durable_lsn());
   return OkStatus();
 }
 
