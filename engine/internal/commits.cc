@@ -198,7 +198,7 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
     if (commit.ok() && commit->lsn >= row.lsn) return commit;
     if (!commit.ok() && !segments_->WasPacked(at.location.segment)) return commit;
     TIDEMARK_ASSIGN_OR_RETURN(const auto found, index_->FindCommit(timeline, lsn));
-    if (commit.ok() || !found || found->lsn < row.lsn) {
+    if (commit.ok() || !found) {
       return Status(StatusCode::kExpired,
                     "the commit with LSN " + std::to_string(row.lsn.value) + " has expired");
     }
@@ -207,15 +207,26 @@ Result<CommitInfo> StoreImpl::ReadCommit(const CommitRow& row, TimelineId timeli
   }
 }
 
-// The latest one at or before `lsn` of the run with these fields.
-std::optional<CommitInfo> StoreImpl::FindInRun(ConstBytes fields, Lsn lsn) {
-  const auto commits = DecodeCommitRun(fields);
-  if (!commits) return std::nullopt;
-  const auto behind = std::upper_bound(commits->begin(), commits->end(), lsn,
+namespace {
+
+// The run that this thread read last: whoever goes through a history asks for its commits one by
+// one.
+struct LastRun {
+  uint64_t incarnation = 0;  // of its segment
+  uint32_t offset = 0;
+  std::vector<CommitInfo> commits;
+};
+thread_local LastRun last_run;
+
+// The latest commit of a run at or before `lsn`.
+std::optional<CommitInfo> FindInRun(const std::vector<CommitInfo>& commits, Lsn lsn) {
+  const auto behind = std::upper_bound(commits.begin(), commits.end(), lsn,
                                        [](Lsn a, const CommitInfo& b) { return a < b.lsn; });
-  if (behind == commits->begin()) return std::nullopt;
+  if (behind == commits.begin()) return std::nullopt;
   return *std::prev(behind);
 }
+
+}  // namespace
 
 Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId timeline,
                                            Lsn lsn) const {
@@ -226,6 +237,10 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
                                                ") is damaged: " + what);
   };
   TIDEMARK_ASSIGN_OR_RETURN(const auto segment, segments_->Get(row.location.segment));
+  if (last_run.incarnation == segment->incarnation && last_run.offset == row.location.offset) {
+    const auto commit = FindInRun(last_run.commits, lsn);
+    if (commit && commit->timeline == timeline) return *commit;
+  }
   Buffer bytes(192);
   RecordView record;
   ParseOutcome outcome = ParseOutcome::kShort;
@@ -239,8 +254,10 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
   }
   if (outcome != ParseOutcome::kOk) return damaged("its header");
   if (record.kind == RecordKind::kCommits) {
-    const auto commit = FindInRun(record.fields, lsn);
+    auto commits = DecodeCommitRun(record.fields);
+    const auto commit = commits ? FindInRun(*commits, lsn) : std::nullopt;
     if (!commit || commit->timeline != timeline) return damaged("the run that it is in");
+    last_run = {segment->incarnation, row.location.offset, *std::move(commits)};
     return *commit;
   }
   if (record.place.group_offset > row.location.offset) return damaged("its place");

@@ -101,11 +101,8 @@ PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t cou
 
 Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t wanted,
                             ReclaimReport* report) {
-  // A commit whose batches and frame lie on both sides of the end takes more, or else fewer files.
-  std::vector<size_t> counts;
-  for (size_t count = wanted; begin + count <= files.size(); ++count) counts.push_back(count);
-  for (size_t count = wanted - 1; count > 0; --count) counts.push_back(count);
-  for (const size_t count : counts) {
+  // Segments from one on that has pages of a commit which is not in the index have to wait.
+  for (size_t count = wanted; count > 0; --count) {
     PackInput input = Input(files, begin, count);
     const uint64_t bytes = input.bytes;
     PackJob job(store_, std::move(input));

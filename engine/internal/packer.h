@@ -77,8 +77,8 @@ class Packer {
                               const LicenceRow* licence) const;
   // Keeps others from packing and verifying. Errors: kBusy.
   Result<std::unique_lock<std::mutex>> TakeFiles();
-  // From files[begin] on as many as are wanted, or more or fewer; returns how many: 0 if a commit
-  // that is not wholly in the index goes on behind them.
+  // From files[begin] on as many as are wanted, or fewer; returns how many: 0 if the first one has
+  // pages of a commit that is not in the index.
   Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,
                       ReclaimReport* report);
 

@@ -223,7 +223,6 @@ class StoreImpl {
                                                         const ObjectId& id, std::string_view name,
                                                         IfMissing if_missing);
   Result<CommitInfo> ReadCommitAt(const CommitRow& row, TimelineId timeline, Lsn lsn) const;
-  static std::optional<CommitInfo> FindInRun(ConstBytes fields, Lsn lsn);
   Status LoadHead(ObjectState& object, const ObjectRow& row);
   // A time that a damaged commit in the index is not older than: no earlier than that of the
   // object's whole commit before it.
