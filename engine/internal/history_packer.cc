@@ -31,7 +31,8 @@ Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
                             index_.FindNextPageVersion(timeline.id(), last.page, last.version.lsn));
   if (!next) return End{.lsn = kEndOfTime};
   return End{.lsn = next->lsn,
-             .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0};
+             .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
+             .is_block = next->is_block()};
 }
 
 Status HistoryPacker::LoadBlock(const PackedPiece& piece) {
@@ -87,7 +88,7 @@ Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& pi
   builder_.Begin(piece.page, page_size);
   TIDEMARK_ASSIGN_OR_RETURN(const auto before,
                             index_.FindPageVersion(timeline.id(), piece.page, Lsn(lsn.value - 1)));
-  if (!before || !before->is_block() || before->chain_units >= kMostBlocksBefore ||
+  if (!before || !before->is_block() || before->chain_units >= most_before_ ||
       before->length > 2 * page_size || is_input_(before->location.segment)) {
     return OkStatus();
   }
@@ -131,6 +132,10 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
   if (points.empty()) return OkStatus();  // nobody will ever read it, nor what was made on it
   TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
+  // Blocks that build on this page's last one have counted what it needs: it must not become more.
+  const PageVersion& first = pieces.front().version;
+  most_before_ = kMostBlocksBefore;
+  if (end.needs_base && end.is_block) most_before_ = first.is_block() ? first.chain_units : 0;
   image_lsn_ = {};
   hashes_.clear();
   out_ = &out;

@@ -58,6 +58,7 @@ class HistoryPacker {
   struct End {
     Lsn lsn;                  // up to which the last version is the page's
     bool needs_base = false;  // what comes then is made on it
+    bool is_block = false;    // and is a block
   };
   Result<End> EndOf(const Timeline& timeline, std::span<const PackedPiece> pieces) const;
   // Makes the pieces' versions in `image_`, one after the other.
@@ -84,8 +85,9 @@ class HistoryPacker {
   Buffer block_bytes_;
   Buffer image_;
   Buffer base_;
-  Lsn image_lsn_;      // the version in `image_`; not valid: none
-  uint64_t hash_ = 0;  // of the page in it
+  uint8_t most_before_ = 0;  // so many other blocks may be needed to read the page's first one
+  Lsn image_lsn_;            // the version in `image_`; not valid: none
+  uint64_t hash_ = 0;        // of the page in it
 };
 
 }  // namespace tidemark::internal
