@@ -120,7 +120,7 @@ TEST_F(PackedHistoryTest, LargeTransactions) {
 // such pages beside an object that fills segments with what cannot be compressed.
 TEST_F(PackedHistoryTest, BlocksBuildOnBlocks) {
   constexpr uint32_t kPages = 20;
-  constexpr int kRounds = 16;
+  constexpr int kRounds = 10;
   const auto page_of = [](uint32_t number, int round) {
     PageBytes page = RandomPage(number);
     page[number] = static_cast<std::byte>(round);

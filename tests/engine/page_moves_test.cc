@@ -13,6 +13,7 @@ namespace tidemark::internal {
 namespace {
 
 using testing::Random;
+using testing::Scaled;
 using testing::TestSeed;
 
 size_t Below(Random& random, size_t bound) {
@@ -44,7 +45,7 @@ TEST(PageMovesTest, GoldenPatch) {
 // of random pages put elsewhere, taken out, put in, changed.
 TEST(PageMovesTest, RoundTrip) {
   Random random(TestSeed());
-  for (int round = 0; round < 3000; ++round) {
+  for (uint64_t round = 0; round < Scaled(3000); ++round) {
     const size_t size = size_t{512} << Below(random, 8);
     const Buffer base = RandomPage(random, size);
     Buffer page = base;
@@ -105,7 +106,7 @@ TEST(PageMovesTest, HostilePatches) {
   std::rotate(moved.begin(), moved.begin() + 77, moved.end());
   Buffer patch;
   ASSERT_TRUE(EncodeMoves(base, moved, 512, patch));
-  for (int round = 0; round < 50'000; ++round) {
+  for (uint64_t round = 0; round < Scaled(50'000); ++round) {
     Buffer hostile = round % 2 == 0 ? patch : RandomPage(random, 1 + Below(random, 40));
     hostile[Below(random, hostile.size())] = static_cast<std::byte>(random.Next());
     Buffer page = base;
