@@ -15,6 +15,7 @@ Status Recovery::ReplayPacked(ScanStart* start) {
   Segments& segments = *store_->segments_;
   const std::vector<Segments::Packed> all = segments.ListPacked();
   if (all.empty()) return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(segments.RewritePackedHeaders());
   auto packed = all.begin();
   Location from{packed->header.number, format::kFirstGroupOffset};
   if (format::IsPacked(start->position.segment)) {  // this was begun before

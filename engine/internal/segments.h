@@ -119,6 +119,9 @@ class Segments {
   // crash left unfinished, are no part of the log from here on. Errors: kCorruption if the log does
   // not hang together, naming what is missing.
   Status ChoosePacked(const std::optional<std::vector<uint32_t>>& known);
+  // After ChoosePacked without an index, before what they stand in for goes: a crash may have come
+  // between the writing of a header and its sync, or have left one copy of it only.
+  Status RewritePackedHeaders();
   // Removes the files that ChoosePacked put aside.
   Status RemoveUnused();
 

@@ -133,6 +133,16 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
   return OkStatus();
 }
 
+Status Segments::RewritePackedHeaders() {
+  for (const Packed& packed : ListPacked()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto file,
+                              file_system_->Open(Path(packed.header.number), OpenMode::kReadWrite));
+    TIDEMARK_RETURN_IF_ERROR(file->WriteAt(0, MakePackedBlocks(packed.header, packed.log)));
+    TIDEMARK_RETURN_IF_ERROR(file->Sync());
+  }
+  return SyncNames();
+}
+
 Status Segments::RemoveUnused() {
   std::vector<uint32_t> unused;
   {
