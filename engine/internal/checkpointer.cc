@@ -153,8 +153,7 @@ Status Checkpointer::IndexLargeCommit(TimelineId timeline, const LargeCommit& la
       TIDEMARK_RETURN_IF_ERROR(writer.PutDurable(cut));
       for (PageChange& row : rows) {
         row.version.lsn = large.lsn;
-        TIDEMARK_RETURN_IF_ERROR(
-            writer.PutPageVersions(timeline, row.page, std::span(&row.version, 1)));
+        TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersionAhead(timeline, row.page, row.version));
       }
       return OkStatus();
     }));

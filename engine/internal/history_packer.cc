@@ -28,7 +28,7 @@ Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
                                                 std::span<const PackedPiece> pieces) const {
   const PackedPiece& last = pieces.back();
   TIDEMARK_ASSIGN_OR_RETURN(const auto next,
-                            index_.FindNextPageVersion(timeline.id(), last.page, last.version.lsn));
+                            index_.FindNextPageRow(timeline.id(), last.page, last.version.lsn));
   if (!next) return End{.lsn = kEndOfTime};
   return End{.lsn = next->lsn,
              .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
@@ -66,12 +66,11 @@ Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
 Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i) {
   const HistoryBlock::Version& version = block_.versions()[i];
   if (i == 0 && block_.IsPatch(0) && image_lsn_ != block_.base_lsn()) {
-    TIDEMARK_ASSIGN_OR_RETURN(const auto base,
-                              reader_.Find(timeline, piece.page, block_.base_lsn()));
-    if (!base) return Damaged(piece);
+    TIDEMARK_ASSIGN_OR_RETURN(const PageVersion base,
+                              reader_.FindBlock(timeline, piece.page, block_.base_lsn()));
     image_.resize(block_.page_size());
     PageIdentity identity;
-    TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, *base, image_, &identity));
+    TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, image_, &identity));
     if (identity.lsn != block_.base_lsn()) return Damaged(piece);
   }
   image_.resize(block_.page_size());
@@ -87,7 +86,7 @@ Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& pi
   const auto page_size = static_cast<uint32_t>(image_.size());
   builder_.Begin(piece.page, page_size);
   TIDEMARK_ASSIGN_OR_RETURN(const auto before,
-                            index_.FindPageVersion(timeline.id(), piece.page, Lsn(lsn.value - 1)));
+                            index_.FindPageRow(timeline.id(), piece.page, Lsn(lsn.value - 1)));
   if (!before || !before->is_block() || before->chain_units >= most_before_ ||
       before->length > 2 * page_size || is_input_(before->location.segment)) {
     return OkStatus();

@@ -257,10 +257,9 @@ Result<std::optional<TimelineId>> Index::FindTimelineAt(const ObjectId& object, 
 
 Result<std::optional<PageVersion>> Index::FindPageVersion(TimelineId timeline, PageNo page,
                                                           Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+  std::optional<PageVersion> found;
+  TIDEMARK_RETURN_IF_ERROR(FindPageVersions(timeline, page, lsn, std::span(&found, 1)));
+  return found;
 }
 
 Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
@@ -269,16 +268,41 @@ Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
   LmdbCursor& cursor = read.cursor(kPagesTable);
   for (size_t i = 0; i < out.size(); ++i) {
     out[i].reset();
-    const PageNo page(first.value + static_cast<uint32_t>(i));
-    if (!SeekLatest(cursor, PageKey(timeline, page), lsn)) continue;
+    const Key12 key = PageKey(timeline, PageNo(first.value + static_cast<uint32_t>(i)));
+    // Most look-ups want the latest.
+    if (!cursor.Seek(key) || !cursor.LastDuplicate()) continue;
     out[i] = DecodePageVersion(cursor.value());
     if (!out[i]) return impl_->Damaged(kPagesTable);
+    if (out[i]->lsn <= lsn) continue;
+    if (!cursor.SeekDuplicateAtOrAfter(key, NumberKey(lsn.value))) continue;
+    out[i] = DecodePageVersion(cursor.value());
+    if (!out[i]) return impl_->Damaged(kPagesTable);
+    if (out[i]->lsn == lsn) continue;
+    const PageVersion behind = *out[i];
+    out[i].reset();
+    if (cursor.PreviousDuplicate()) {
+      out[i] = DecodePageVersion(cursor.value());
+      if (!out[i]) return impl_->Damaged(kPagesTable);
+    }
+    // Only between a row and a patch on one that is not in it can there be versions without rows.
+    const int depth = out[i] && !out[i]->is_block() ? out[i]->depth : 0;
+    if (behind.is_block() || behind.depth <= depth + 1) continue;
+    out[i] = behind;
+    out[i]->in_chain = true;
   }
   return read.status();
 }
 
-Result<std::optional<PageVersion>> Index::FindNextPageVersion(TimelineId timeline, PageNo page,
-                                                              Lsn lsn) const {
+Result<std::optional<PageVersion>> Index::FindPageRow(TimelineId timeline, PageNo page,
+                                                      Lsn lsn) const {
+  return impl_->Find(
+      kPagesTable,
+      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
+      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
+Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, PageNo page,
+                                                          Lsn lsn) const {
   return impl_->Find(
       kPagesTable,
       [&](LmdbCursor& cursor) {

@@ -61,6 +61,13 @@ struct PageVersion {
   // The depth of a block.
   static constexpr uint8_t kBlock = 127;
   bool is_block() const { return depth == kBlock; }
+  // It leads to the version at `lsn`, which stands in its block, or in its chain.
+  bool is_indirect() const { return is_block() || in_chain; }
+  // Is `other`, a version of the same page and timeline, one of those that this one builds on, as
+  // far as rows can tell?
+  bool MayBuildOn(const PageVersion& other) const {
+    return !is_block() && !other.is_block() && lsn > other.lsn && depth > other.depth;
+  }
 
   // Of a block, in the index: that of its first version. PageReader says for which LSN it was
   // found.
@@ -70,7 +77,10 @@ struct PageVersion {
   uint8_t depth = 0;        // links to follow to a full image: 0 is one itself; below kBlock
   uint8_t chain_units = 0;  // bytes of the whole chain in units of 256, saturating; of a block, how
                             // many other blocks it needs
-  uint64_t hash = 0;        // of page number and decoded page; of a block, its own
+  // Only of what was looked up: the version wanted has no row of its own; it is one of those that
+  // the one here builds on, the latest at or before the LSN asked for.
+  bool in_chain = false;
+  uint64_t hash = 0;  // of page number and decoded page; of a block, its own
   bool operator==(const PageVersion&) const = default;
 };
 
@@ -222,9 +232,14 @@ class IndexWriter {
   virtual Status PutObject(const ObjectRow& row) = 0;
   // And its rows in object_timelines and children.
   virtual Status PutTimeline(const TimelineRow& row) = 0;
-  // Versions of one page, in LSN order. Fastest when called in order of (timeline, page).
+  // Versions of one page, in LSN order. Fastest when called in order of (timeline, page). Of
+  // versions that a later one is a patch on some get no row, or lose it: see index_writer.h.
   virtual Status PutPageVersions(TimelineId timeline, PageNo page,
                                  std::span<const PageVersion> versions) = 0;
+  // Of a large commit, ahead of the checkpoint that has it, which may replace it: what is before it
+  // keeps its row.
+  virtual Status PutPageVersionAhead(TimelineId timeline, PageNo page,
+                                     const PageVersion& version) = 0;
   virtual Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) = 0;
   virtual Status PutTime(Timestamp time, Lsn lsn) = 0;
   virtual Status PutEpoch(const EpochRow& row) = 0;
@@ -278,7 +293,9 @@ class Index {
   // The object's timeline with the largest id <= lsn: the one that was current at lsn.
   Result<std::optional<TimelineId>> FindTimelineAt(const ObjectId& object, Lsn lsn) const;
 
-  // The latest version of a page at or before `lsn` on this timeline itself, not its ancestors.
+  // The latest version of a page at or before `lsn` on this timeline itself; or, of a child, where
+  // its own ones build on it, that of an ancestor. A version that has no row is given as the next
+  // one that has: `in_chain`. LSNs are those of the rows.
   Result<std::optional<PageVersion>> FindPageVersion(TimelineId timeline, PageNo page,
                                                      Lsn lsn) const;
   // The same for `count` pages from `first` on, in one transaction; out[i] is empty if there is
@@ -286,9 +303,10 @@ class Index {
   Status FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
                           std::span<std::optional<PageVersion>> out) const;
 
-  // The first version behind `lsn` of a page on this timeline.
-  Result<std::optional<PageVersion>> FindNextPageVersion(TimelineId timeline, PageNo page,
-                                                         Lsn lsn) const;
+  // The last row at or before `lsn`, and the first one behind it.
+  Result<std::optional<PageVersion>> FindPageRow(TimelineId timeline, PageNo page, Lsn lsn) const;
+  Result<std::optional<PageVersion>> FindNextPageRow(TimelineId timeline, PageNo page,
+                                                     Lsn lsn) const;
 
   // Where the latest commit at or before `lsn` on this timeline stands: a commit's own row, or that
   // of the run that it is in, with the LSN of the run's first commit.

@@ -56,7 +56,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 5;
+inline constexpr uint32_t kIndexVersion = 6;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {

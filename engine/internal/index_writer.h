@@ -1,8 +1,15 @@
 // The index's tables as one LMDB transaction changes them: IndexWriter's one implementation.
+//
+// Rows of page versions are sparse. Whoever reads a patch reads the chain that it is made on, so a
+// row leads to all of its chain, and one in sixteen is enough: fewer than sixteen patches more, or
+// 8 KiB of them, are read for a version without a row. An image always has one, and so have the
+// last version of a page, and a version that stands behind the patch on it (in a large transaction,
+// which wrote its pages before it committed): packing can take the patch and leave the version.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_INDEX_WRITER_H_
 #define TIDEMARK_ENGINE_INTERNAL_INDEX_WRITER_H_
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -52,8 +59,30 @@ class LmdbIndexWriter final : public IndexWriter {
 
   Status PutPageVersions(TimelineId timeline, PageNo page,
                          std::span<const PageVersion> versions) override {
+    if (versions.empty()) return OkStatus();
+    const Key12 key = PageKey(timeline, page);
+    std::optional<PageVersion> last;
+    if (transaction_.LastDuplicate(kPagesTable, key, rows_)) last = DecodePageVersion(rows_);
+    // What recovery puts again stays as it is.
+    const bool is_behind = !last || last->lsn < versions.front().lsn;
+    if (last && is_behind && NeedsNoRow(*last, versions.front())) {
+      TIDEMARK_RETURN_IF_ERROR(
+          transaction_.RemoveDuplicate(kPagesTable, key, ConstBytes(rows_).first(kLsnBytes)));
+    }
     rows_.clear();
-    for (const PageVersion& version : versions) AppendPageVersion(version, rows_);
+    for (size_t i = 0; i < versions.size(); ++i) {
+      if (is_behind && i + 1 < versions.size() && NeedsNoRow(versions[i], versions[i + 1])) {
+        continue;
+      }
+      AppendPageVersion(versions[i], rows_);
+    }
+    return transaction_.PutDuplicates(kPagesTable, key, rows_, kPageVersionBytes, kLsnBytes);
+  }
+
+  Status PutPageVersionAhead(TimelineId timeline, PageNo page,
+                             const PageVersion& version) override {
+    rows_.clear();
+    AppendPageVersion(version, rows_);
     return transaction_.PutDuplicates(kPagesTable, PageKey(timeline, page), rows_,
                                       kPageVersionBytes, kLsnBytes);
   }
@@ -127,6 +156,15 @@ class LmdbIndexWriter final : public IndexWriter {
   }
 
  private:
+  // Is `next` a patch on `version`, and another row near enough?
+  static bool NeedsNoRow(const PageVersion& version, const PageVersion& next) {
+    constexpr int kDepthOfRow = 16;
+    constexpr int kUnitsOfRow = 32;  // of 256 bytes
+    return !next.is_block() && !version.is_block() && next.depth == version.depth + 1 &&
+           version.location < next.location && version.depth % kDepthOfRow != 0 &&
+           version.chain_units / kUnitsOfRow == next.chain_units / kUnitsOfRow;
+  }
+
   // The row in `rows_`, which replaces the one of its LSN, or removes it.
   Status Move(IndexTable table, ConstBytes key, bool stays) {
     return stays ? transaction_.PutDuplicates(table, key, rows_, rows_.size(), kLsnBytes)

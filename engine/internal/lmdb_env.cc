@@ -267,6 +267,14 @@ Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBy
   return Check(error_);
 }
 
+bool LmdbWriteTransaction::LastDuplicate(size_t table, ConstBytes key,
+                                         std::vector<std::byte>& row) {
+  LmdbCursor& at = cursor(table);
+  if (!at.Seek(key) || !at.LastDuplicate()) return false;
+  row.assign(at.value().begin(), at.value().end());
+  return true;
+}
+
 Status LmdbWriteTransaction::RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity) {
   LmdbCursor& at = cursor(table);
   if (at.SeekDuplicateAtOrAfter(key, identity) && BeginsWith(at.value(), identity)) {

@@ -140,6 +140,9 @@ class LmdbWriteTransaction {
   Status PutDuplicates(size_t table, ConstBytes key, ConstBytes rows, size_t row_size,
                        size_t identity_size);
 
+  // The last row of a key; false if it has none, or if it failed, which the next change tells.
+  bool LastDuplicate(size_t table, ConstBytes key, std::vector<std::byte>& row);
+
   // Removes the row of a key that begins with `identity`, if it is there.
   Status RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity);
 

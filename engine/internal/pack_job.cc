@@ -6,7 +6,6 @@
 #include <string>
 #include <tuple>
 
-#include "engine/internal/batched_pages.h"
 #include "engine/internal/commit_run.h"
 #include "engine/internal/packed_scanner.h"
 #include "engine/internal/packer.h"
@@ -100,15 +99,22 @@ Status PackJob::Scan(const Visit& visit) {
   return OkStatus();
 }
 
-Status PackJob::Claims(const FrameFields& frame, Lsn lsn) {
-  TIDEMARK_ASSIGN_OR_RETURN(const auto batched, BatchedPages::Load(store_->reader(), frame));
-  for (uint32_t number = batched->packed_count() + 1; number <= batched->batch_count(); ++number) {
-    const Location place = batched->LocationOf(number);
+Status PackJob::ClaimBatches(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record, const FrameFields& fields) {
+  const auto own = ParsePageVersions(PayloadBytes(group, entry, record),
+                                     PayloadOf(group, entry, record), fields.version_count, {});
+  if (!own) return Damaged(group.PlaceOf(entry), "has malformed pages");
+  const auto frame = std::make_shared<LargeFrame>();
+  TIDEMARK_ASSIGN_OR_RETURN(frame->batches, BatchedPages::Load(store_->reader(), fields));
+  for (const PageChange& change : *own) frame->own_pages.insert(change.page.value);
+  for (uint32_t number = frame->batches->packed_count() + 1;
+       number <= frame->batches->batch_count(); ++number) {
+    const Location place = frame->batches->LocationOf(number);
     if (!IsInput(place.segment)) continue;
-    if (lsn > store_->checkpointer().checkpoint_lsn()) {
+    if (entry.lsn > store_->checkpointer().checkpoint_lsn()) {
       splits_commit_ = true;
     } else {
-      claims_[place] = {frame.timeline, frame.page_size, lsn};
+      claims_[place] = {fields.timeline, fields.page_size, entry.lsn, frame, number};
     }
   }
   return OkStatus();
@@ -123,7 +129,7 @@ Status PackJob::FindBatches() {
     if (record.kind != RecordKind::kFrame) return OkStatus();
     const auto fields = DecodeFrame(record.fields);
     if (!fields) return Damaged(group.PlaceOf(entry), "is no frame");
-    return fields->batch_count == 0 ? OkStatus() : Claims(*fields, entry.lsn);
+    return fields->batch_count == 0 ? OkStatus() : ClaimBatches(group, entry, record, *fields);
   }));
   std::erase_if(batches, [this](const auto& batch) { return claims_.contains(batch.first); });
   if (batches.empty() || splits_commit_) return OkStatus();
@@ -159,7 +165,7 @@ Status PackJob::FindFramesBehind(uint32_t epoch) {
       if (!record || record->kind != RecordKind::kFrame) continue;
       const auto fields = DecodeFrame(record->fields);
       if (!fields || fields->batch_count == 0) continue;
-      const Status claimed = Claims(*fields, entry.lsn);
+      const Status claimed = ClaimBatches(group, entry, *record, *fields);
       if (claimed.code() == StatusCode::kCorruption) splits_commit_ = true;
       if (!claimed.ok() && !splits_commit_) return claimed;
     }
@@ -213,7 +219,7 @@ Status PackJob::CollectFrame(const ScannedGroup& group, const DirectoryEntry& en
   commit.schema_changed = fields->schema_changed;
   commits_[fields->timeline].push_back(commit);
   moved_commits_.push_back({fields->timeline, {.lsn = entry.lsn, .location = {}}});
-  return CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes, false);
+  return CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes);
 }
 
 Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -230,20 +236,20 @@ Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& en
       ParsePageVersions(PayloadBytes(group, entry, record), PayloadOf(group, entry, record),
                         static_cast<uint32_t>(fields->pages.size()), claim->second.lsn);
   if (!changes) return Damaged(group.PlaceOf(entry), "has malformed pages");
-  return CollectVersions(claim->second, *changes, true);
+  return CollectVersions(claim->second, *changes);
 }
 
-Status PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes,
-                                bool in_batch) {
+// Its group's hash has shown that a version is what was written.
+Status PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes) {
   for (const PageChange& change : changes) {
+    if (claim.IsReplaced(change.page)) continue;
     TIDEMARK_ASSIGN_OR_RETURN(
         const auto known, store_->index().FindPageVersion(claim.timeline, change.page, claim.lsn));
-    if (!known || known->lsn != claim.lsn || known->location != change.version.location) {
-      // In a batch: a later one of the same commit, or its frame, has the page's last version.
-      if (in_batch) continue;
+    if (!known ||
+        (known->in_chain ? !known->MayBuildOn(change.version) : *known != change.version)) {
       return Damaged(change.version.location, "is not what the index says");
     }
-    pieces_.push_back({claim.timeline, change.page, claim.page_size, *known});
+    pieces_.push_back({claim.timeline, change.page, claim.page_size, change.version});
   }
   return OkStatus();
 }
@@ -267,8 +273,8 @@ Status PackJob::CollectHistory(const ScannedGroup& group, const DirectoryEntry& 
     const Location place{payload.segment, payload.offset + static_cast<uint32_t>(at)};
     const auto head = ParseHistoryBlockHead(bytes.subspan(at));
     if (!head) return Damaged(place, "is no block");
-    TIDEMARK_ASSIGN_OR_RETURN(const auto known, store_->index().FindPageVersion(
-                                                    entry.timeline, head->page, head->row.lsn));
+    TIDEMARK_ASSIGN_OR_RETURN(
+        const auto known, store_->index().FindPageRow(entry.timeline, head->page, head->row.lsn));
     if (!known || known->lsn != head->row.lsn || known->location != place) {
       return Damaged(place, "is not what the index says");
     }

@@ -27,9 +27,11 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "engine/internal/batched_pages.h"
 #include "engine/internal/history_packer.h"
 #include "engine/internal/log_scanner.h"
 #include "engine/internal/packed_writer.h"
@@ -73,11 +75,24 @@ class PackJob {
     std::shared_ptr<Timeline> timeline;
     KeptPoints points;
   };
-  // A batch whose frame is known.
+  // A frame that names batches.
+  struct LargeFrame {
+    std::shared_ptr<const BatchedPages> batches;
+    std::unordered_set<uint32_t> own_pages;
+  };
+  // A frame, or a batch whose frame is known.
   struct Claim {
     TimelineId timeline;
     uint32_t page_size = 0;
-    Lsn lsn;  // of the frame
+    Lsn lsn;                                            // of the frame
+    std::shared_ptr<const LargeFrame> frame = nullptr;  // of a batch
+    uint32_t number = 0;                                // likewise
+
+    // Does the commit have another version of the page, that counts?
+    bool IsReplaced(PageNo page) const {
+      return frame != nullptr &&
+             (frame->own_pages.contains(page.value) || frame->batches->BatchOf(page) != number);
+    }
   };
   struct WrittenBlock {
     TimelineId timeline;
@@ -93,13 +108,14 @@ class PackJob {
   Status Scan(const Visit& visit);
   Status FindBatches();
   Status FindFramesBehind(uint32_t epoch);
-  Status Claims(const FrameFields& frame, Lsn lsn);
+  Status ClaimBatches(const ScannedGroup& group, const DirectoryEntry& entry,
+                      const RecordView& record, const FrameFields& fields);
   Status Collect(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   Status CollectFrame(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
   Status CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
-  Status CollectVersions(const Claim& claim, std::span<const PageChange> changes, bool in_batch);
+  Status CollectVersions(const Claim& claim, std::span<const PageChange> changes);
   Status CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
   Status CollectHistory(const ScannedGroup& group, const DirectoryEntry& entry,

@@ -144,11 +144,10 @@ Status PackJob::CheckBlock(const WrittenBlock& written) {
   if (history.base_lsn().valid()) {
     const Line& line = lines_.at(written.timeline);
     TIDEMARK_ASSIGN_OR_RETURN(
-        const auto base,
-        store_->reader().Find(*line.timeline, written.block.page, history.base_lsn()));
-    if (!base) return wrong("what it builds on is missing");
+        const PageVersion base,
+        store_->reader().FindBlock(*line.timeline, written.block.page, history.base_lsn()));
     TIDEMARK_RETURN_IF_ERROR(
-        store_->reader().Read(line.timeline.get(), written.block.page, *base, page));
+        store_->reader().Read(line.timeline.get(), written.block.page, base, page));
   }
   for (size_t i = 0; i < history.versions().size(); ++i) {
     if (!history.Apply(i, page) || PageHash(written.block.page, page) != written.block.hashes[i]) {

@@ -11,11 +11,13 @@ namespace tidemark::internal {
 
 namespace {
 
-// A chain's link that is a patch, and where in the links' bytes its data lies.
+// A chain's link that is a patch: where in the links' bytes its data lies, and what a row would say
+// of it; of the first link all but its LSN is known from its row.
 struct Patch {
   format::PageForm form;
   size_t begin;
   size_t size;
+  PageVersion version;
 };
 
 // What decoding needs. It stays, so that nothing is allocated once it has grown. A version in the
@@ -24,6 +26,7 @@ struct Workspace {
   Buffer bytes;  // of the version itself
   Buffer links;  // of a chain's links, newest first
   std::vector<Patch> patches;
+  Buffer later;  // what versions behind the one wanted are applied to
   HistoryBlock block;
 };
 constexpr size_t kMostLevels = 16;
@@ -68,11 +71,29 @@ Result<std::optional<PageVersion>> PageReader::Find(const Timeline& timeline, Pa
   for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
     TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
     TIDEMARK_ASSIGN_OR_RETURN(auto version, FindOwn(*at, page, lsn));
-    if (version && version->is_block()) version->lsn = lsn;
+    if (version && version->is_indirect()) version->lsn = lsn;
     if (version) return version;
     lsn = std::min(lsn, at->row().parent_lsn);
   }
   return std::optional<PageVersion>();
+}
+
+// A row behind it may be of a chain that ends in that block: so the row at or before `lsn` counts.
+Result<PageVersion> PageReader::FindBlock(const Timeline& timeline, PageNo page, Lsn lsn) const {
+  TIDEMARK_RETURN_IF_ERROR(queue_->broken());  // closed: there is no index
+  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
+    TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
+    TIDEMARK_ASSIGN_OR_RETURN(auto row, index_->FindPageRow(at->id(), page, lsn));
+    if (row && !row->is_block()) break;
+    if (row) {
+      row->lsn = lsn;
+      return *row;
+    }
+    lsn = std::min(lsn, at->row().parent_lsn);
+  }
+  return Status(StatusCode::kCorruption, "page " + std::to_string(page.value) + " at LSN " +
+                                             std::to_string(lsn.value) +
+                                             " was packed, and the index does not say where to");
 }
 
 Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
@@ -95,7 +116,7 @@ Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
     for (size_t i = 0; i < out.size(); ++i) {
       if (out[i]) continue;
       out[i] = indexed[i];
-      if (out[i] && out[i]->is_block()) out[i]->lsn = lsn;
+      if (out[i] && out[i]->is_indirect()) out[i]->lsn = lsn;
     }
     lsn = std::min(lsn, at->row().parent_lsn);
   }
@@ -125,12 +146,9 @@ Status PageReader::ReadVersion(const Timeline* timeline, PageNo page, PageVersio
     } else if (timeline == nullptr) {
       return Damaged(page, version, "its base has no place");
     }
-    TIDEMARK_ASSIGN_OR_RETURN(const auto found, Find(*timeline, page, version.lsn));
-    if (!found || found->lsn != version.lsn || found->location == version.location) {
-      return Status(StatusCode::kCorruption,
-                    Describe(page, version) + " was packed, and the index does not say where to");
-    }
-    version = *found;
+    TIDEMARK_ASSIGN_OR_RETURN(const PageVersion found, FindBlock(*timeline, page, version.lsn));
+    if (found.location == version.location) return status;
+    version = found;
   }
 }
 
@@ -146,7 +164,7 @@ Status PageReader::Read(const Timeline* timeline, PageNo page, const PageVersion
 
 Result<uint64_t> PageReader::HashOf(const Timeline& timeline, PageNo page,
                                     const PageVersion& version, uint32_t page_size) const {
-  if (!version.is_block()) return version.hash;
+  if (!version.is_indirect()) return version.hash;
   Buffer image(page_size);
   PageIdentity identity;
   TIDEMARK_RETURN_IF_ERROR(Read(&timeline, page, version, image, &identity));
@@ -175,7 +193,7 @@ Status PageReader::ReadAt(const Timeline* timeline, PageNo page, const PageVersi
 // A version that was found as a block, because it was packed since it was looked up.
 Status PageReader::CheckMoved(PageNo page, const PageVersion& version, const PageVersion& there,
                               const PageIdentity& found) {
-  if (version.is_block() || !there.is_block() ||
+  if (version.is_indirect() || !there.is_block() ||
       (found.lsn == version.lsn && found.hash == version.hash)) {
     return OkStatus();
   }
@@ -189,24 +207,20 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
   Lsn lsn = version.lsn;
   if (version.is_block()) {
     status = DecodeBlock(timeline, page, version, bytes, out, &lsn, level);
+    if (status.ok()) *identity = {lsn, PageHash(page, out), std::nullopt};
   } else {
-    status = DecodeChain(timeline, page, version, bytes, out, level);
+    status = DecodeChain(timeline, page, version, bytes, out, identity, level);
   }
-  if (status.ok()) {
-    *identity = {lsn, version.is_block() ? PageHash(page, out) : version.hash};
-    return status;
-  }
+  if (status.ok()) return status;
   // What it builds on may have gone since its own bytes were read, when both were packed.
   if (status.code() != StatusCode::kCorruption || timeline == nullptr ||
       !WasPacked(version.location.segment)) {
     return status;
   }
-  const auto moved = Find(*timeline, page, version.lsn);
-  if (!moved.ok() || !*moved || !(*moved)->is_block() || (*moved)->location == version.location) {
-    return status;
-  }
-  TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, **moved, out, identity, level + 1));
-  return CheckMoved(page, version, **moved, *identity);
+  const auto moved = FindBlock(*timeline, page, version.lsn);
+  if (!moved.ok() || moved->location == version.location) return status;
+  TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, *moved, out, identity, level + 1));
+  return CheckMoved(page, version, *moved, *identity);
 }
 
 Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
@@ -220,10 +234,9 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
   if (history.IsPatch(first)) {
     const Lsn base_lsn = history.base_lsn();
     if (timeline == nullptr) return Damaged(page, block, "its block has no timeline");
-    TIDEMARK_ASSIGN_OR_RETURN(const auto base, Find(*timeline, page, base_lsn));
-    if (!base) return Damaged(page, block, "what its block builds on is missing");
+    TIDEMARK_ASSIGN_OR_RETURN(const PageVersion base, FindBlock(*timeline, page, base_lsn));
     PageIdentity identity;
-    TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, *base, out, &identity, level + 1));
+    TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, base, out, &identity, level + 1));
     if (identity.lsn != base_lsn) return Damaged(page, block, "what it builds on is missing");
   }
   for (size_t i = first; i < count; ++i) {
@@ -234,10 +247,12 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
 }
 
 Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                               ConstBytes bytes, Bytes out, size_t level) const {
+                               ConstBytes bytes, Bytes out, PageIdentity* identity,
+                               size_t level) const {
   const auto damaged = [&](const char* what) { return Damaged(page, version, what); };
-  Buffer& links = workspaces[level].links;
-  std::vector<Patch>& patches = workspaces[level].patches;
+  Workspace& space = workspaces[level];
+  Buffer& links = space.links;
+  std::vector<Patch>& patches = space.patches;
   links.clear();
   patches.clear();
 
@@ -245,14 +260,20 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
   if (view && view->depth > 0) AppendBytes(links, bytes);
   size_t begin = 0;
   bool on_block = false;
+  PageVersion link = version;
+  if (version.in_chain) link.lsn = Lsn(UINT64_MAX);  // later than the one wanted
   // A base that was packed may be nearer to its full image than it was when this was written.
   for (unsigned depth = version.depth; !on_block; --depth) {
     if (!view || view->page != page) return damaged("not a version of this page");
     if (view->depth > depth) return damaged("the chain is longer than it says");
     depth = view->depth;
+    link.hash = view->hash;
+    link.depth = view->depth;
+    link.chain_units = view->chain_units;
     if (depth == 0) break;
     if (view->base_length > 2 * format::kMaxPageSize) return damaged("a link is too long");
-    patches.push_back({view->form, begin + view->length - view->data.size(), view->data.size()});
+    patches.push_back(
+        {view->form, begin + view->length - view->data.size(), view->data.size(), link});
     begin = links.size();
     const Lsn base_lsn = view->base_lsn;
     PageVersion base;
@@ -261,6 +282,11 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     base.length = view->base_length;
     TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, base, links));
     on_block = base.is_block();
+    if (on_block && version.in_chain && base_lsn > version.lsn) {
+      // The one wanted was packed, too.
+      TIDEMARK_ASSIGN_OR_RETURN(const PageVersion block, FindBlock(*timeline, page, version.lsn));
+      return ReadAt(timeline, page, block, out, identity, level + 1);
+    }
     if (on_block) {
       Lsn lsn;
       TIDEMARK_RETURN_IF_ERROR(
@@ -269,7 +295,9 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     } else {
       view = ParsePageVersion(ConstBytes(links).subspan(begin));
     }
+    link = base;
   }
+  if (version.in_chain && link.lsn > version.lsn) return damaged("what it builds on is missing");
   if (!on_block) {
     switch (view->form) {
       case format::PageForm::kZero: std::fill(out.begin(), out.end(), std::byte{0}); break;
@@ -283,12 +311,24 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
       default: return damaged("a form of page version that is not in use");
     }
   }
+  Bytes target = out;
   for (auto patch = patches.rbegin(); patch != patches.rend(); ++patch) {
-    if (!ApplyPatch(patch->form, ConstBytes(links).subspan(patch->begin, patch->size), out)) {
+    if (version.in_chain && target.data() == out.data() && patch->version.lsn > version.lsn) {
+      space.later.assign(out.begin(), out.end());
+      target = space.later;
+    }
+    if (!ApplyPatch(patch->form, ConstBytes(links).subspan(patch->begin, patch->size), target)) {
       return damaged("a patch does not fit");
     }
+    if (target.data() == out.data()) link = patch->version;
   }
-  if (PageHash(page, out) != version.hash) return damaged("its hash does not fit");
+  if (PageHash(page, target) != version.hash) return damaged("its hash does not fit");
+  *identity = {link.lsn, version.hash, std::nullopt};
+  if (!version.in_chain) return OkStatus();
+  identity->hash = PageHash(page, out);
+  if (link.is_block()) return OkStatus();
+  if (link.hash != identity->hash) return damaged("it builds on another page");
+  identity->version = link;
   return OkStatus();
 }
 

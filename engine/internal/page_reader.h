@@ -3,8 +3,10 @@
 // Find: recent versions of the timeline, else its rows in the index, else the parent, and so on.
 // Read: the version's bytes from the queue's buffers or the segment, then the versions it patches,
 // down to a full image; the patches are applied on the way back, and the hash of the page is
-// checked. What was packed stands in blocks, which have all that is needed side by side, and a hash
-// of their own.
+// checked. A version that has no row in the index is read by way of a later one that builds on it;
+// then all of that one's chain is applied, and its hash checked: nothing else says that what stands
+// in the middle of a chain is what was written there. What was packed stands in blocks, which have
+// all that is needed side by side, and a hash of their own.
 //
 // Threads: any, at any time. No lock is held across I/O.
 
@@ -27,6 +29,8 @@ namespace tidemark::internal {
 struct PageIdentity {
   Lsn lsn;
   uint64_t hash = 0;  // of number and page
+  // Where it stands, if that is not in a block.
+  std::optional<PageVersion> version;
 };
 
 class PageReader {
@@ -34,12 +38,15 @@ class PageReader {
   PageReader(Index* index, Segments* segments, CommitQueue* queue)
       : index_(index), segments_(segments), queue_(queue) {}
 
-  // The version of `page` at `lsn`; empty if nobody wrote it. A block is given as the version that
-  // it holds for that LSN: its `lsn` is then the one that was asked for, or where the child begins.
+  // The version of `page` at `lsn`; empty if nobody wrote it. One that is indirect is given with
+  // the LSN that was asked for, or where the child begins.
   // Errors: kCorruption if the timeline cannot be trusted at that LSN; kIoError.
   Result<std::optional<PageVersion>> Find(const Timeline& timeline, PageNo page, Lsn lsn) const;
 
-  // What the timeline itself has of a page, parents and damage aside; of a block its row.
+  // What was packed, at `lsn`: the block, as Find gives it. Errors: kCorruption if there is none.
+  Result<PageVersion> FindBlock(const Timeline& timeline, PageNo page, Lsn lsn) const;
+
+  // What the timeline itself has of a page, parents and damage aside; of what is indirect the row.
   Result<std::optional<PageVersion>> FindOwn(const Timeline& timeline, PageNo page, Lsn lsn) const;
 
   // Find for out.size() pages from `first` on.
@@ -49,11 +56,11 @@ class PageReader {
   // Decodes a version into `out`, a page of its database. `timeline` is the one that it was found
   // from: where a segment was packed meanwhile, what stood there is found again by it. Null if the
   // version and all that it builds on are of a transaction that is still writing. `identity` tells
-  // of a block's version what others have in their row. Errors: kCorruption, naming the place.
+  // of what is indirect what others have in their row. Errors: kCorruption, naming the place.
   Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out,
               PageIdentity* identity = nullptr) const;
 
-  // The hash of the page that a version decodes to: of a block's it is read.
+  // The hash of the page that a version decodes to: of what is indirect it is read.
   Result<uint64_t> HashOf(const Timeline& timeline, PageNo page, const PageVersion& version,
                           uint32_t page_size) const;
 
@@ -88,8 +95,9 @@ class PageReader {
                            const PageIdentity& found);
   Status DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
                      ConstBytes bytes, Bytes out, Lsn* lsn, size_t level) const;
+  // Of a version `in_chain` the one at its LSN.
   Status DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                     ConstBytes bytes, Bytes out, size_t level) const;
+                     ConstBytes bytes, Bytes out, PageIdentity* identity, size_t level) const;
 
   Index* const index_;
   Segments* const segments_;

@@ -47,14 +47,14 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
       TIDEMARK_ASSIGN_OR_RETURN(base, store_.reader().Find(*timeline_, page, base_.lsn));
     }
   }
-  if (base && base->is_block()) {
+  if (base && base->is_indirect()) {
     page_.resize(page_size_);
     internal::PageIdentity identity;
     TIDEMARK_RETURN_IF_ERROR(store_.reader()
                                  .Read(timeline_.get(), page, *base, page_, &identity)
                                  .WithContext(state_->DisplayName()));
     has_pre_image = true;
-    base = PageVersion();  // without a place
+    base = identity.version.value_or(PageVersion());  // of what is in a block without a place
     base->lsn = identity.lsn;
     base->hash = identity.hash;
   }

@@ -43,11 +43,12 @@ ObjectId IdOf(int number) {
   return id;
 }
 
+// An image: others may have no row.
 PageVersion VersionOf(uint64_t lsn, uint64_t hash) {
   return {.lsn = Lsn(lsn),
           .location = {.segment = static_cast<uint32_t>(hash % 7 + 1), .offset = 64},
           .length = 100,
-          .depth = static_cast<uint8_t>(hash % 3),
+          .chain_units = static_cast<uint8_t>(hash % 3),
           .hash = hash};
 }
 
@@ -168,6 +169,69 @@ TEST_F(IndexTest, PuttingAnLsnAgainReplacesIt) {
     ASSERT_OK_AND_ASSIGN(const auto before,
                          index_->FindPageVersion(TimelineId(1), PageNo(1), Lsn(row.lsn.value - 1)));
     EXPECT_NE(before, row);
+  }
+}
+
+// Goal: a version is found by its own row, or by that of a later one not far behind it on its own
+// chain, and most have none of their own. Method: random chains, some of whose links stand before
+// what they are made on, put in random batches.
+TEST_F(IndexTest, AVersionIsFoundByALaterOneOfItsChain) {
+  Random random(TestSeed());
+  for (uint32_t page = 1; page <= Scaled(20); ++page) {
+    SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", page " << page);
+    std::map<uint64_t, PageVersion> model;
+    PageVersion last = {};
+    uint64_t lsn = 100;
+    size_t with_rows = 0;
+    for (int batch = 0; batch < 30; ++batch) {
+      std::vector<PageVersion> versions;
+      for (uint64_t i = random.Below(40); i-- > 0;) {
+        PageVersion next{.lsn = Lsn(lsn += random.Between(1, 5)),
+                         .location = {.segment = 1, .offset = last.location.offset + 100},
+                         .length = 90,
+                         .hash = random.Next()};
+        if (random.OneIn(50)) next.location = {.segment = 1, .offset = 50};
+        if (!model.empty() && last.depth < 64 && !random.OneIn(40)) {
+          next.depth = static_cast<uint8_t>(last.depth + 1);
+          next.chain_units = static_cast<uint8_t>(last.chain_units + random.Below(4));
+        }
+        model[next.lsn.value] = next;
+        versions.push_back(next);
+        last = next;
+      }
+      ASSERT_OK(index_->Update([&](IndexWriter& writer) {
+        return writer.PutPageVersions(TimelineId(1), PageNo(page), versions);
+      }));
+    }
+    for (uint64_t at = 95; at < lsn + 5; ++at) {
+      ASSERT_OK_AND_ASSIGN(const auto found,
+                           index_->FindPageVersion(TimelineId(1), PageNo(page), Lsn(at)));
+      const auto behind = model.upper_bound(at);
+      if (behind == model.begin()) {
+        ASSERT_EQ(found, std::nullopt) << at;
+        continue;
+      }
+      const PageVersion& wanted = std::prev(behind)->second;
+      ASSERT_TRUE(found) << at;
+      with_rows += found->lsn.value == at;
+      if (!found->in_chain) {
+        ASSERT_EQ(*found, wanted) << at;
+        continue;
+      }
+      // Each from the one wanted to the one found is a patch on the one before it.
+      int depth = wanted.depth;
+      for (auto it = behind; it != model.end() && it->first <= found->lsn.value; ++it) {
+        ASSERT_EQ(it->second.depth, ++depth) << at;
+      }
+      ASSERT_EQ(found->depth, depth) << at;
+      ASSERT_LE(found->depth - wanted.depth, 16) << at;
+      ASSERT_LE(found->chain_units - wanted.chain_units, 32 + 3) << at;
+      ASSERT_TRUE(found->MayBuildOn(wanted)) << at;
+      PageVersion there = *found;
+      there.in_chain = false;
+      ASSERT_EQ(there, model.at(found->lsn.value)) << at;
+    }
+    EXPECT_LT(with_rows, model.size() / 4);
   }
 }
 
