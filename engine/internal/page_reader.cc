@@ -204,23 +204,31 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
                             ConstBytes bytes, Bytes out, PageIdentity* identity,
                             size_t level) const {
   Status status;
-  Lsn lsn = version.lsn;
   if (version.is_block()) {
+    Lsn lsn = version.lsn;
     status = DecodeBlock(timeline, page, version, bytes, out, &lsn, level);
     if (status.ok()) *identity = {lsn, PageHash(page, out), std::nullopt};
   } else {
-    status = DecodeChain(timeline, page, version, bytes, out, identity, level);
+    status =
+        DecodeChain(timeline, page, version, bytes, out, identity, Bases::kWhereTheyWere, level);
   }
-  if (status.ok()) return status;
-  // What it builds on may have gone since its own bytes were read, when both were packed.
-  if (status.code() != StatusCode::kCorruption || timeline == nullptr ||
-      !WasPacked(version.location.segment)) {
-    return status;
+  // What it builds on may have gone since it was looked up, when it was packed, or only a link of
+  // its chain was. (Its own file may be there still: the index changes first.) While the index does
+  // not change, what a version that stands in it builds on stands in it, too.
+  while (status.code() == StatusCode::kCorruption && timeline != nullptr) {
+    const auto moved = Find(*timeline, page, version.lsn);
+    if (!moved.ok() || !*moved) return status;
+    if ((*moved)->is_block() && (*moved)->location != version.location) {
+      TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, **moved, out, identity, level + 1));
+      return CheckMoved(page, version, **moved, *identity);
+    }
+    if (version.is_block()) return status;
+    const uint64_t change = index_->LastChange();
+    status =
+        DecodeChain(timeline, page, version, bytes, out, identity, Bases::kWhereTheyAre, level);
+    if (index_->LastChange() == change) break;
   }
-  const auto moved = FindBlock(*timeline, page, version.lsn);
-  if (!moved.ok() || moved->location == version.location) return status;
-  TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, *moved, out, identity, level + 1));
-  return CheckMoved(page, version, *moved, *identity);
+  return status;
 }
 
 Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
@@ -247,7 +255,7 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
 }
 
 Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                               ConstBytes bytes, Bytes out, PageIdentity* identity,
+                               ConstBytes bytes, Bytes out, PageIdentity* identity, Bases bases,
                                size_t level) const {
   const auto damaged = [&](const char* what) { return Damaged(page, version, what); };
   Workspace& space = workspaces[level];
@@ -280,6 +288,14 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     base.lsn = base_lsn;
     base.location = view->base;
     base.length = view->base_length;
+    if (bases == Bases::kWhereTheyAre) {
+      const auto block = FindBlock(*timeline, page, base_lsn);
+      PageIdentity found;
+      if (block.ok() && ReadAt(timeline, page, *block, out, &found, level + 1).ok() &&
+          found.lsn == base_lsn) {
+        base = *block;
+      }
+    }
     TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, base, links));
     on_block = base.is_block();
     if (on_block && version.in_chain && base_lsn > version.lsn) {

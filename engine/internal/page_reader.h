@@ -81,6 +81,10 @@ class PageReader {
   bool WasPacked(uint32_t segment) const { return segments_->WasPacked(segment); }
 
  private:
+  // Where the links of a chain are read: where they stood when they were built on, or, if that
+  // segment is gone, where the index says; or as the index says at once.
+  enum class Bases { kWhereTheyWere, kWhereTheyAre };
+
   Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
                                                 Lsn lsn) const;
   // The bytes of a version, appended to `out`; `version` becomes where it stands now.
@@ -97,7 +101,8 @@ class PageReader {
                      ConstBytes bytes, Bytes out, Lsn* lsn, size_t level) const;
   // Of a version `in_chain` the one at its LSN.
   Status DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                     ConstBytes bytes, Bytes out, PageIdentity* identity, size_t level) const;
+                     ConstBytes bytes, Bytes out, PageIdentity* identity, Bases bases,
+                     size_t level) const;
 
   Index* const index_;
   Segments* const segments_;
