@@ -79,6 +79,12 @@ inline void AppendVarint(std::vector<std::byte>& out, uint64_t value) {
   out.insert(out.end(), bytes, end);
 }
 
+// Small for small differences of either sign.
+inline uint64_t ZigZag(uint64_t difference) {
+  return difference << 1 ^ static_cast<uint64_t>(static_cast<int64_t>(difference) >> 63);
+}
+inline uint64_t UnZigZag(uint64_t value) { return value >> 1 ^ (~(value & 1) + 1); }
+
 template <typename T>
 void AppendFixed(std::vector<std::byte>& out, T value) {
   const size_t size = out.size();

@@ -51,12 +51,6 @@ std::optional<CommitInfo> CommitOf(const Values& values) {
   return commit;
 }
 
-// Small for small differences of either sign.
-uint64_t ZigZag(uint64_t difference) {
-  return difference << 1 ^ static_cast<uint64_t>(static_cast<int64_t>(difference) >> 63);
-}
-uint64_t UnZigZag(uint64_t value) { return value >> 1 ^ (~(value & 1) + 1); }
-
 }  // namespace
 
 void EncodeCommitRun(std::span<const CommitInfo> commits, Buffer& out) {

@@ -30,6 +30,9 @@ Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
   TIDEMARK_ASSIGN_OR_RETURN(const auto next,
                             index_.FindNextPageRow(timeline.id(), last.page, last.version.lsn));
   if (!next) return End{.lsn = kEndOfTime};
+  // A large commit's, ahead of others that may build on this page.
+  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, index_.Checkpoint());
+  if (!checkpoint || next->lsn > checkpoint->lsn) return End{.lsn = kEndOfTime, .needs_base = true};
   return End{.lsn = next->lsn,
              .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
              .is_block = next->is_block()};

@@ -8,6 +8,7 @@
 #include "engine/file_system.h"
 #include "engine/format.h"
 #include "engine/internal/coding.h"
+#include "engine/internal/index_impl.h"
 #include "engine/internal/index_rows.h"
 #include "engine/internal/index_writer.h"
 #include "engine/internal/lmdb_env.h"
@@ -16,119 +17,12 @@
 namespace tidemark::internal {
 namespace {
 
-bool BeginsWith(ConstBytes bytes, ConstBytes prefix) {
-  return bytes.size() >= prefix.size() && std::ranges::equal(bytes.first(prefix.size()), prefix);
-}
-
-// The latest duplicate at or before `lsn`, in tables whose duplicates begin with an LSN.
-bool SeekLatest(LmdbCursor& cursor, ConstBytes key, Lsn lsn) {
-  return cursor.SeekDuplicateAtOrBefore(key, NumberKey(lsn.value));
-}
-
 std::optional<Lsn> DecodeLsn(ConstBytes value) {
   if (value.size() != kLsnBytes) return std::nullopt;
   return Lsn(LoadFixed<uint64_t>(value.data()));
 }
 
 }  // namespace
-
-class Index::Impl {
- public:
-  Impl(std::string directory, std::unique_ptr<LmdbEnv> env)
-      : directory_(std::move(directory)), env_(std::move(env)), mark_(directory_) {}
-
-  LmdbEnv& env() const { return *env_; }
-
-  WrittenMark& mark() { return mark_; }
-
-  // The row that `seek` puts the table's cursor on; empty if it finds none. `decode` makes it from
-  // key and value, or nothing if they are damaged.
-  template <typename Seek, typename Decode>
-  auto Find(IndexTable table, Seek seek, Decode decode) const
-      -> Result<decltype(decode(ConstBytes(), ConstBytes()))> {
-    LmdbReadTransaction read(*env_);
-    LmdbCursor& cursor = read.cursor(table);
-    decltype(decode(ConstBytes(), ConstBytes())) row;
-    if (!seek(cursor)) {
-      TIDEMARK_RETURN_IF_ERROR(read.status());
-      return row;
-    }
-    row = decode(cursor.key(), cursor.value());
-    if (!row) return Damaged(table);
-    return row;
-  }
-
-  // The rows from where `seek` puts the cursor on, moving by `next`, up to `limit`.
-  template <typename Row, typename Seek, typename Next, typename Decode>
-  Result<std::vector<Row>> List(IndexTable table, Seek seek, Next next, Decode decode,
-                                size_t limit = SIZE_MAX) const {
-    std::vector<Row> rows;
-    LmdbReadTransaction read(*env_);
-    LmdbCursor& cursor = read.cursor(table);
-    for (bool there = limit > 0 && seek(cursor); there; there = next(cursor)) {
-      std::optional<Row> row = decode(cursor.key(), cursor.value());
-      if (!row) return Damaged(table);
-      rows.push_back(std::move(*row));
-      if (rows.size() == limit) break;
-    }
-    TIDEMARK_RETURN_IF_ERROR(read.status());
-    return rows;
-  }
-
-  // The rows whose keys begin with `prefix`.
-  template <typename Row, typename Decode>
-  Result<std::vector<Row>> ListPrefix(IndexTable table, ConstBytes prefix, Decode decode) const {
-    const auto there = [prefix](LmdbCursor& cursor) { return BeginsWith(cursor.key(), prefix); };
-    const std::byte first[1] = {};  // LMDB has no empty keys
-    return List<Row>(
-        table,
-        [&](LmdbCursor& cursor) {
-          return cursor.SeekAtOrAfter(prefix.empty() ? ConstBytes(first) : prefix) && there(cursor);
-        },
-        [&](LmdbCursor& cursor) { return cursor.Next() && there(cursor); }, decode);
-  }
-
-  uint64_t Count(IndexTable table) const {
-    LmdbReadTransaction read(*env_);
-    return read.CountValues(table);
-  }
-
-  Status Damaged(IndexTable table) const {
-    return Status(StatusCode::kCorruption,
-                  "index " + directory_ + " is damaged (a row of table " +
-                      kIndexTables[table].name +
-                      " is malformed); no data is lost: the index can be rebuilt from the log");
-  }
-
-  // Marks a new index with its version, refuses one it cannot read.
-  Status CheckVersion() {
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const std::optional<uint32_t> version,
-        Find(
-            kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kVersionKey)); },
-            [](ConstBytes, ConstBytes value) -> std::optional<uint32_t> {
-              if (value.size() != sizeof(uint32_t)) return std::nullopt;
-              return LoadFixed<uint32_t>(value.data());
-            }));
-    if (version == kIndexVersion) return OkStatus();
-    if (version.has_value()) {
-      return Status(StatusCode::kUnsupportedVersion,
-                    "index " + directory_ + " has format version " + std::to_string(*version) +
-                        ", this library reads version " + std::to_string(kIndexVersion) +
-                        ": remove " + directory_ + ", and opening the store makes it anew");
-    }
-    return env_->Write([](LmdbWriteTransaction& transaction) {
-      std::vector<std::byte> value;
-      AppendFixed(value, kIndexVersion);
-      return transaction.Put(kMetaTable, TextKey(kVersionKey), value);
-    });
-  }
-
- private:
-  const std::string directory_;
-  const std::unique_ptr<LmdbEnv> env_;
-  WrittenMark mark_;
-};
 
 Index::Index(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Index::~Index() = default;
@@ -253,141 +147,6 @@ Result<std::optional<TimelineId>> Index::FindTimelineAt(const ObjectId& object, 
         if (value.size() != sizeof(Key8)) return std::nullopt;
         return TimelineId(LoadNumberKey8(value));
       });
-}
-
-Result<std::optional<PageVersion>> Index::FindPageVersion(TimelineId timeline, PageNo page,
-                                                          Lsn lsn) const {
-  std::optional<PageVersion> found;
-  TIDEMARK_RETURN_IF_ERROR(FindPageVersions(timeline, page, lsn, std::span(&found, 1)));
-  return found;
-}
-
-Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
-                               std::span<std::optional<PageVersion>> out) const {
-  LmdbReadTransaction read(impl_->env());
-  LmdbCursor& cursor = read.cursor(kPagesTable);
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i].reset();
-    const Key12 key = PageKey(timeline, PageNo(first.value + static_cast<uint32_t>(i)));
-    // Most look-ups want the latest.
-    if (!cursor.Seek(key) || !cursor.LastDuplicate()) continue;
-    out[i] = DecodePageVersion(cursor.value());
-    if (!out[i]) return impl_->Damaged(kPagesTable);
-    if (out[i]->lsn <= lsn) continue;
-    if (!cursor.SeekDuplicateAtOrAfter(key, NumberKey(lsn.value))) continue;
-    out[i] = DecodePageVersion(cursor.value());
-    if (!out[i]) return impl_->Damaged(kPagesTable);
-    if (out[i]->lsn == lsn) continue;
-    const PageVersion behind = *out[i];
-    out[i].reset();
-    if (cursor.PreviousDuplicate()) {
-      out[i] = DecodePageVersion(cursor.value());
-      if (!out[i]) return impl_->Damaged(kPagesTable);
-    }
-    // Only between a row and a patch on one that is not in it can there be versions without rows.
-    const int depth = out[i] && !out[i]->is_block() ? out[i]->depth : 0;
-    if (behind.is_block() || behind.depth <= depth + 1) continue;
-    out[i] = behind;
-    out[i]->in_chain = true;
-  }
-  return read.status();
-}
-
-Result<std::optional<PageVersion>> Index::FindPageRow(TimelineId timeline, PageNo page,
-                                                      Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
-}
-
-Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, PageNo page,
-                                                          Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) {
-        return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
-      },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
-}
-
-Result<std::optional<CommitRow>> Index::FindCommit(TimelineId timeline, Lsn lsn) const {
-  const Key8 key = NumberKey(timeline.value);
-  LmdbReadTransaction read(impl_->env());
-  std::optional<CommitRow> found;
-  if (LmdbCursor& commits = read.cursor(kCommitsTable); SeekLatest(commits, key, lsn)) {
-    found = DecodeCommitRow(commits.value());
-    if (!found) return impl_->Damaged(kCommitsTable);
-    // What is in runs is older than what the log has.
-    if (!format::IsPacked(found->location.segment)) return found;
-  }
-  if (LmdbCursor& runs = read.cursor(kRunsTable); SeekLatest(runs, key, lsn)) {
-    const auto run = DecodeCommitRunRow(runs.value());
-    if (!run) return impl_->Damaged(kRunsTable);
-    if (!found || run->lsn > found->lsn) found = {.lsn = run->lsn, .location = run->location};
-  }
-  TIDEMARK_RETURN_IF_ERROR(read.status());
-  return found;
-}
-
-Result<std::optional<Lsn>> Index::FindNextCommit(TimelineId timeline, Lsn lsn) const {
-  const Key8 key = NumberKey(timeline.value);
-  const Key8 from = NumberKey(lsn.value + 1);
-  LmdbReadTransaction read(impl_->env());
-  std::optional<Lsn> next;
-  for (const IndexTable table : {kCommitsTable, kRunsTable}) {
-    LmdbCursor& cursor = read.cursor(table);
-    if (!cursor.SeekDuplicateAtOrAfter(key, from)) continue;
-    if (cursor.value().size() < kLsnBytes) return impl_->Damaged(table);
-    const Lsn found(LoadNumberKey8(cursor.value()));
-    next = next ? std::min(*next, found) : found;
-  }
-  TIDEMARK_RETURN_IF_ERROR(read.status());
-  return next;
-}
-
-Result<std::optional<CommitRunRow>> Index::FindRun(TimelineId timeline, Lsn first) const {
-  const Key8 key = NumberKey(timeline.value);
-  return impl_->Find(
-      kRunsTable,
-      [&](LmdbCursor& cursor) {
-        return SeekLatest(cursor, key, first) && BeginsWith(cursor.value(), NumberKey(first.value));
-      },
-      [](ConstBytes, ConstBytes value) { return DecodeCommitRunRow(value); });
-}
-
-Result<std::vector<CommitRow>> Index::ListCommits(TimelineId timeline, Lsn lsn,
-                                                  size_t limit) const {
-  // The key outlives the loop: the cursor steps back among its duplicates.
-  const Key8 key = NumberKey(timeline.value);
-  return impl_->List<CommitRow>(
-      kCommitsTable, [&](LmdbCursor& cursor) { return SeekLatest(cursor, key, lsn); },
-      [](LmdbCursor& cursor) { return cursor.PreviousDuplicate(); },
-      [](ConstBytes, ConstBytes value) { return DecodeCommitRow(value); }, limit);
-}
-
-Result<Index::CommitCount> Index::CountCommits(const ObjectId& object) const {
-  CommitCount result;
-  LmdbReadTransaction read(impl_->env());
-  LmdbCursor& meta = read.cursor(kMetaTable);
-  if (meta.Seek(TextKey(kCheckpointKey))) {
-    const auto checkpoint = DecodeCheckpointRow(meta.value());
-    if (!checkpoint) return impl_->Damaged(kMetaTable);
-    result.checkpoint = checkpoint->lsn;
-  }
-  LmdbCursor& timelines = read.cursor(kObjectTimelinesTable);
-  LmdbCursor& commits = read.cursor(kCommitsTable);
-  LmdbCursor& runs = read.cursor(kRunsTable);
-  for (bool there = timelines.Seek(object.bytes); there; there = timelines.NextDuplicate()) {
-    if (commits.Seek(timelines.value())) result.count += commits.CountDuplicates();
-    for (bool run = runs.Seek(timelines.value()); run; run = runs.NextDuplicate()) {
-      const auto row = DecodeCommitRunRow(runs.value());
-      if (!row) return impl_->Damaged(kRunsTable);
-      result.count += row->count;
-    }
-  }
-  TIDEMARK_RETURN_IF_ERROR(read.status());
-  return result;
 }
 
 Result<std::optional<Lsn>> Index::FirstLsnAfter(Timestamp time) const {

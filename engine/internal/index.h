@@ -10,8 +10,8 @@
 //   timelines        timeline id                  TimelineRow
 //   object_timelines object id                    timeline ids, sorted duplicates
 //   pages            timeline id, page number     PageVersion rows, duplicates sorted by LSN
-//   commits          timeline id                  CommitRow rows, duplicates sorted by LSN
-//   runs             timeline id                  CommitRunRow rows, likewise
+//   commits          timeline id, LSN             CommitRow rows, up to 256 side by side
+//   runs             timeline id                  CommitRunRow rows, duplicates sorted by LSN
 //   times            time                         LSN: the first record at or after it; sparse
 //   epochs           epoch                        EpochRow
 //   restores         object id, LSN               RestoreRow
@@ -122,10 +122,6 @@ struct MovedVersion {
   TimelineId timeline;
   PageNo page;
   PageVersion version;  // without a place (segment 0) if it is gone: then only its LSN counts
-};
-struct MovedCommit {
-  TimelineId timeline;
-  CommitRow row;  // likewise
 };
 struct MovedRun {
   TimelineId timeline;
@@ -240,6 +236,7 @@ class IndexWriter {
   // keeps its row.
   virtual Status PutPageVersionAhead(TimelineId timeline, PageNo page,
                                      const PageVersion& version) = 0;
+  // In LSN order. One without a place (segment 0) removes the row with its LSN.
   virtual Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) = 0;
   virtual Status PutTime(Timestamp time, Lsn lsn) = 0;
   virtual Status PutEpoch(const EpochRow& row) = 0;
@@ -251,7 +248,6 @@ class IndexWriter {
   virtual Status RemovePacked(uint32_t number) = 0;
   // Puts the row, in place of the one with its LSN, or removes that one; fastest when sorted.
   virtual Status Move(const MovedVersion& moved) = 0;
-  virtual Status Move(const MovedCommit& moved) = 0;
   virtual Status Move(const MovedRun& moved) = 0;
   virtual Status PutRule(const RuleRow& row) = 0;
   virtual Status PutLicence(const LicenceRow& row) = 0;
@@ -314,8 +310,6 @@ class Index {
   // The LSN of the first commit, or run, behind `lsn`.
   Result<std::optional<Lsn>> FindNextCommit(TimelineId timeline, Lsn lsn) const;
   Result<std::optional<CommitRunRow>> FindRun(TimelineId timeline, Lsn first) const;
-  // Up to `limit` commits at or before `lsn`, newest first.
-  Result<std::vector<CommitRow>> ListCommits(TimelineId timeline, Lsn lsn, size_t limit) const;
 
   // Commits and restores of an object, over all its timelines, up to the checkpoint.
   struct CommitCount {

@@ -52,7 +52,7 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"timelines", LmdbTableKind::kPlain},
     {"object_timelines", LmdbTableKind::kDuplicates},
     {"pages", LmdbTableKind::kDuplicates},
-    {"commits", LmdbTableKind::kDuplicates},
+    {"commits", LmdbTableKind::kPlain},
     {"times", LmdbTableKind::kPlain},
     {"epochs", LmdbTableKind::kPlain},
     {"restores", LmdbTableKind::kPlain},
@@ -87,20 +87,6 @@ std::optional<PageVersion> DecodePageVersion(ConstBytes value) {
   version.location.segment = LoadFixed<uint32_t>(value.data() + 20);
   version.location.offset = LoadFixed<uint32_t>(value.data() + 24);
   return version;
-}
-
-void AppendCommitRow(const CommitRow& row, std::vector<std::byte>& out) {
-  AppendBigEndian(out, row.lsn.value);
-  AppendLocation(out, row.location);
-}
-
-std::optional<CommitRow> DecodeCommitRow(ConstBytes value) {
-  if (value.size() != kCommitRowBytes) return std::nullopt;
-  Reader reader(value.subspan(kLsnBytes));
-  CommitRow row;
-  row.lsn = Lsn(LoadBigEndian<uint64_t>(value.data()));
-  row.location = ReadLocation(reader);
-  return row;
 }
 
 void AppendCommitRunRow(const CommitRunRow& row, std::vector<std::byte>& out) {

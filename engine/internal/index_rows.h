@@ -15,7 +15,7 @@
 //                                                      parent 8, parent LSN 8
 //   object_timelines object id 32                      timeline id 8 (duplicates)
 //   pages            timeline id 8, page number 4      page version 28 (duplicates)
-//   commits          timeline id 8                     LSN 8, segment 4, offset 4 (duplicates)
+//   commits          timeline id 8, LSN 8              see commit_list.h
 //   runs             timeline id 8                     LSN 8, segment 4, offset 4, count 4
 //                                                      (duplicates)
 //   times            time 8, sign bit flipped          LSN 8
@@ -87,7 +87,6 @@ inline constexpr std::string_view kLicenceKey = "licence";
 
 inline constexpr size_t kLsnBytes = 8;
 inline constexpr size_t kPageVersionBytes = 28;
-inline constexpr size_t kCommitRowBytes = 16;
 inline constexpr size_t kCommitRunRowBytes = 20;
 inline constexpr size_t kNamespaceRowBytes = 9;
 inline constexpr size_t kMaxKeyBytes = 511;  // LMDB's
@@ -114,7 +113,6 @@ uint64_t LoadNumberKey8(ConstBytes key);
 
 // Encoders. The duplicates' append, so that rows of one key can stand side by side.
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out);
-void AppendCommitRow(const CommitRow& row, std::vector<std::byte>& out);
 void AppendCommitRunRow(const CommitRunRow& row, std::vector<std::byte>& out);
 std::array<std::byte, kNamespaceRowBytes> EncodeNamespaceRow(const NamespaceRow& row);
 std::vector<std::byte> EncodeCheckpointRow(const CheckpointRow& row);
@@ -131,7 +129,6 @@ Key16 EncodeChildRow(const ChildRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
 std::optional<PageVersion> DecodePageVersion(ConstBytes value);
-std::optional<CommitRow> DecodeCommitRow(ConstBytes value);
 std::optional<CommitRunRow> DecodeCommitRunRow(ConstBytes value);
 std::optional<NamespaceRow> DecodeNamespaceRow(ConstBytes key, ConstBytes value);
 std::optional<CheckpointRow> DecodeCheckpointRow(ConstBytes value);

@@ -62,12 +62,13 @@ class LmdbIndexWriter final : public IndexWriter {
     if (versions.empty()) return OkStatus();
     const Key12 key = PageKey(timeline, page);
     std::optional<PageVersion> last;
-    if (transaction_.LastDuplicate(kPagesTable, key, rows_)) last = DecodePageVersion(rows_);
+    if (LmdbCursor& rows = transaction_.cursor(kPagesTable); rows.Seek(key) && rows.LastDuplicate())
+      last = DecodePageVersion(rows.value());
     // What recovery puts again stays as it is.
     const bool is_behind = !last || last->lsn < versions.front().lsn;
     if (last && is_behind && NeedsNoRow(*last, versions.front())) {
       TIDEMARK_RETURN_IF_ERROR(
-          transaction_.RemoveDuplicate(kPagesTable, key, ConstBytes(rows_).first(kLsnBytes)));
+          transaction_.RemoveDuplicate(kPagesTable, key, NumberKey(last->lsn.value)));
     }
     rows_.clear();
     for (size_t i = 0; i < versions.size(); ++i) {
@@ -87,12 +88,7 @@ class LmdbIndexWriter final : public IndexWriter {
                                       kPageVersionBytes, kLsnBytes);
   }
 
-  Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) override {
-    rows_.clear();
-    for (const CommitRow& row : rows) AppendCommitRow(row, rows_);
-    return transaction_.PutDuplicates(kCommitsTable, NumberKey(timeline.value), rows_,
-                                      kCommitRowBytes, kLsnBytes);
-  }
+  Status PutCommits(TimelineId timeline, std::span<const CommitRow> rows) override;
 
   Status PutTime(Timestamp time, Lsn lsn) override {
     rows_.clear();
@@ -133,12 +129,6 @@ class LmdbIndexWriter final : public IndexWriter {
     AppendPageVersion(moved.version, rows_);
     return Move(kPagesTable, PageKey(moved.timeline, moved.page),
                 moved.version.location.segment != 0);
-  }
-
-  Status Move(const MovedCommit& moved) override {
-    rows_.clear();
-    AppendCommitRow(moved.row, rows_);
-    return Move(kCommitsTable, NumberKey(moved.timeline.value), moved.row.location.segment != 0);
   }
 
   Status Move(const MovedRun& moved) override {

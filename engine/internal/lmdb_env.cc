@@ -81,6 +81,10 @@ bool LmdbCursor::Get(int op, ConstBytes key, ConstBytes value) {
 
 bool LmdbCursor::Seek(ConstBytes key) { return Get(MDB_SET_KEY, key, {}); }
 bool LmdbCursor::SeekAtOrAfter(ConstBytes key) { return Get(MDB_SET_RANGE, key, {}); }
+bool LmdbCursor::SeekAtOrBefore(ConstBytes key) {
+  if (!SeekAtOrAfter(key)) return SeekLast();
+  return std::ranges::equal(key_, key) || Get(MDB_PREV, {}, {});
+}
 bool LmdbCursor::SeekLast() { return Get(MDB_LAST, {}, {}); }
 bool LmdbCursor::Next() { return Get(MDB_NEXT, {}, {}); }
 bool LmdbCursor::NextDuplicate() { return Get(MDB_NEXT_DUP, key_, {}); }
@@ -265,14 +269,6 @@ Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBy
     if (error_ == 0) error_ = mdb_put(txn_, handle, &key_val, &value_val, 0);
   }
   return Check(error_);
-}
-
-bool LmdbWriteTransaction::LastDuplicate(size_t table, ConstBytes key,
-                                         std::vector<std::byte>& row) {
-  LmdbCursor& at = cursor(table);
-  if (!at.Seek(key) || !at.LastDuplicate()) return false;
-  row.assign(at.value().begin(), at.value().end());
-  return true;
 }
 
 Status LmdbWriteTransaction::RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity) {

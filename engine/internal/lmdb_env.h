@@ -64,10 +64,11 @@ struct LmdbOptions {
 // valid until the cursor moves, the transaction writes or ends.
 class LmdbCursor {
  public:
-  bool Seek(ConstBytes key);           // this key, its first value
-  bool SeekAtOrAfter(ConstBytes key);  // the first key >= `key`
-  bool SeekLast();                     // the last key, its last value
-  bool Next();                         // the next value, then the next key's first
+  bool Seek(ConstBytes key);            // this key, its first value
+  bool SeekAtOrAfter(ConstBytes key);   // the first key >= `key`
+  bool SeekAtOrBefore(ConstBytes key);  // the last key <= `key`, in a plain table
+  bool SeekLast();                      // the last key, its last value
+  bool Next();                          // the next value, then the next key's first
   bool NextDuplicate();
   bool PreviousDuplicate();
   bool LastDuplicate();        // only where a Seek found something
@@ -128,6 +129,10 @@ class LmdbWriteTransaction {
   LmdbWriteTransaction(const LmdbWriteTransaction&) = delete;
   LmdbWriteTransaction& operator=(const LmdbWriteTransaction&) = delete;
 
+  // The table's cursor, not yet positioned. What it finds is LMDB's memory until the next change,
+  // which also tells whether looking has failed.
+  LmdbCursor& cursor(size_t table);
+
   // Sets the value of a key in a plain table.
   Status Put(size_t table, ConstBytes key, ConstBytes value);
 
@@ -140,9 +145,6 @@ class LmdbWriteTransaction {
   Status PutDuplicates(size_t table, ConstBytes key, ConstBytes rows, size_t row_size,
                        size_t identity_size);
 
-  // The last row of a key; false if it has none, or if it failed, which the next change tells.
-  bool LastDuplicate(size_t table, ConstBytes key, std::vector<std::byte>& row);
-
   // Removes the row of a key that begins with `identity`, if it is there.
   Status RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity);
 
@@ -150,7 +152,6 @@ class LmdbWriteTransaction {
   friend class LmdbEnv;
   explicit LmdbWriteTransaction(LmdbEnv& env);
   ~LmdbWriteTransaction();  // aborts what Commit() did not take
-  LmdbCursor& cursor(size_t table);
   int Commit();
   Status Check(int rc);
 

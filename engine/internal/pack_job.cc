@@ -218,7 +218,7 @@ Status PackJob::CollectFrame(const ScannedGroup& group, const DirectoryEntry& en
   commit.log_bytes = record.length + fields->batch_bytes;
   commit.schema_changed = fields->schema_changed;
   commits_[fields->timeline].push_back(commit);
-  moved_commits_.push_back({fields->timeline, {.lsn = entry.lsn, .location = {}}});
+  moved_commits_[fields->timeline].push_back({.lsn = entry.lsn, .location = {}});
   return CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes);
 }
 
@@ -313,8 +313,8 @@ Status PackJob::CopyRecord(const ScannedGroup& group, const DirectoryEntry& entr
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Damaged(group.PlaceOf(entry), "is no timeline record");
   if (fields->operation == format::TimelineOperation::kRewrite) return OkStatus();
-  moved_commits_.push_back(
-      {TimelineId(entry.lsn.value), {.lsn = entry.lsn, .location = added.location}});
+  moved_commits_[TimelineId(entry.lsn.value)].push_back(
+      {.lsn = entry.lsn, .location = added.location});
   return OkStatus();
 }
 

@@ -154,7 +154,7 @@ class PackJob {
   std::vector<PackedPiece> pieces_;
   std::map<TimelineId, std::vector<CommitInfo>> commits_;
   // What becomes of rows.
-  std::vector<MovedCommit> moved_commits_;  // of frames and timeline records
+  std::map<TimelineId, std::vector<CommitRow>> moved_commits_;  // without a place: they go
   std::vector<MovedRun> old_runs_;
   std::vector<MovedRun> new_runs_;
   std::vector<LabelRow> labels_;  // that go

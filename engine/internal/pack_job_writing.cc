@@ -160,10 +160,10 @@ Status PackJob::CheckBlock(const WrittenBlock& written) {
 // ---- the switch --------------------------------------------------------------------------------
 
 Status PackJob::Switch() {
-  const auto by_key = [](const MovedCommit& a, const MovedCommit& b) {
-    return std::tie(a.timeline, a.row.lsn) < std::tie(b.timeline, b.row.lsn);
-  };
-  std::sort(moved_commits_.begin(), moved_commits_.end(), by_key);
+  for (auto& [timeline, rows] : moved_commits_) {
+    std::sort(rows.begin(), rows.end(),
+              [](const CommitRow& a, const CommitRow& b) { return a.lsn < b.lsn; });
+  }
   Index& index = store_->index();
   return store_->checkpointer().UpdateIndex([&](IndexWriter& writer) -> Status {
     TIDEMARK_RETURN_IF_ERROR(writer.PutPacked(
@@ -181,7 +181,9 @@ Status PackJob::Switch() {
       TIDEMARK_RETURN_IF_ERROR(
           writer.Move(MovedVersion{written.timeline, written.block.page, written.block.row}));
     }
-    for (const MovedCommit& commit : moved_commits_) TIDEMARK_RETURN_IF_ERROR(writer.Move(commit));
+    for (const auto& [timeline, rows] : moved_commits_) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(timeline, rows));
+    }
     for (const MovedRun& run : old_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
     for (const MovedRun& run : new_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
     for (const LabelRow& label : labels_) {

@@ -1,6 +1,7 @@
 // The index's keys and rows, byte for byte: what stands in STORE/index must be readable for ever.
 
 #include "engine/internal/index_rows.h"
+#include "engine/internal/commit_list.h"
 
 #include <gtest/gtest.h>
 
@@ -84,7 +85,8 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                        .hash = 0x99}};
       TIDEMARK_RETURN_IF_ERROR(
           writer.PutPageVersions(TimelineId(0x22), PageNo(0x0a0b0c0d), versions));
-      const CommitRow commits[] = {{.lsn = Lsn(0x0203), .location = {.segment = 6, .offset = 8}}};
+      const CommitRow commits[] = {{.lsn = Lsn(0x0203), .location = {.segment = 6, .offset = 8}},
+                                   {.lsn = Lsn(0x0283), .location = {.segment = 5, .offset = 72}}};
       TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(TimelineId(0x22), commits));
       TIDEMARK_RETURN_IF_ERROR(writer.Move(
           MovedRun{TimelineId(0x22),
@@ -175,9 +177,10 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                       "9900000000000000"
                                                       "06000000"
                                                       "00400000"}));
-  EXPECT_EQ(Dump(*env, kCommitsTable), (Rows{timeline + "=0000000000000203"
-                                                        "06000000"
-                                                        "08000000"}));
+  EXPECT_EQ(Dump(*env, kCommitsTable), (Rows{timeline + "0000000000000203=02"
+                                                        "000c10"
+                                                        "80010180"
+                                                        "01"}));
   EXPECT_EQ(Dump(*env, kRunsTable), (Rows{timeline + "=0000000000000102"
                                                      "06000000"
                                                      "09000000"
@@ -260,9 +263,11 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
     EXPECT_EQ(DecodePageVersion(bytes), version);
 
     const CommitRow commit{.lsn = Lsn(number()), .location = version.location};
+    const CommitRow commits[] = {commit, {.lsn = commit.lsn, .location = {number32(), number32()}}};
     bytes.clear();
-    AppendCommitRow(commit, bytes);
-    EXPECT_EQ(DecodeCommitRow(bytes), commit);
+    EncodeCommitList(commits, bytes);
+    EXPECT_EQ(DecodeCommitList(CommitListKey(TimelineId(number()), commit.lsn), bytes),
+              std::vector<CommitRow>(std::begin(commits), std::end(commits)));
 
     const CommitRunRow run{.lsn = commit.lsn, .location = version.location, .count = 7};
     bytes.clear();
@@ -362,8 +367,12 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   AppendPageVersion({.lsn = Lsn(1)}, version);
   refuses_other_sizes(version, DecodePageVersion);
   std::vector<std::byte> commit;
-  AppendCommitRow({.lsn = Lsn(1)}, commit);
-  refuses_other_sizes(commit, DecodeCommitRow);
+  const CommitRow commits[] = {{.lsn = Lsn(1), .location = {1, 8192}}, {.lsn = Lsn(3)}};
+  EncodeCommitList(commits, commit);
+  refuses_other_sizes(commit, [](ConstBytes b) {
+    return DecodeCommitList(CommitListKey(TimelineId(1), Lsn(1)), b);
+  });
+  EXPECT_FALSE(DecodeCommitList(key8, commit).has_value());
   std::vector<std::byte> run;
   AppendCommitRunRow({.lsn = Lsn(1)}, run);
   refuses_other_sizes(run, DecodeCommitRunRow);
