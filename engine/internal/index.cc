@@ -30,7 +30,7 @@ Index::~Index() = default;
 namespace {
 
 // A file that is mostly free is written anew when it is opened: LMDB never gives pages back.
-constexpr uint64_t kSmallIndexBytes = 4u << 20;
+constexpr uint64_t kSmallIndexBytes = 1u << 20;
 
 bool IsMostlyFree(const LmdbEnv& env) {
   const uint64_t bytes = env.FileBytes();

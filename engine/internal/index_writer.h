@@ -1,7 +1,7 @@
 // The index's tables as one LMDB transaction changes them: IndexWriter's one implementation.
 //
 // Rows of page versions are sparse. Whoever reads a patch reads the chain that it is made on, so a
-// row leads to all of its chain, and one in sixteen is enough: fewer than sixteen patches more, or
+// row leads to all of its chain, and one in 32 is enough: at most 31 patches more, or
 // 8 KiB of them, are read for a version without a row. An image always has one, and so have the
 // last version of a page, and a version that stands behind the patch on it (in a large transaction,
 // which wrote its pages before it committed): packing can take the patch and leave the version.
@@ -148,7 +148,7 @@ class LmdbIndexWriter final : public IndexWriter {
  private:
   // Is `next` a patch on `version`, and another row near enough?
   static bool NeedsNoRow(const PageVersion& version, const PageVersion& next) {
-    constexpr int kDepthOfRow = 16;
+    constexpr int kDepthOfRow = 32;
     constexpr int kUnitsOfRow = 32;  // of 256 bytes
     return !next.is_block() && !version.is_block() && next.depth == version.depth + 1 &&
            version.location < next.location && version.depth % kDepthOfRow != 0 &&
