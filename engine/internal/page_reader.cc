@@ -228,7 +228,11 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
         DecodeChain(timeline, page, version, bytes, out, identity, Bases::kWhereTheyAre, level);
     if (index_->LastChange() == change) break;
   }
-  return status;
+  if (status.code() != StatusCode::kCorruption || timeline == nullptr || !version.in_chain) {
+    return status;
+  }
+  const Status searched = ReadBySearch(*timeline, page, version, out, identity, level);
+  return searched.ok() ? searched : status;
 }
 
 Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,

@@ -104,6 +104,14 @@ class PageReader {
                      ConstBytes bytes, Bytes out, PageIdentity* identity, Bases bases,
                      size_t level) const;
 
+  // ---- page_search.cc ----
+  // What the log has of a page on this timeline, at or before `lsn`; empty if that is not sure.
+  Result<std::optional<PageVersion>> SearchLog(const Timeline& timeline, PageNo page,
+                                               Lsn lsn) const;
+  // Of a version in a chain that is damaged behind it.
+  Status ReadBySearch(const Timeline& timeline, PageNo page, const PageVersion& version, Bytes out,
+                      PageIdentity* identity, size_t level) const;
+
   Index* const index_;
   Segments* const segments_;
   CommitQueue* const queue_;
