@@ -329,6 +329,8 @@ class Index {
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;
   uint64_t UsedBytes() const;  // pages in use
+  // Another number after each change.
+  uint64_t LastChange() const;
   uint64_t FileBytes() const;
 
  private:

@@ -185,28 +185,28 @@ Status PageReader::CheckMoved(PageNo page, const PageVersion& version, const Pag
 Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVersion& version,
                             ConstBytes bytes, Bytes out, PageIdentity* identity,
                             size_t level) const {
-  Status status;
   Lsn lsn = version.lsn;
-  if (version.is_block()) {
-    status = DecodeBlock(timeline, page, version, bytes, out, &lsn, level);
-  } else {
-    status = DecodeChain(timeline, page, version, bytes, out, level);
+  Status status = version.is_block() ? DecodeBlock(timeline, page, version, bytes, out, &lsn, level)
+                                     : DecodeChain(timeline, page, version, bytes, out,
+                                                   Bases::kWhereTheyWere, level);
+  // What it builds on may have gone since it was looked up, when it was packed, or only a link of
+  // its chain was. (Its own file may be there still: the index changes first.) While the index does
+  // not change, what a version that stands in it builds on stands in it, too.
+  while (status.code() == StatusCode::kCorruption && timeline != nullptr) {
+    const auto moved = Find(*timeline, page, version.lsn);
+    if (!moved.ok() || !*moved) return status;
+    if ((*moved)->is_block() && (*moved)->location != version.location) {
+      TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, **moved, out, identity, level + 1));
+      return CheckMoved(page, version, **moved, *identity);
+    }
+    if (version.is_block()) return status;
+    const uint64_t change = index_->LastChange();
+    status = DecodeChain(timeline, page, version, bytes, out, Bases::kWhereTheyAre, level);
+    if (index_->LastChange() == change) break;
   }
-  if (status.ok()) {
-    *identity = {lsn, version.is_block() ? PageHash(page, out) : version.hash};
-    return status;
-  }
-  // What it builds on may have gone since its own bytes were read, when both were packed.
-  if (status.code() != StatusCode::kCorruption || timeline == nullptr ||
-      !WasPacked(version.location.segment)) {
-    return status;
-  }
-  const auto moved = Find(*timeline, page, version.lsn);
-  if (!moved.ok() || !*moved || !(*moved)->is_block() || (*moved)->location == version.location) {
-    return status;
-  }
-  TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, **moved, out, identity, level + 1));
-  return CheckMoved(page, version, **moved, *identity);
+  TIDEMARK_RETURN_IF_ERROR(status);
+  *identity = {lsn, version.is_block() ? PageHash(page, out) : version.hash};
+  return OkStatus();
 }
 
 Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
@@ -234,7 +234,7 @@ Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const Page
 }
 
 Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                               ConstBytes bytes, Bytes out, size_t level) const {
+                               ConstBytes bytes, Bytes out, Bases bases, size_t level) const {
   const auto damaged = [&](const char* what) { return Damaged(page, version, what); };
   Buffer& links = workspaces[level].links;
   std::vector<Patch>& patches = workspaces[level].patches;
@@ -259,6 +259,10 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     base.lsn = base_lsn;
     base.location = view->base;
     base.length = view->base_length;
+    if (bases == Bases::kWhereTheyAre) {
+      TIDEMARK_ASSIGN_OR_RETURN(const auto now, Find(*timeline, page, base_lsn));
+      if (now && now->lsn == base_lsn) base = *now;
+    }
     TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, base, links));
     on_block = base.is_block();
     if (on_block) {

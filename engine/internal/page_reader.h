@@ -74,6 +74,10 @@ class PageReader {
   bool WasPacked(uint32_t segment) const { return segments_->WasPacked(segment); }
 
  private:
+  // Where the links of a chain are read: where they stood when they were built on, or, if that
+  // segment is gone, where the index says; or as the index says at once.
+  enum class Bases { kWhereTheyWere, kWhereTheyAre };
+
   Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
                                                 Lsn lsn) const;
   // The bytes of a version, appended to `out`; `version` becomes where it stands now.
@@ -89,7 +93,7 @@ class PageReader {
   Status DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
                      ConstBytes bytes, Bytes out, Lsn* lsn, size_t level) const;
   Status DecodeChain(const Timeline* timeline, PageNo page, const PageVersion& version,
-                     ConstBytes bytes, Bytes out, size_t level) const;
+                     ConstBytes bytes, Bytes out, Bases bases, size_t level) const;
 
   Index* const index_;
   Segments* const segments_;

@@ -146,6 +146,47 @@ TEST_F(PackingTest, BesideAllElse) {
   ASSERT_OK(sim_.Close());
 }
 
+// Goal: what expires while it is being packed is missed by nobody who looked for it just before.
+// Method: nothing is kept but the present, which a thread goes on writing, a few bytes a commit,
+// and another reads, while everything is let go of and packed again and again.
+TEST_F(PackingTest, BesideReadersOfWhatExpires) {
+  sim_.options().background_work = BackgroundWork::kThreads;
+  sim_.options().retention_share = 0;
+  sim_.options().retention = std::chrono::seconds(0);
+  sim_.options().checkpoint_log_bytes = 8u << 10;
+  ASSERT_OK(sim_.Open());
+  constexpr uint32_t kPages = 4;
+  std::map<uint32_t, PageBytes> pages;
+  for (uint32_t page = 1; page <= kPages; ++page) pages[page] = RandomPage(page);
+  const auto object = Open("a").value();
+  ASSERT_OK(Commit(object, pages));
+  ASSERT_OK(sim_.store().Sync());
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (uint8_t round = 1; !done && !HasFailure(); ++round) {
+      for (auto& [number, page] : pages) page[100 + round % 7] = std::byte{round};
+      ASSERT_OK(Commit(object, {*pages.find(1 + round % kPages)}));
+    }
+  });
+  std::thread reader([&] {
+    while (!done && !HasFailure()) {
+      const auto snapshot = object->OpenSnapshot();
+      ASSERT_OK(snapshot);
+      for (uint32_t page = 1; page <= kPages; ++page) ASSERT_OK(ReadPage(*snapshot, page));
+    }
+  });
+  for (uint64_t i = 0; i < Scaled(100) && !HasFailure(); ++i) {
+    sim_.clock().Advance(std::chrono::seconds(1));
+    EXPECT_OK(sim_.store().Prune());
+    EXPECT_OK(sim_.store().Reclaim(ReclaimWhat::kEverything));
+  }
+  done = true;
+  writer.join();
+  reader.join();
+  ASSERT_NO_FATAL_FAILURE(ExpectWhole("at the end"));
+  ASSERT_OK(sim_.Close());
+}
+
 // Goal: a packing that fails changes nothing, and the next one does it all. Method: each write and
 // each sync fails once, and then the disk is full.
 TEST_F(PackingTest, FailsWithoutATrace) {
