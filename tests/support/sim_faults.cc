@@ -113,6 +113,11 @@ Status SimFileSystem::CountDown(const std::string& what) {
   return Status(operation_failure_, "cannot " + what + ": a simulated failure");
 }
 
+uint64_t SimFileSystem::read_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return read_bytes_;
+}
+
 void SimFileSystem::FailReadsOf(const std::string& path, uint64_t offset, uint64_t size) {
   const std::scoped_lock lock(mutex_);
   unreadable_path_ = path;
@@ -121,6 +126,7 @@ void SimFileSystem::FailReadsOf(const std::string& path, uint64_t offset, uint64
 }
 
 Status SimFileSystem::CountRead(const std::string& path, uint64_t offset, uint64_t size) {
+  read_bytes_ += size;
   if (path == unreadable_path_ && offset < unreadable_end_ && offset + size > unreadable_begin_) {
     return Status(StatusCode::kIoError, "cannot read " + path + ": as the test asked");
   }

@@ -75,6 +75,7 @@ class SimFileSystem final : public FileSystem {
   // The nth read fails, and if `all` so do those after it; 0 is none. Returns how many have failed
   // since the last call.
   uint64_t FailReads(uint64_t nth, bool all);
+  uint64_t read_bytes() const;  // that were ever asked for
   // The nth counted operation or opening of a file fails with `code` and does nothing; 0 is none.
   // Returns how many have failed since the last call.
   uint64_t FailOperation(uint64_t nth, StatusCode code);
@@ -178,6 +179,7 @@ class SimFileSystem final : public FileSystem {
   uint64_t reads_to_fail_ = 0;  // counts down likewise, to 1 if all_reads_fail_
   bool all_reads_fail_ = false;
   uint64_t failed_reads_ = 0;
+  uint64_t read_bytes_ = 0;
   uint64_t operations_to_fail_ = 0;  // counts down likewise
   StatusCode operation_failure_ = StatusCode::kIoError;
   uint64_t failed_operations_ = 0;
