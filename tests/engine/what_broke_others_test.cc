@@ -110,7 +110,7 @@ TEST_F(WhatBrokeOthersTest, GarbageCollectionRacingForksRestoresAndReaders) {
   threads.emplace_back([&] {  // writes and restores
     Random random(TestSeed());
     for (uint64_t i = 0; has_turn(i, 100); ++i) {
-      if (random.OneIn(8)) {
+      if (random.OneIn(100)) {  // each is a timeline that reads pass through
         const Bookmark before = object->CurrentBookmark().value();
         ASSERT_OK(Commit(object, {{1, RandomPage(i, 1024)}}, 1024));
         restores += is_done(object->Restore(before).status());
@@ -136,7 +136,7 @@ TEST_F(WhatBrokeOthersTest, GarbageCollectionRacingForksRestoresAndReaders) {
   });
   threads.emplace_back([&] {  // forks, and looks at all of its forks
     std::vector<std::shared_ptr<Object>> made;
-    for (uint64_t i = 0; has_turn(i, 5); ++i) {
+    for (uint64_t i = 0; has_turn(i, 2); ++i) {
       const Bookmark point = object->CurrentBookmark().value();
       std::this_thread::yield();
       const auto fork = sim_.store().Fork(*object, point, "rooms", "fork-" + std::to_string(i));
