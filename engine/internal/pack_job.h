@@ -92,7 +92,8 @@ class PackJob {
   // ---- scanning: pack_job.cc ----
   Status Scan(const Visit& visit);
   Status FindBatches();
-  Status FindFramesBehind(uint32_t epoch);
+  // Of batches, each with its epoch; until all have one.
+  Status FindFramesBehind(std::map<Location, uint32_t> batches);
   Status Claims(const FrameFields& frame, Lsn lsn);
   Status Collect(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   Status CollectFrame(const ScannedGroup& group, const DirectoryEntry& entry,

@@ -14,6 +14,11 @@ constexpr uint64_t kMostWasteTenths = 13;
 // What one job takes in, unless a large commit makes it more.
 constexpr uint64_t kJobBytes = 64u << 20;
 
+// There is no room for a job, or damage in its files: others can be done all the same.
+bool CostsItsFilesOnly(const Status& status) {
+  return status.code() == StatusCode::kFull || status.code() == StatusCode::kCorruption;
+}
+
 bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostWasteTenths; }
 
 }  // namespace
@@ -143,9 +148,9 @@ Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t
       --count;
       continue;
     }
-    // Less at a time takes less room. Packed files alone are no part of a job that does not pay
-    // without those of the log.
-    const bool smaller = packed.status().code() == StatusCode::kFull && count > 1 &&
+    // Less at a time takes less room, and may end before what is damaged. Packed files alone are no
+    // part of a job that does not pay without those of the log.
+    const bool smaller = CostsItsFilesOnly(packed.status()) && count > 1 &&
                          format::IsPacked(files[begin + count / 2 - 1].number) ==
                              format::IsPacked(files[begin + count - 1].number);
     if (!smaller) return packed.status();
@@ -165,7 +170,18 @@ size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
 
 Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
                                             const LicenceRow* licence) const {
-  const size_t count = CountForAJob(files, begin);
+  size_t count = CountForAJob(files, begin);
+  auto paying = CountThatPay(files, begin, count, licence);
+  // Before what is damaged.
+  while (paying.status().code() == StatusCode::kCorruption && count > 1) {
+    count /= 2;
+    paying = CountThatPay(files, begin, count, licence);
+  }
+  return paying;
+}
+
+Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
+                                            size_t count, const LicenceRow* licence) const {
   size_t packed = 0;  // how many of them are packed
   uint64_t packed_bytes = 0;
   uint64_t log_bytes = 0;
@@ -261,8 +277,7 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
 Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
   Status failed;  // what ends it, else the first that did not
   const auto goes_on = [&failed](const Status& status) {
-    const bool ends = !status.ok() && status.code() != StatusCode::kFull &&
-                      status.code() != StatusCode::kCorruption;
+    const bool ends = !status.ok() && !CostsItsFilesOnly(status);
     if (ends || failed.ok()) failed = status;
     return !ends;
   };
@@ -293,8 +308,8 @@ Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, Re
   TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
   if (paying.count == 0) return size_t{0};
   const auto packed = Pack(files, begin, paying.count, report);
-  if (packed.status().code() != StatusCode::kFull) return packed;
-  // Of what is packed already enough may have expired, and there may be room for the rest of it.
+  if (!CostsItsFilesOnly(packed.status())) return packed;
+  // Of what is packed already enough may have expired, by itself.
   const auto first_of_log =
       std::find_if(files.begin() + static_cast<ptrdiff_t>(begin), files.end(),
                    [](const File& file) { return !format::IsPacked(file.number); });

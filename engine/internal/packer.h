@@ -7,7 +7,9 @@
 // of what is needed.
 //
 // On a disk that is nearly full a job takes in less; where it fails nevertheless the others are
-// done all the same, and it is tried again if that made room.
+// done all the same, and it is tried again if that made room. A job that meets damage takes in what
+// stands before it. A damaged file stays as it is and, of the log, what stands behind it, because
+// packed segments stand for a first part of the log, without gaps.
 //
 // A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
 // whoever calls Run or KeepFiles: it ends there, and begins again later.
@@ -79,6 +81,9 @@ class Packer {
     uint64_t freed_bytes = 0;
   };
   Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin,
+                              const LicenceRow* licence) const;
+  // The same of `count` files at most.
+  Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin, size_t count,
                               const LicenceRow* licence) const;
   // Keeps others from packing and verifying. Errors: kBusy.
   Result<std::unique_lock<std::mutex>> TakeFiles();
