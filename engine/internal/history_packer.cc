@@ -19,9 +19,8 @@ constexpr uint64_t kBlockOverhead = 24;
 }  // namespace
 
 Status HistoryPacker::Damaged(const PackedPiece& piece) const {
-  return Status(
-      StatusCode::kCorruption,
-      Describe(piece.page, piece.version) + " is damaged: it is not packed; see `tidemark verify`");
+  return Status(StatusCode::kCorruption,
+                Describe(piece.page, piece.version) + " is damaged: " + kNotPacked);
 }
 
 Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,

@@ -28,6 +28,12 @@ struct PackedPiece {
   PageVersion version;
 };
 
+// Ends the message of damage that packing meets.
+inline constexpr char kNotPacked[] =
+    "its file is not packed, nor, of the log, what stands behind it; `tidemark verify` says what "
+    "is "
+    "hit. Bring the file back from a copy of the store, or export what is whole to a new one";
+
 class HistoryPacker {
  public:
   // `is_input` tells segments that are being packed.

@@ -30,8 +30,8 @@ ConstBytes PayloadBytes(const ScannedGroup& group, const DirectoryEntry& entry,
 
 Status Damaged(Location place, const std::string& what) {
   return Status(StatusCode::kCorruption, SegmentLabel(place.segment) + ", offset " +
-                                             std::to_string(place.offset) + ", " + what +
-                                             ": it is not packed; see `tidemark verify`");
+                                             std::to_string(place.offset) + ", " + what + ": " +
+                                             kNotPacked);
 }
 
 // Empty if there is no such record, or it is damaged.
@@ -139,12 +139,12 @@ Status PackJob::FindBatches() {
     return OkStatus();
   }
   // A transaction that ended long ago without a commit, or one whose frame stands behind.
-  uint32_t epoch = 0;
-  for (const auto& [place, of_epoch] : batches) epoch = std::max(epoch, of_epoch);
-  return FindFramesBehind(epoch);
+  return FindFramesBehind(std::move(batches));
 }
 
-Status PackJob::FindFramesBehind(uint32_t epoch) {
+Status PackJob::FindFramesBehind(std::map<Location, uint32_t> batches) {
+  uint32_t epoch = 0;
+  for (const auto& [place, of_epoch] : batches) epoch = std::max(epoch, of_epoch);
   TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
   const auto headers = store_->segments().Headers();
   const auto next = headers.upper_bound(input_.end.segment);
@@ -155,7 +155,7 @@ Status PackJob::FindFramesBehind(uint32_t epoch) {
   start.proven_lsn = cut.lsn;
   bool enough = false;
   const auto scanned = ScanLog(store_->segments(), start, [&](const ScannedGroup& group) -> Status {
-    enough = splits_commit_ || (group.header_ok && group.header.epoch > epoch) ||
+    enough = splits_commit_ || batches.empty() || (group.header_ok && group.header.epoch > epoch) ||
              group.directory.front().lsn > cut.lsn;
     if (enough) return Status(StatusCode::kOutOfRange, "enough was seen");
     // What is damaged may be the frame that names them.
@@ -168,6 +168,7 @@ Status PackJob::FindFramesBehind(uint32_t epoch) {
       const Status claimed = ClaimBatches(group, entry, *record, *fields);
       if (claimed.code() == StatusCode::kCorruption) splits_commit_ = true;
       if (!claimed.ok() && !splits_commit_) return claimed;
+      std::erase_if(batches, [this](const auto& batch) { return claims_.contains(batch.first); });
     }
     return OkStatus();
   });

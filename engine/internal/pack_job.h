@@ -2,7 +2,7 @@
 // the history of each page side by side, without what nobody needs any more.
 //
 //   scan: copy records, collect commits and rows -> write histories -> sync -> read it all back ->
-//   one index transaction -> old files
+//   one index transaction -> old files are put aside
 //
 // A page version is needed while a point that must stay reachable shows it (Retention), or while
 // what comes behind the input is made on it. A commit is needed while such a point shows it. Other
@@ -60,9 +60,9 @@ class PackJob {
   // force. Reads it all, and writes nothing. Errors: as Run.
   Result<std::map<uint32_t, uint64_t>> Estimate(const LicenceRow* licence = nullptr);
 
-  // Errors: kCorruption (damage in what is to be packed, or an index that does not fit it); kFull,
-  // kIoError, kLimitExceeded: nothing has changed then, but that files may stay that the next open
-  // removes.
+  // Puts the old files aside (Segments::RemoveUnused). Errors: kCorruption (damage in what is to be
+  // packed, or an index that does not fit it); kFull, kIoError, kLimitExceeded: nothing has changed
+  // then, but that files may stay that nobody needs (Packer::RemoveLeftOvers).
   Status Run();
 
   uint64_t packed_bytes() const { return writer_ == nullptr ? 0 : writer_->bytes(); }
@@ -107,7 +107,8 @@ class PackJob {
   // ---- scanning: pack_job.cc ----
   Status Scan(const Visit& visit);
   Status FindBatches();
-  Status FindFramesBehind(uint32_t epoch);
+  // Of batches, each with its epoch; until all have one.
+  Status FindFramesBehind(std::map<Location, uint32_t> batches);
   Status ClaimBatches(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record, const FrameFields& fields);
   Status Collect(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);

@@ -29,14 +29,14 @@ Status PackJob::Run() {
                   const RecordView& record) { return Collect(group, entry, record); }));
   TIDEMARK_RETURN_IF_ERROR(WriteHistories());
   TIDEMARK_RETURN_IF_ERROR(writer_->Finish(end_));
-  const Status checked = CheckWritten();
-  // The index does not name it. What cannot be removed goes when the store is opened again.
-  if (!checked.ok()) (void)store_->segments().Release({writer_->number()});
-  TIDEMARK_RETURN_IF_ERROR(checked);
-  // Should this fail, the new segment stays unused until the next open, which asks the index.
+  // Should these fail the index does not name the new segment: the packer removes it.
+  TIDEMARK_RETURN_IF_ERROR(CheckWritten());
+  Segments& segments = store_->segments();
+  segments.MakeRoomToPutAside(input_.numbers.size());
   TIDEMARK_RETURN_IF_ERROR(Switch());
-  store_->segments().UsePacked(writer_->number());
-  return store_->segments().Release(input_.numbers);
+  segments.UsePacked(writer_->number());
+  segments.PutAside(input_.numbers);
+  return OkStatus();
 }
 
 Result<PackedWriter::Added> PackJob::AddRecord(RecordKind kind, TimelineId timeline,

@@ -14,6 +14,11 @@ constexpr uint64_t kMostWasteTenths = 13;
 // What one job takes in, unless a large commit makes it more.
 constexpr uint64_t kJobBytes = 64u << 20;
 
+// There is no room for a job, or damage in its files: others can be done all the same.
+bool CostsItsFilesOnly(const Status& status) {
+  return status.code() == StatusCode::kFull || status.code() == StatusCode::kCorruption;
+}
+
 bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostWasteTenths; }
 
 }  // namespace
@@ -88,6 +93,20 @@ Result<std::vector<Packer::File>> Packer::Files() const {
   return files;
 }
 
+Status Packer::RemoveLeftOvers() {
+  Segments& segments = store_->segments();
+  std::vector<uint32_t> unnamed = segments.ListUnnamed();
+  if (!unnamed.empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto rows, store_->index().ListPacked());
+    std::erase_if(unnamed, [&](uint32_t number) {
+      return std::any_of(rows.begin(), rows.end(),
+                         [&](const PackedRow& row) { return row.number == number; });
+    });
+  }
+  segments.PutAside(unnamed);
+  return segments.RemoveUnused();
+}
+
 PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t count) {
   PackInput input;
   input.first = files[begin].first;
@@ -99,19 +118,43 @@ PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t cou
   return input;
 }
 
+Result<bool> Packer::RunJob(PackInput input, ReclaimReport* report) {
+  const size_t files = input.numbers.size();
+  const uint64_t bytes = input.bytes;
+  Status status;
+  {
+    PackJob job(store_, std::move(input));
+    status = job.Run();
+    if (status.ok() && job.splits_commit()) return false;
+    if (status.ok()) {
+      report->files += files;
+      report->bytes_before += bytes;
+      report->bytes_after += job.packed_bytes();
+      return true;
+    }
+  }
+  (void)RemoveLeftOvers();  // now, because room may be short; what fails is tried again
+  return status;
+}
+
 Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t wanted,
                             ReclaimReport* report) {
-  // Segments from one on that has pages of a commit which is not in the index have to wait.
-  for (size_t count = wanted; count > 0; --count) {
-    PackInput input = Input(files, begin, count);
-    const uint64_t bytes = input.bytes;
-    PackJob job(store_, std::move(input));
-    TIDEMARK_RETURN_IF_ERROR(job.Run());
-    if (job.splits_commit()) continue;
-    report->files += count;
-    report->bytes_before += bytes;
-    report->bytes_after += job.packed_bytes();
-    return count;
+  size_t count = wanted;
+  while (count > 0) {
+    const auto packed = RunJob(Input(files, begin, count), report);
+    if (packed.ok() && *packed) return count;
+    if (packed.ok()) {
+      // Segments from one on that has pages of a commit which is not in the index have to wait.
+      --count;
+      continue;
+    }
+    // Less at a time takes less room, and may end before what is damaged. Packed files alone are no
+    // part of a job that does not pay without those of the log.
+    const bool smaller = CostsItsFilesOnly(packed.status()) && count > 1 &&
+                         format::IsPacked(files[begin + count / 2 - 1].number) ==
+                             format::IsPacked(files[begin + count - 1].number);
+    if (!smaller) return packed.status();
+    count /= 2;
   }
   return size_t{0};
 }
@@ -127,7 +170,18 @@ size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
 
 Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
                                             const LicenceRow* licence) const {
-  const size_t count = CountForAJob(files, begin);
+  size_t count = CountForAJob(files, begin);
+  auto paying = CountThatPay(files, begin, count, licence);
+  // Before what is damaged.
+  while (paying.status().code() == StatusCode::kCorruption && count > 1) {
+    count /= 2;
+    paying = CountThatPay(files, begin, count, licence);
+  }
+  return paying;
+}
+
+Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size_t begin,
+                                            size_t count, const LicenceRow* licence) const {
   size_t packed = 0;  // how many of them are packed
   uint64_t packed_bytes = 0;
   uint64_t log_bytes = 0;
@@ -207,18 +261,34 @@ Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
 
 Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  TIDEMARK_RETURN_IF_ERROR(RemoveLeftOvers());
   ReclaimReport report;
-  if (what == ReclaimWhat::kEverything) TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
-  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  while (true) {
+    const uint64_t after = report.bytes_after;
+    const uint64_t before = report.bytes_before;
+    const Status status = GoThrough(what, &report);
+    if (status.ok()) return report;
+    // What was freed may be the room that was missing.
+    const bool freed = report.bytes_before - before > report.bytes_after - after;
+    if (status.code() != StatusCode::kFull || !freed) return status;
+  }
+}
+
+Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
+  Status failed;  // what ends it, else the first that did not
+  const auto goes_on = [&failed](const Status& status) {
+    const bool ends = !status.ok() && !CostsItsFilesOnly(status);
+    if (ends || failed.ok()) failed = status;
+    return !ends;
+  };
+  // On a full disk what is sealed, and in the index, may be packed all the same.
+  if (what == ReclaimWhat::kEverything && !goes_on(store_->SealLog())) return failed;
+  if (!goes_on(store_->checkpointer().Run())) return failed;
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
-  Status damage;  // the first that was met: it costs the files behind it in the log, no others
   for (size_t begin = 0; begin < files.size();) {
-    const auto packed = PackFrom(files, begin, what, &report);
-    if (packed.status().code() == StatusCode::kCorruption) {
-      if (damage.ok()) damage = packed.status();
-    } else {
-      TIDEMARK_RETURN_IF_ERROR(packed.status());
-    }
+    // Damage, or a job for which there is no room, costs the files behind it in the log, no others.
+    const auto packed = PackFrom(files, begin, what, report);
+    if (!goes_on(packed.status()) || !goes_on(store_->segments().RemoveUnused())) return failed;
     if (packed.ok() && *packed > 0) {
       begin += *packed;
     } else if (format::IsPacked(files[begin].number)) {
@@ -227,18 +297,27 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
       break;  // the log is packed from its begin
     }
   }
-  TIDEMARK_RETURN_IF_ERROR(damage);
-  return report;
+  return failed;
 }
 
 Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
                                 ReclaimReport* report) {
-  size_t count = CountForAJob(files, begin);
-  if (what == ReclaimWhat::kWhatPays) {
-    TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
-    count = paying.count;
+  if (what == ReclaimWhat::kEverything) {
+    return Pack(files, begin, CountForAJob(files, begin), report);
   }
-  return count == 0 ? size_t{0} : Pack(files, begin, count, report);
+  TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
+  if (paying.count == 0) return size_t{0};
+  const auto packed = Pack(files, begin, paying.count, report);
+  if (!CostsItsFilesOnly(packed.status())) return packed;
+  // Of what is packed already enough may have expired, by itself.
+  const auto first_of_log =
+      std::find_if(files.begin() + static_cast<ptrdiff_t>(begin), files.end(),
+                   [](const File& file) { return !format::IsPacked(file.number); });
+  const std::vector<File> already(files.begin(), first_of_log);
+  if (begin >= already.size() || already.size() >= begin + paying.count) return packed;
+  TIDEMARK_ASSIGN_OR_RETURN(const Paying less, CountThatPay(already, begin, nullptr));
+  if (less.count == 0) return packed;
+  return Pack(files, begin, less.count, report);
 }
 
 }  // namespace tidemark::internal

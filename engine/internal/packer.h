@@ -6,6 +6,11 @@
 // what is left of it is so little that keeping it would take more than kMostWaste times the space
 // of what is needed.
 //
+// On a disk that is nearly full a job takes in less; where it fails nevertheless the others are
+// done all the same, and it is tried again if that made room. A job that meets damage takes in what
+// stands before it. A damaged file stays as it is and, of the log, what stands behind it, because
+// packed segments stand for a first part of the log, without gaps.
+//
 // A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
 // whoever calls Run or KeepFiles: it ends there, and begins again later.
 //
@@ -63,6 +68,8 @@ class Packer {
   std::unique_lock<std::mutex> Want(std::mutex& mutex);
   Status GiveWay() const;
   Result<std::vector<File>> Files() const;
+  // Files of jobs that failed, and those that could not be removed then.
+  Status RemoveLeftOvers();
   // What pays, or all, of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
                           ReclaimReport* report);
@@ -75,12 +82,19 @@ class Packer {
   };
   Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin,
                               const LicenceRow* licence) const;
+  // The same of `count` files at most.
+  Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin, size_t count,
+                              const LicenceRow* licence) const;
   // Keeps others from packing and verifying. Errors: kBusy.
   Result<std::unique_lock<std::mutex>> TakeFiles();
-  // From files[begin] on as many as are wanted, or fewer; returns how many: 0 if the first one has
-  // pages of a commit that is not in the index.
+  // Over everything once. What one job meets may leave others to be done: the first such error.
+  Status GoThrough(ReclaimWhat what, ReclaimReport* report);
+  // From files[begin] on as many as are wanted, or fewer where there is no room for that; returns
+  // how many: 0 if the first one has pages of a commit that is not in the index.
   Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,
                       ReclaimReport* report);
+  // False: it has pages of a commit that is not in the index.
+  Result<bool> RunJob(PackInput input, ReclaimReport* report);
 
   StoreImpl* const store_;
   std::mutex mutex_;        // held through a run

@@ -122,7 +122,8 @@ class Segments {
   // After ChoosePacked without an index, before what they stand in for goes: a crash may have come
   // between the writing of a header and its sync, or have left one copy of it only.
   Status RewritePackedHeaders();
-  // Removes the files that ChoosePacked put aside.
+  // Removes the files that were put aside, by ChoosePacked, too, and abandoned ones. What cannot be
+  // removed waits for the next call.
   Status RemoveUnused();
 
   // The packed segments in use, in the order of what they stand for.
@@ -136,14 +137,17 @@ class Segments {
   // A file for the next packed segment, which is nobody's until AddPacked.
   Result<std::unique_ptr<File>> CreatePacked(uint32_t number);
   uint32_t NextPackedNumber() const;
-  void AbandonPacked(uint32_t number);
+  void AbandonPacked(uint32_t number) noexcept;
   Status SyncNames();
   // It is complete and durable, and can be read. It is in use when the index names it: UsePacked.
   void AddPacked(const Packed& packed);
   void UsePacked(uint32_t number);
-  // The index names it and not `numbers`, sealed or packed ones that it stands in for: their files
-  // go.
-  Status Release(const std::vector<uint32_t>& numbers);
+  // Those that were added and are not in use.
+  std::vector<uint32_t> ListUnnamed() const;
+  // The index does not name `numbers`, sealed or packed ones that another stands in for, or new
+  // ones that stand in for none: RemoveUnused removes them. Cannot fail if room was made.
+  void MakeRoomToPutAside(size_t count);
+  void PutAside(const std::vector<uint32_t>& numbers);
   // Was there a segment of this number, of which the index knows what is needed?
   bool WasPacked(uint32_t number) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <span>
 #include <string>
 
@@ -147,12 +148,21 @@ Status Segments::RemoveUnused() {
   std::vector<uint32_t> unused;
   {
     std::lock_guard lock(mutex_);
-    unused.swap(unused_);
+    unused = unused_;
   }
+  if (unused.empty()) return OkStatus();
+  Status status;  // the first that failed: the others go all the same
   for (const uint32_t number : unused) {
-    TIDEMARK_RETURN_IF_ERROR(file_system_->Remove(Path(number)));
+    const Status removed = file_system_->Remove(Path(number));
+    if (removed.ok() || removed.code() == StatusCode::kNotFound) {
+      std::lock_guard lock(mutex_);
+      std::erase(unused_, number);
+    } else if (status.ok()) {
+      status = removed;
+    }
   }
-  return unused.empty() ? OkStatus() : file_system_->SyncDirectory(directory_);
+  const Status synced = SyncNames();
+  return status.ok() ? synced : status;
 }
 
 std::vector<Segments::Packed> Segments::ListPacked() const {
@@ -168,6 +178,15 @@ std::vector<Segments::Packed> Segments::ListPacked() const {
   return packed;
 }
 
+std::vector<uint32_t> Segments::ListUnnamed() const {
+  std::lock_guard lock(mutex_);
+  std::vector<uint32_t> unnamed;
+  for (const auto& [number, entry] : packed_) {
+    if (!entry.in_use) unnamed.push_back(number);
+  }
+  return unnamed;
+}
+
 uint32_t Segments::NextPackedNumber() const {
   std::lock_guard lock(mutex_);
   return next_packed_;
@@ -177,13 +196,19 @@ Result<std::unique_ptr<File>> Segments::CreatePacked(uint32_t number) {
   {
     std::lock_guard lock(mutex_);
     next_packed_ = std::max(next_packed_, number + 1);
+    unused_.push_back(number);
   }
   return file_system_->Open(Path(number), OpenMode::kCreateNew);
 }
 
-void Segments::AbandonPacked(uint32_t number) {
-  // Best effort: what stays has no header, and goes when the store is opened again.
-  (void)file_system_->Remove(Path(number));
+void Segments::AbandonPacked(uint32_t number) noexcept try {
+  // What stays has no header, and goes with the next packing or opening.
+  const Status removed = file_system_->Remove(Path(number));
+  if (!removed.ok() && removed.code() != StatusCode::kNotFound) return;
+  std::lock_guard lock(mutex_);
+  std::erase(unused_, number);
+} catch (const std::bad_alloc&) {
+  // Likewise.
 }
 
 Status Segments::SyncNames() { return file_system_->SyncDirectory(directory_); }
@@ -191,6 +216,7 @@ Status Segments::SyncNames() { return file_system_->SyncDirectory(directory_); }
 void Segments::AddPacked(const Packed& packed) {
   std::lock_guard lock(mutex_);
   Entry& entry = packed_[packed.header.number];
+  std::erase(unused_, packed.header.number);
   entry.size_bytes = packed.size_bytes;
   entry.spare = false;
   entry.header = packed.header;
@@ -202,21 +228,23 @@ void Segments::UsePacked(uint32_t number) {
   packed_.at(number).in_use = true;
 }
 
-Status Segments::Release(const std::vector<uint32_t>& numbers) {
-  {
-    std::lock_guard lock(mutex_);
-    for (const uint32_t number : numbers) {
-      CloseLocked(number);
-      if (format::IsPacked(number)) {
-        packed_.erase(number);
-      } else {
-        entries_.erase(number);
-        packed_through_ = std::max(packed_through_, number);
-      }
-      unused_.push_back(number);
+void Segments::MakeRoomToPutAside(size_t count) {
+  std::lock_guard lock(mutex_);
+  unused_.reserve(unused_.size() + count);
+}
+
+void Segments::PutAside(const std::vector<uint32_t>& numbers) {
+  std::lock_guard lock(mutex_);
+  for (const uint32_t number : numbers) {
+    CloseLocked(number);
+    if (format::IsPacked(number)) {
+      packed_.erase(number);
+    } else {
+      entries_.erase(number);
+      packed_through_ = std::max(packed_through_, number);
     }
+    unused_.push_back(number);
   }
-  return RemoveUnused();
 }
 
 bool Segments::WasPacked(uint32_t number) const {

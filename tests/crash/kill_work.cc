@@ -59,10 +59,9 @@ WorkPlan PlanWork(uint32_t object, const Stamp& stamp, uint32_t page_count) {
     page_count = plan.truncate_to;
   }
   plan.pages.push_back(1);
-  // Some are larger than transaction_memory_bytes, a few several times as large.
-  const bool large = random.OneIn(25);
-  const uint64_t most = random.OneIn(4) ? 90 : 30;
-  const uint64_t writes = large ? random.Between(20, most) : random.Below(5);
+  // One in 15 is several times as large as transaction_memory_bytes.
+  const bool large = random.OneIn(15);
+  const uint64_t writes = large ? random.Between(40, 90) : random.Below(5);
   for (uint64_t i = 0; i < writes; ++i) {
     // Pages that are there, or one beyond the end, at times with a hole before it.
     const uint64_t reach = large ? kMaxPages : std::min(kMaxPages, page_count + 3);

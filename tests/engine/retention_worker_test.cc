@@ -273,12 +273,12 @@ TEST_F(RetentionWorkerTest, APausedClockStopsIt) {
 }
 
 // Goal: what fails is shown, breaks nothing, and is tried again after growing pauses until it
-// works. Method: a disk that is full for a write, and one that is full for a day.
+// works. Method: a disk that is full for a day.
 TEST_F(RetentionWorkerTest, AFullDisk) {
   ASSERT_NO_FATAL_FAILURE(Fill("a"));
   ASSERT_OK(sim_.store().Prune());
   ASSERT_OK(sim_.Checkpoint());
-  sim_.fs().FailWrite(1, StatusCode::kFull);
+  sim_.fs().SetCapacity(sim_.fs().UsedBytes());
   EXPECT_ERROR(sim_.store().RunRetention(), StatusCode::kFull, "");
   EXPECT_ERROR(sim_.store().Stats().retention_error, StatusCode::kFull, "");
   EXPECT_OK(Put("b", 1));
@@ -286,7 +286,6 @@ TEST_F(RetentionWorkerTest, AFullDisk) {
   EXPECT_OK(sim_.store().RunRetention()) << "it is not due";
   EXPECT_ERROR(sim_.store().Stats().retention_error, StatusCode::kFull, "");
 
-  sim_.fs().SetCapacity(sim_.fs().UsedBytes());
   const uint64_t before = Report().passes;
   for (int minute = 0; minute < 24 * 60; ++minute) {
     sim_.clock().Advance(minutes(1));

@@ -80,15 +80,17 @@ void SimFileSystem::Persist(Node& node, PowerLoss loss) {
   node.pending.clear();
 }
 
-void SimFileSystem::FailWrite(uint64_t nth, StatusCode code) {
+uint64_t SimFileSystem::FailWrite(uint64_t nth, StatusCode code) {
   const std::scoped_lock lock(mutex_);
   writes_to_fail_ = nth;
   write_failure_ = code;
+  return std::exchange(failed_writes_, 0);
 }
 
-void SimFileSystem::FailSync(uint64_t nth) {
+uint64_t SimFileSystem::FailSync(uint64_t nth) {
   const std::scoped_lock lock(mutex_);
   syncs_to_fail_ = nth;
+  return std::exchange(failed_syncs_, 0);
 }
 
 uint64_t SimFileSystem::FailReads(uint64_t nth, bool all) {
@@ -96,6 +98,24 @@ uint64_t SimFileSystem::FailReads(uint64_t nth, bool all) {
   reads_to_fail_ = nth;
   all_reads_fail_ = all;
   return std::exchange(failed_reads_, 0);
+}
+
+uint64_t SimFileSystem::FailOperation(uint64_t nth, StatusCode code) {
+  const std::scoped_lock lock(mutex_);
+  operations_to_fail_ = nth;
+  operation_failure_ = code;
+  return std::exchange(failed_operations_, 0);
+}
+
+Status SimFileSystem::CountDown(const std::string& what) {
+  if (operations_to_fail_ == 0 || --operations_to_fail_ > 0) return OkStatus();
+  ++failed_operations_;
+  return Status(operation_failure_, "cannot " + what + ": a simulated failure");
+}
+
+uint64_t SimFileSystem::read_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return read_bytes_;
 }
 
 void SimFileSystem::FailReadsOf(const std::string& path, uint64_t offset, uint64_t size) {
@@ -106,6 +126,7 @@ void SimFileSystem::FailReadsOf(const std::string& path, uint64_t offset, uint64
 }
 
 Status SimFileSystem::CountRead(const std::string& path, uint64_t offset, uint64_t size) {
+  read_bytes_ += size;
   if (path == unreadable_path_ && offset < unreadable_end_ && offset + size > unreadable_begin_) {
     return Status(StatusCode::kIoError, "cannot read " + path + ": as the test asked");
   }

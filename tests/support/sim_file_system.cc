@@ -175,6 +175,7 @@ Status SimFileSystem::PowerFailed(const std::string& what) {
 
 Status SimFileSystem::Count(const std::string& what, bool* now) {
   TIDEMARK_RETURN_IF_ERROR(CheckPower(what));
+  TIDEMARK_RETURN_IF_ERROR(CountDown(what));
   *now = ++operations_ == crash_at_;
   return OkStatus();
 }
@@ -198,6 +199,7 @@ Status SimFileSystem::Write(Node& node, const std::string& path, uint64_t offset
     return PowerFailed("write " + path);
   }
   if (writes_to_fail_ != 0 && --writes_to_fail_ == 0) {
+    ++failed_writes_;
     ApplyWrite(node, offset, data.first(static_cast<size_t>(random_.Below(data.size() + 1))));
     return Status(write_failure_, "cannot write " + path + ": a simulated failure");
   }
@@ -248,6 +250,7 @@ Status SimFileSystem::Sync(Node& node, const std::string& path) {
   TIDEMARK_RETURN_IF_ERROR(Count("sync " + path, &now));
   if (now) return PowerFailed("sync " + path);
   if (syncs_to_fail_ != 0 && --syncs_to_fail_ == 0) {
+    ++failed_syncs_;
     // What the disk did not take now, the page cache calls clean: no later sync writes it.
     Persist(node, PowerLoss::kSeeded);
     return Status(StatusCode::kIoError, "cannot sync " + path + ": a simulated failure");
@@ -266,6 +269,7 @@ Result<std::unique_ptr<File>> SimFileSystem::Open(const std::string& path, OpenM
   const std::scoped_lock lock(mutex_);
   TIDEMARK_RETURN_IF_ERROR(CheckPower("open " + path));
   TIDEMARK_RETURN_IF_ERROR(CheckParent(path));
+  if (mode != OpenMode::kCreateNew) TIDEMARK_RETURN_IF_ERROR(CountDown("open " + path));
   if (mode == OpenMode::kCreateNew) {
     if (current_.files.contains(path) || current_.directories.contains(path)) {
       return Status(StatusCode::kExists, "cannot create " + path + ": it exists");
@@ -329,6 +333,7 @@ Status SimFileSystem::SyncDirectory(const std::string& path) {
     return parent == path || (IsRoot(parent) && IsRoot(path));
   };
   if (syncs_to_fail_ != 0 && --syncs_to_fail_ == 0) {
+    ++failed_syncs_;
     return Status(StatusCode::kIoError, "cannot sync directory " + path + ": a simulated failure");
   }
   std::erase_if(pending_names_, [&](const NameChange& change) {

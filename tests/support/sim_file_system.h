@@ -68,12 +68,17 @@ class SimFileSystem final : public FileSystem {
   void Restart(PowerLoss loss);
 
   // Faults, counted from now. The nth write writes a part and fails with `code`; the nth sync
-  // fails, and what it should have made durable may never become so.
-  void FailWrite(uint64_t nth, StatusCode code);
-  void FailSync(uint64_t nth);
+  // fails, and what it should have made durable may never become so. Both return how many have
+  // failed since the last call.
+  uint64_t FailWrite(uint64_t nth, StatusCode code);
+  uint64_t FailSync(uint64_t nth);
   // The nth read fails, and if `all` so do those after it; 0 is none. Returns how many have failed
   // since the last call.
   uint64_t FailReads(uint64_t nth, bool all);
+  uint64_t read_bytes() const;  // that were ever asked for
+  // The nth counted operation or opening of a file fails with `code` and does nothing; 0 is none.
+  // Returns how many have failed since the last call.
+  uint64_t FailOperation(uint64_t nth, StatusCode code);
   // Growing files beyond so many bytes in all is kFull.
   void SetCapacity(uint64_t bytes);
   uint64_t UsedBytes() const;
@@ -138,6 +143,7 @@ class SimFileSystem final : public FileSystem {
 
   // Counts an operation. `now` says that this is the one during which the power fails.
   Status Count(const std::string& what, bool* now);
+  Status CountDown(const std::string& what);
   Status CheckPower(const std::string& what) const;
   Status PowerFailed(const std::string& what);
   Status ChangeName(const std::string& what, NameChange change);
@@ -167,10 +173,16 @@ class SimFileSystem final : public FileSystem {
   uint64_t crash_at_ = 0;        // value of operations_; 0 is never
   uint64_t writes_to_fail_ = 0;  // counts down; the one that makes it 0 fails
   StatusCode write_failure_ = StatusCode::kIoError;
+  uint64_t failed_writes_ = 0;
   uint64_t syncs_to_fail_ = 0;
+  uint64_t failed_syncs_ = 0;
   uint64_t reads_to_fail_ = 0;  // counts down likewise, to 1 if all_reads_fail_
   bool all_reads_fail_ = false;
   uint64_t failed_reads_ = 0;
+  uint64_t read_bytes_ = 0;
+  uint64_t operations_to_fail_ = 0;  // counts down likewise
+  StatusCode operation_failure_ = StatusCode::kIoError;
+  uint64_t failed_operations_ = 0;
   std::string unreadable_path_;
   uint64_t unreadable_begin_ = 0;
   uint64_t unreadable_end_ = 0;

@@ -13,6 +13,7 @@
 #ifndef TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 #define TIDEMARK_TESTS_SUPPORT_STORE_MODEL_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -69,6 +70,8 @@ class StoreModel {
     uint32_t smallest_page = 512;
     uint32_t page_sizes = 4;  // the smallest, and so on by twos
     uint64_t forks = 4;       // names for them
+    std::chrono::minutes window{
+        600};  // the longest of a policy; those of hours and days: 3, 10 times
   };
   // How often something happened: for tests that must not miss it.
   struct Counts {

@@ -102,9 +102,10 @@ Status StoreModel::ChangeRetention(Store& store) {
       }
       std::optional<RetentionPolicy> policy;
       if (!random_.OneIn(3)) {
-        policy = RetentionPolicy{.window = minutes(random_.Below(600)),
-                                 .hourly = minutes(random_.Below(2000)),
-                                 .daily = minutes(random_.Below(6000))};
+        const auto longest = static_cast<uint64_t>(limits_.window.count());
+        policy = RetentionPolicy{.window = minutes(random_.Below(longest)),
+                                 .hourly = minutes(random_.Below(longest * 3)),
+                                 .daily = minutes(random_.Below(longest * 10))};
         if (random_.OneIn(2)) policy->hourly = {};
         if (random_.OneIn(2)) policy->daily = {};
       }

@@ -7,10 +7,12 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
 
+#include "tests/support/store_model.h"
 #include "tests/vfs/allocation_faults.h"
 #include "tests/vfs/fault_work.h"
 #include "tests/vfs/vfs_fixture.h"
@@ -157,6 +159,78 @@ TEST(AllocationFailureTest, InTheStoresThreads) {
   store = Store::Open(directory / "store", options).value();
   const Database db = Database::Open(*store, "ns", "o").value();
   EXPECT_EQ(Query(db, "SELECT x FROM t; PRAGMA integrity_check"), std::to_string(x) + "\nok");
+}
+
+// Goal: a packing that memory runs out in is kOutOfMemory or goes unnoticed, nothing is lost, and
+// the store goes on: the next one does it all. Method: everything is packed again and again, beside
+// a commit each time, and an allocation of that fails: once alone, and once with all behind it.
+TEST(AllocationFailureTest, InPackings) {
+  is_the_tests = true;
+  TempDirectory directory;
+  ManualClock clock;
+  const StoreOptions options{.create_if_missing = true,
+                             .segment_size_bytes = 1u << 20,
+                             .transaction_memory_bytes = 32u << 10,
+                             .background_work = BackgroundWork::kManual,
+                             .clock = &clock};
+  std::unique_ptr<Store> store = Store::Open(directory / "store", options).value();
+  StoreModel model(TestSeed(), {.objects = 3, .pages = 40, .forks = 2});
+  const auto work = [&](int steps) {
+    for (int i = 0; i < steps; ++i) {
+      clock.Advance(std::chrono::minutes(10));
+      ASSERT_OK(model.Transact(*store, 12));
+      if (i % 30 == 0) {
+        ASSERT_OK(model.TransactLarge(*store, 40, StoreModel::Ending::kCommit));
+        ASSERT_OK(model.Restore(*store));
+        ASSERT_OK(model.Fork(*store));
+      }
+    }
+    ASSERT_OK(model.Sync(*store));
+  };
+  ASSERT_NO_FATAL_FAILURE(work(200));
+  int failures = 0;
+  for (const bool all : {false, true}) {
+    uint64_t count = 0;
+    const auto pack = [&](uint64_t nth) {
+      SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", allocation " << nth);
+      ASSERT_NO_FATAL_FAILURE(work(1));
+      allocation_countdown = {.left = nth, .all = all};
+      const Status status = store->Reclaim(ReclaimWhat::kEverything).status();
+      count = nth - allocation_countdown.left;
+      const bool fired = allocation_countdown.fired;
+      allocation_countdown = {};
+      if (!fired) {
+        ASSERT_OK(status);
+        return;
+      }
+      failures += !status.ok();
+      if (!status.ok()) {
+        ASSERT_EQ(status.code(), StatusCode::kOutOfMemory) << status.ToString();
+      }
+      ASSERT_NO_FATAL_FAILURE(model.Check(*store, StoreModel::After::kWork));
+    };
+    ASSERT_NO_FATAL_FAILURE(pack(UINT64_MAX / 2));
+    const uint64_t last = count;
+    const uint64_t stride = std::max<uint64_t>(1, last / Scaled(60));
+    for (uint64_t nth = 1 + TestSeed() % stride; nth < last; nth += stride) {
+      ASSERT_NO_FATAL_FAILURE(pack(nth));
+    }
+  }
+  EXPECT_GT(failures, 60);
+  ASSERT_OK(store->Reclaim(ReclaimWhat::kEverything));
+  size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory / "store/log")) {
+    files += file.is_regular_file();
+  }
+  EXPECT_EQ(files, store->Stats().segment_count) << "some are left over";
+  for (const bool reopened : {false, true}) {
+    ASSERT_NO_FATAL_FAILURE(model.CheckHistory(*store));
+    ASSERT_OK_AND_ASSIGN(const VerifyReport report, store->Verify());
+    EXPECT_TRUE(report.damage.empty()) << report.damage[0].message;
+    if (reopened) break;
+    ASSERT_OK(store->Close());
+    store = Store::Open(directory / "store", options).value();
+  }
 }
 
 }  // namespace
