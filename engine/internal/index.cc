@@ -250,7 +250,7 @@ uint64_t Index::UsedBytes() const {
   return read.UsedBytes();
 }
 
-uint64_t Index::LastChange() const { return impl_->env().LastTransaction(); }
+uint64_t Index::LastChange() const { return LmdbReadTransaction(impl_->env()).Number(); }
 uint64_t Index::FileBytes() const { return impl_->env().FileBytes(); }
 
 }  // namespace tidemark::internal

@@ -193,6 +193,8 @@ uint64_t LmdbReadTransaction::UsedBytes() {
   return (pages - std::min(pages, free_pages)) * stat.ms_psize;
 }
 
+uint64_t LmdbReadTransaction::Number() const { return error_ == 0 ? mdb_txn_id(slot_->txn) : 0; }
+
 Status LmdbReadTransaction::status() const {
   return error_ == 0 ? OkStatus() : env_.ErrorStatus(error_, "cannot read");
 }

@@ -110,6 +110,8 @@ class LmdbReadTransaction {
   uint64_t CountValues(size_t table);
   // Pages in use, in bytes. Cost: reads the whole list of free pages.
   uint64_t UsedBytes();
+  // The number of the write transaction that made what it sees; 0 after an error.
+  uint64_t Number() const;
 
   // The first error of beginning, or of any cursor.
   Status status() const;
