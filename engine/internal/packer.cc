@@ -13,6 +13,8 @@ namespace {
 constexpr uint64_t kMostWasteTenths = 13;
 // What one job takes in, unless a large commit makes it more.
 constexpr uint64_t kJobBytes = 64u << 20;
+// The log is packed in the background when so great a part of the backlog waits.
+constexpr uint64_t kLogPassesPerBacklog = 4;
 
 bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostWasteTenths; }
 
@@ -100,9 +102,9 @@ PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t cou
 }
 
 Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t wanted,
-                            ReclaimReport* report) {
+                            size_t least, ReclaimReport* report) {
   // Segments from one on that has pages of a commit which is not in the index have to wait.
-  for (size_t count = wanted; count > 0; --count) {
+  for (size_t count = wanted; count >= least; --count) {
     PackInput input = Input(files, begin, count);
     const uint64_t bytes = input.bytes;
     PackJob job(store_, std::move(input));
@@ -111,6 +113,10 @@ Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t
     report->files += count;
     report->bytes_before += bytes;
     report->bytes_after += job.packed_bytes();
+    for (size_t i = begin; i < begin + count; ++i) {
+      if (!format::IsPacked(files[i].number)) packed_bytes_ += files[i].bytes;
+    }
+    rewritten_bytes_ += job.packed_bytes();
     return count;
   }
   return size_t{0};
@@ -137,7 +143,8 @@ Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size
     (is_packed ? packed_bytes : log_bytes) += files[i].bytes;
   }
   const bool all_pay = packed < count && packed_bytes <= log_bytes;
-  if (all_pay && licence == nullptr) return Paying{.count = count, .freed_bytes = 0};
+  // Without any of the log packed ones gain nothing.
+  if (all_pay && licence == nullptr) return Paying{.count = count, .least = packed + 1};
   const size_t end = begin + (all_pay ? count : packed);
   PackJob job(store_, Input(files, begin, end - begin));
   TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate(licence));
@@ -161,6 +168,20 @@ Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
 }
 
 Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
+  return Paced(pacer, [&] { return RunLocked(what); });
+}
+
+Result<ReclaimReport> Packer::PackLogPaced(Pacer* pacer) {
+  return Paced(pacer, [this] { return PackLogLocked(); });
+}
+
+bool Packer::LogWaits() const {
+  return store_->segments().SealedBytes() >=
+         store_->options().packing_backlog_bytes / kLogPassesPerBacklog;
+}
+
+Result<ReclaimReport> Packer::Paced(Pacer* pacer,
+                                    const std::function<Result<ReclaimReport>()>& run) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return GiveWay();
   {
@@ -174,7 +195,7 @@ Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
     pacer_ = nullptr;
   };
   const std::unique_ptr<Pacer, decltype(end)> paced(pacer, end);
-  return RunLocked(what);
+  return run();
 }
 
 Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
@@ -210,14 +231,29 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
   ReclaimReport report;
   if (what == ReclaimWhat::kEverything) TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_RETURN_IF_ERROR(what == ReclaimWhat::kEverything ? PackAll(&report)
+                                                            : PackWhatPays(&report));
+  return report;
+}
+
+Result<ReclaimReport> Packer::PackLogLocked() {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  ReclaimReport report;
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_RETURN_IF_ERROR(PackLog(&report));
+  return report;
+}
+
+// What is damaged costs the files behind it in the log, no others: it is the result, in the end.
+Status Packer::PackAll(ReclaimReport* report) {
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
-  Status damage;  // the first that was met: it costs the files behind it in the log, no others
+  Status damage;
   for (size_t begin = 0; begin < files.size();) {
-    const auto packed = PackFrom(files, begin, what, &report);
-    if (packed.status().code() == StatusCode::kCorruption) {
-      if (damage.ok()) damage = packed.status();
-    } else {
+    const auto packed = Pack(files, begin, CountForAJob(files, begin), 1, report);
+    if (packed.status().code() != StatusCode::kCorruption) {
       TIDEMARK_RETURN_IF_ERROR(packed.status());
+    } else if (damage.ok()) {
+      damage = packed.status();
     }
     if (packed.ok() && *packed > 0) {
       begin += *packed;
@@ -227,18 +263,65 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
       break;  // the log is packed from its begin
     }
   }
-  TIDEMARK_RETURN_IF_ERROR(damage);
-  return report;
+  return damage;
 }
 
-Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
-                                ReclaimReport* report) {
-  size_t count = CountForAJob(files, begin);
-  if (what == ReclaimWhat::kWhatPays) {
-    TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
-    count = paying.count;
+Status Packer::PackLog(ReclaimReport* report) {
+  uint32_t last = 0;  // what comes later, while this goes on, is for the next time
+  while (true) {
+    TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+    const auto is_of_log = [](const File& file) { return !format::IsPacked(file.number); };
+    const auto log =
+        static_cast<size_t>(std::find_if(files.begin(), files.end(), is_of_log) - files.begin());
+    if (log == files.size() || (last != 0 && files[log].number > last)) return OkStatus();
+    if (last == 0) last = files.back().number;
+    // With it those before it that are together not larger.
+    size_t begin = log;
+    for (uint64_t bytes = 0; begin > 0; --begin) {
+      bytes += files[begin - 1].bytes;
+      if (bytes > files[log].bytes || bytes + files[log].bytes > kJobBytes) break;
+    }
+    auto packed = PackFrom(files, begin, report);
+    if (packed.status().code() == StatusCode::kCorruption && begin < log) {
+      packed = PackFrom(files, log, report);  // the damage may be in one that need not be read
+    }
+    TIDEMARK_RETURN_IF_ERROR(packed.status());
+    if (*packed == 0) return OkStatus();
   }
-  return count == 0 ? size_t{0} : Pack(files, begin, count, report);
+}
+
+Status Packer::PackWhatPays(ReclaimReport* report) {
+  Status damage = PackLog(report);
+  if (damage.code() != StatusCode::kCorruption) TIDEMARK_RETURN_IF_ERROR(damage);
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  const uint32_t from = pacer_ == nullptr ? 0 : resume_from_.load();
+  resume_from_ = 0;
+  bool looked = false;
+  for (size_t begin = 0; begin < files.size() && format::IsPacked(files[begin].number);) {
+    if (files[begin].first < from) {
+      ++begin;
+      continue;
+    }
+    if (pacer_ != nullptr && looked && LogWaits()) {
+      resume_from_ = files[begin].first;
+      break;
+    }
+    looked = true;
+    const auto packed = PackFrom(files, begin, report);
+    if (packed.status().code() != StatusCode::kCorruption) {
+      TIDEMARK_RETURN_IF_ERROR(packed.status());
+    } else if (damage.ok()) {
+      damage = packed.status();
+    }
+    begin += packed.ok() ? std::max<size_t>(*packed, 1) : 1;
+  }
+  return damage;
+}
+
+Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin,
+                                ReclaimReport* report) {
+  TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
+  return paying.count == 0 ? size_t{0} : Pack(files, begin, paying.count, paying.least, report);
 }
 
 }  // namespace tidemark::internal

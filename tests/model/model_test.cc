@@ -14,6 +14,7 @@ namespace {
 class Life {
  public:
   explicit Life(uint64_t seed) : model_(seed, {}), sim_(seed), random_(model_.random()) {
+    sim_.options().packing_backlog_bytes = 4u << 20;
     sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 64));
   }
 
