@@ -123,6 +123,7 @@ int Run(int argc, char** argv) {
   RegisterWaitingBenchmarks(settings);
   RegisterCommitBenchmarks(settings);
   RegisterHistoryBenchmarks(settings);
+  RegisterPackingBenchmarks(settings);
   RegisterReadBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);

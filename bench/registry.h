@@ -17,6 +17,7 @@ namespace tidemark::bench {
 void RegisterWaitingBenchmarks(const Settings& settings);   // waiting_bench.cc
 void RegisterCommitBenchmarks(const Settings& settings);    // commit_bench.cc
 void RegisterHistoryBenchmarks(const Settings& settings);   // history_bench.cc
+void RegisterPackingBenchmarks(const Settings& settings);   // packing_bench.cc
 void RegisterReadBenchmarks(const Settings& settings);      // read_bench.cc
 void RegisterObjectBenchmarks(const Settings& settings);    // object_bench.cc
 void RegisterRecoveryBenchmarks(const Settings& settings);  // recovery_bench.cc

@@ -49,12 +49,19 @@ struct StoreOptions {
   // licence is granted; then what is older expires.
   std::chrono::seconds retention{std::chrono::hours{24 * 30}};
 
-  // How much of its time the thread may work that lets history expire and gives its space back
+  // How much of its time the thread works that lets history expire and gives its space back
   // (Store::RunRetention says what it does), from 0 to 1: at 0.1 it takes a tenth of one core or of
-  // the disk's time at most, with pauses nine times as long as the pieces of its work, and falls
-  // behind where commits write more than that can read and pack. 1 is without pauses; with 0 there
-  // is no such thread: history stays until somebody calls Store::Prune and Store::Reclaim.
+  // the disk's time, with pauses nine times as long as the pieces of its work. It takes more only
+  // while more of the log waits to be packed than `packing_backlog_bytes` allow. 1 is without
+  // pauses; with 0 there is no such thread: history stays until somebody calls Store::Prune and
+  // Store::Reclaim.
   double retention_share = 0.1;
+
+  // How many bytes of full segments may wait to be packed. From half of them on the thread takes a
+  // greater share of the time than `retention_share`, and all of it, without pauses, from this on:
+  // so packing keeps up with commits, and a store takes at most this much more space than it has
+  // to, as long as one core can pack what they write.
+  uint64_t packing_backlog_bytes = 256u << 20;
 
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
   // and of how many. After a crash that is the tail of the log, with a deleted index all of it.

@@ -270,6 +270,7 @@ StoreStats Store::Stats() const {
   }
   stats.log_bytes += end.offset;
   stats.log_file_bytes = impl_->segments().FileBytes();
+  stats.waiting_bytes = impl_->segments().SealedBytes();
   stats.index_bytes = impl_->index().UsedBytes();
   stats.index_file_bytes = impl_->index().FileBytes();
   stats.recent_version_count = impl_->recent_versions;
@@ -283,6 +284,9 @@ StoreStats Store::Stats() const {
   stats.damaged_object_count = impl_->damaged_timeline_count();
   stats.commits = impl_->commits;
   stats.groups_written = impl_->queue().groups_written();
+  stats.appended_bytes = impl_->queue().appended_bytes();
+  stats.packed_bytes = impl_->packer().packed_bytes();
+  stats.rewritten_bytes = impl_->packer().rewritten_bytes();
   stats.checkpoints = impl_->checkpointer().count();
   return stats;
 }

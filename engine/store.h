@@ -111,6 +111,7 @@ struct StoreStats {
   uint64_t spare_segment_count = 0;
   uint64_t log_bytes = 0;       // records and headers in the log
   uint64_t log_file_bytes = 0;  // files, unused room included
+  uint64_t waiting_bytes = 0;   // full segments of the log that were not packed yet
   uint64_t index_bytes = 0;     // LMDB pages in use
   uint64_t index_file_bytes = 0;
   uint64_t recent_version_count = 0;  // page versions not yet in LMDB
@@ -124,7 +125,10 @@ struct StoreStats {
   uint64_t damaged_object_count = 0;
   // Since this open:
   uint64_t commits = 0;
-  uint64_t groups_written = 0;  // each is one write and one sync
+  uint64_t groups_written = 0;   // each is one write and one sync
+  uint64_t appended_bytes = 0;   // records that came to the log
+  uint64_t packed_bytes = 0;     // of the log's own segments that were packed
+  uint64_t rewritten_bytes = 0;  // that packing wrote: what it adds to the bytes that commits wrote
   uint64_t checkpoints = 0;
   uint64_t background_licences = 0;         // granted by RunRetention
   uint64_t background_reclaimed_bytes = 0;  // that it gave back
@@ -267,8 +271,10 @@ class TIDEMARK_API Store {
   // changed within two minutes. If a commit would expire by a licence, that grants one, as Prune
   // does; if none would, it writes nothing. And it reclaims what pays, as Reclaim does, if there is
   // a licence, a full segment or a change of labels since it last did, eight times as long after
-  // that as it took (at most a day). It gives way to Reclaim and Verify. What fails is tried again,
-  // after a minute, two, four, up to a day; commits do not notice.
+  // that as it took (at most a day). Before that it packs the log's full segments whenever a
+  // quarter of StoreOptions::packing_backlog_bytes of them wait. It gives way to Reclaim and
+  // Verify. What fails is tried again, after a minute, two, four, up to a day; commits do not
+  // notice.
   //
   // So what is older than its window goes at the latest a day after that, while a process has the
   // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what

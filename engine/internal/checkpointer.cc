@@ -7,6 +7,7 @@
 
 #include "engine/check.h"
 #include "engine/internal/batched_pages.h"
+#include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
@@ -92,6 +93,7 @@ void Checkpointer::Loop() {
     } catch (const std::bad_alloc&) {
       status = Status::OutOfMemory();  // the index is as it was, and a later checkpoint does it all
     }
+    if (checkpoint) store_->retention_worker().AfterCheckpoint();
     lock.lock();
     if (checkpoint) {
       // A large commit that came meanwhile may be the last one for long.

@@ -18,7 +18,7 @@ constexpr uint32_t kMostVersions = 512;
 constexpr uint64_t kFormMask = 3;
 constexpr int kFormBits = 2;
 // Ranges up to here are taken as they are.
-constexpr size_t kSmallPatchBytes = 48;
+constexpr size_t kSmallPatchBytes = 112;
 
 // 0 if it is none.
 uint32_t PageSizeOf(uint8_t log2) { return log2 < 9 || log2 > 16 ? 0 : uint32_t{1} << log2; }

@@ -9,6 +9,8 @@ using std::chrono::microseconds;
 
 constexpr microseconds kShortestPause{10'000};
 constexpr microseconds kLongestPause = std::chrono::hours(1);
+// A share that changes is asked for again after so much of a pause.
+constexpr microseconds kLookAgain{100'000};
 
 }  // namespace
 
@@ -18,21 +20,35 @@ void Pacer::Begin() {
   interrupted_ = false;
 }
 
-microseconds Pacer::Owed() const {
-  const microseconds worked = clock_->Monotonic() - began_;
-  const double pause = static_cast<double>(worked.count()) * (1 - share_) / share_;
+microseconds Pacer::OwedAt(double share, microseconds worked) {
+  const double pause = static_cast<double>(worked.count()) * (1 - share) / share;
   const double most = static_cast<double>(kLongestPause.count());
   const microseconds owed(static_cast<int64_t>(std::min(pause, most)));
   return owed < kShortestPause ? microseconds(0) : owed;
 }
 
+microseconds Pacer::OwedFor(microseconds worked) const {
+  const microseconds most = OwedAt(share_, worked);
+  return now_ == nullptr || most.count() == 0 ? most : OwedAt(now_(), worked);
+}
+
+microseconds Pacer::Owed() const { return OwedFor(clock_->Monotonic() - began_); }
+
 bool Pacer::Pause() {
-  const microseconds pause = Owed();
+  const microseconds worked = clock_->Monotonic() - began_;
+  microseconds owed = OwedFor(worked);
   std::unique_lock lock(mutex_);
   const auto ends = [this] { return interrupted_ || stopped_; };
-  if (pause.count() > 0) {
+  if (owed.count() > 0) {
     pausing_ = true;
-    wake_.wait_for(lock, pause, ends);
+    for (microseconds paused{0}; paused < owed && !ends();) {
+      const microseconds slice = now_ == nullptr ? owed : std::min(owed - paused, kLookAgain);
+      wake_.wait_for(lock, slice, ends);
+      paused += slice;
+      lock.unlock();
+      owed = OwedFor(worked);
+      lock.lock();
+    }
     pausing_ = false;
     began_ = clock_->Monotonic();
   }

@@ -1,8 +1,8 @@
 // Pacer: keeps background work to its share of the time, by pauses between pieces of it.
 //
 // Work and pauses take turns: after work of w there is a pause of w * (1 - share) / share, once
-// that is long enough to be worth a wake-up. Real work takes real time: the clock is the machine's,
-// but for a test of this class.
+// that is long enough to be worth a wake-up. The share may change while the work is done. Real work
+// takes real time: the clock is the machine's, but for a test of this class.
 //
 // Threads: one works, Begin() and Pause(); any may interrupt it. `mutex_` guards the flags, and is
 // innermost.
@@ -12,7 +12,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 #include "engine/clock.h"
 
@@ -20,8 +22,10 @@ namespace tidemark::internal {
 
 class Pacer {
  public:
-  // `share` is above 0 and at most 1.
-  Pacer(const Clock* clock, double share) : clock_(clock), share_(share) {}
+  // `share` is above 0 and at most 1. With `now` the share is what that says, and `share` the least
+  // that it says: it is asked before each pause, and ten times a second in it.
+  Pacer(const Clock* clock, double share, std::function<double()> now = nullptr)
+      : clock_(clock), share_(share), now_(std::move(now)) {}
 
   // Work begins. What interrupted the work before it counts no more; a stop does.
   void Begin();
@@ -37,8 +41,12 @@ class Pacer {
   void Stop();       // all work, for good
 
  private:
+  static std::chrono::microseconds OwedAt(double share, std::chrono::microseconds worked);
+  std::chrono::microseconds OwedFor(std::chrono::microseconds worked) const;
+
   const Clock* const clock_;
   const double share_;
+  const std::function<double()> now_;
   std::chrono::microseconds began_{0};  // the work since the last pause
 
   mutable std::mutex mutex_;

@@ -13,11 +13,27 @@ namespace {
 constexpr uint64_t kMostWasteTenths = 13;
 // What one job takes in, unless a large commit makes it more.
 constexpr uint64_t kJobBytes = 64u << 20;
+// The log is packed in the background when so great a part of the backlog waits.
+constexpr uint64_t kLogPassesPerBacklog = 4;
 
 // There is no room for a job, or damage in its files: others can be done all the same.
 bool CostsItsFilesOnly(const Status& status) {
   return status.code() == StatusCode::kFull || status.code() == StatusCode::kCorruption;
 }
+
+// What goes wrong in a run over several jobs: what ends it, else the first that did not.
+class Failure {
+ public:
+  bool GoesOn(const Status& status) {
+    const bool ends = !status.ok() && !CostsItsFilesOnly(status);
+    if (ends || status_.ok()) status_ = status;
+    return !ends;
+  }
+  const Status& status() const { return status_; }
+
+ private:
+  Status status_;
+};
 
 bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostWasteTenths; }
 
@@ -138,22 +154,26 @@ Result<bool> Packer::RunJob(PackInput input, ReclaimReport* report) {
 }
 
 Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t wanted,
-                            ReclaimReport* report) {
-  size_t count = wanted;
-  while (count > 0) {
+                            size_t least, ReclaimReport* report) {
+  for (size_t count = wanted; count >= least;) {
+    const uint64_t bytes_after = report->bytes_after;
     const auto packed = RunJob(Input(files, begin, count), report);
-    if (packed.ok() && *packed) return count;
+    if (packed.ok() && *packed) {
+      for (size_t i = begin; i < begin + count; ++i) {
+        if (!format::IsPacked(files[i].number)) packed_bytes_ += files[i].bytes;
+      }
+      rewritten_bytes_ += report->bytes_after - bytes_after;
+      return count;
+    }
     if (packed.ok()) {
       // Segments from one on that has pages of a commit which is not in the index have to wait.
       --count;
       continue;
     }
-    // Less at a time takes less room, and may end before what is damaged. Packed files alone are no
-    // part of a job that does not pay without those of the log.
-    const bool smaller = CostsItsFilesOnly(packed.status()) && count > 1 &&
-                         format::IsPacked(files[begin + count / 2 - 1].number) ==
-                             format::IsPacked(files[begin + count - 1].number);
-    if (!smaller) return packed.status();
+    // Less at a time takes less room, and may end before what is damaged.
+    if (!CostsItsFilesOnly(packed.status()) || count == 1 || count / 2 < least) {
+      return packed.status();
+    }
     count /= 2;
   }
   return size_t{0};
@@ -191,7 +211,8 @@ Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size
     (is_packed ? packed_bytes : log_bytes) += files[i].bytes;
   }
   const bool all_pay = packed < count && packed_bytes <= log_bytes;
-  if (all_pay && licence == nullptr) return Paying{.count = count, .freed_bytes = 0};
+  // Without any of the log packed ones gain nothing.
+  if (all_pay && licence == nullptr) return Paying{.count = count, .least = packed + 1};
   const size_t end = begin + (all_pay ? count : packed);
   PackJob job(store_, Input(files, begin, end - begin));
   TIDEMARK_ASSIGN_OR_RETURN(const auto needed, job.Estimate(licence));
@@ -215,6 +236,20 @@ Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
 }
 
 Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
+  return Paced(pacer, [&] { return RunLocked(what); });
+}
+
+Result<ReclaimReport> Packer::PackLogPaced(Pacer* pacer) {
+  return Paced(pacer, [this] { return PackLogLocked(); });
+}
+
+bool Packer::LogWaits() const {
+  return store_->segments().SealedBytes() >=
+         store_->options().packing_backlog_bytes / kLogPassesPerBacklog;
+}
+
+Result<ReclaimReport> Packer::Paced(Pacer* pacer,
+                                    const std::function<Result<ReclaimReport>()>& run) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return GiveWay();
   {
@@ -228,7 +263,7 @@ Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
     pacer_ = nullptr;
   };
   const std::unique_ptr<Pacer, decltype(end)> paced(pacer, end);
-  return RunLocked(what);
+  return run();
 }
 
 Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
@@ -275,20 +310,33 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
 }
 
 Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
-  Status failed;  // what ends it, else the first that did not
-  const auto goes_on = [&failed](const Status& status) {
-    const bool ends = !status.ok() && !CostsItsFilesOnly(status);
-    if (ends || failed.ok()) failed = status;
-    return !ends;
-  };
+  Failure failure;
+  const bool everything = what == ReclaimWhat::kEverything;
   // On a full disk what is sealed, and in the index, may be packed all the same.
-  if (what == ReclaimWhat::kEverything && !goes_on(store_->SealLog())) return failed;
-  if (!goes_on(store_->checkpointer().Run())) return failed;
+  const bool goes_on = (!everything || failure.GoesOn(store_->SealLog())) &&
+                       failure.GoesOn(store_->checkpointer().Run());
+  if (goes_on) (void)failure.GoesOn(everything ? PackAll(report) : PackWhatPays(report));
+  return failure.status();
+}
+
+Result<ReclaimReport> Packer::PackLogLocked() {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  TIDEMARK_RETURN_IF_ERROR(RemoveLeftOvers());
+  ReclaimReport report;
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_RETURN_IF_ERROR(PackLog(&report));
+  return report;
+}
+
+// Damage, or a job for which there is no room, costs the files behind it in the log, no others.
+Status Packer::PackAll(ReclaimReport* report) {
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  Failure failure;
   for (size_t begin = 0; begin < files.size();) {
-    // Damage, or a job for which there is no room, costs the files behind it in the log, no others.
-    const auto packed = PackFrom(files, begin, what, report);
-    if (!goes_on(packed.status()) || !goes_on(store_->segments().RemoveUnused())) return failed;
+    const auto packed = Pack(files, begin, CountForAJob(files, begin), 1, report);
+    if (!failure.GoesOn(packed.status()) || !failure.GoesOn(store_->segments().RemoveUnused())) {
+      break;
+    }
     if (packed.ok() && *packed > 0) {
       begin += *packed;
     } else if (format::IsPacked(files[begin].number)) {
@@ -297,27 +345,64 @@ Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
       break;  // the log is packed from its begin
     }
   }
-  return failed;
+  return failure.status();
 }
 
-Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
-                                ReclaimReport* report) {
-  if (what == ReclaimWhat::kEverything) {
-    return Pack(files, begin, CountForAJob(files, begin), report);
+Status Packer::PackLog(ReclaimReport* report) {
+  uint32_t last = 0;  // what comes later, while this goes on, is for the next time
+  while (true) {
+    TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+    const auto is_of_log = [](const File& file) { return !format::IsPacked(file.number); };
+    const auto log =
+        static_cast<size_t>(std::find_if(files.begin(), files.end(), is_of_log) - files.begin());
+    if (log == files.size() || (last != 0 && files[log].number > last)) return OkStatus();
+    if (last == 0) last = files.back().number;
+    // With it those before it that are together not larger.
+    size_t begin = log;
+    for (uint64_t bytes = 0; begin > 0; --begin) {
+      bytes += files[begin - 1].bytes;
+      if (bytes > files[log].bytes || bytes + files[log].bytes > kJobBytes) break;
+    }
+    auto packed = PackFrom(files, begin, report);
+    if (CostsItsFilesOnly(packed.status()) && begin < log) {
+      packed = PackFrom(files, log, report);  // one of those before it may be the reason
+    }
+    TIDEMARK_RETURN_IF_ERROR(packed.status());
+    TIDEMARK_RETURN_IF_ERROR(store_->segments().RemoveUnused());
+    if (*packed == 0) return OkStatus();
   }
+}
+
+Status Packer::PackWhatPays(ReclaimReport* report) {
+  Failure failure;
+  if (!failure.GoesOn(PackLog(report))) return failure.status();
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  const uint32_t from = pacer_ == nullptr ? 0 : resume_from_.load();
+  resume_from_ = 0;
+  bool looked = false;
+  for (size_t begin = 0; begin < files.size() && format::IsPacked(files[begin].number);) {
+    if (files[begin].first < from) {
+      ++begin;
+      continue;
+    }
+    if (pacer_ != nullptr && looked && LogWaits()) {
+      resume_from_ = files[begin].first;
+      break;
+    }
+    looked = true;
+    const auto packed = PackFrom(files, begin, report);
+    if (!failure.GoesOn(packed.status()) || !failure.GoesOn(store_->segments().RemoveUnused())) {
+      break;
+    }
+    begin += packed.ok() ? std::max<size_t>(*packed, 1) : 1;
+  }
+  return failure.status();
+}
+
+Result<size_t> Packer::PackFrom(const std::vector<File>& files, size_t begin,
+                                ReclaimReport* report) {
   TIDEMARK_ASSIGN_OR_RETURN(const Paying paying, CountThatPay(files, begin, nullptr));
-  if (paying.count == 0) return size_t{0};
-  const auto packed = Pack(files, begin, paying.count, report);
-  if (!CostsItsFilesOnly(packed.status())) return packed;
-  // Of what is packed already enough may have expired, by itself.
-  const auto first_of_log =
-      std::find_if(files.begin() + static_cast<ptrdiff_t>(begin), files.end(),
-                   [](const File& file) { return !format::IsPacked(file.number); });
-  const std::vector<File> already(files.begin(), first_of_log);
-  if (begin >= already.size() || already.size() >= begin + paying.count) return packed;
-  TIDEMARK_ASSIGN_OR_RETURN(const Paying less, CountThatPay(already, begin, nullptr));
-  if (less.count == 0) return packed;
-  return Pack(files, begin, less.count, report);
+  return paying.count == 0 ? size_t{0} : Pack(files, begin, paying.count, paying.least, report);
 }
 
 }  // namespace tidemark::internal

@@ -6,11 +6,6 @@
 // what is left of it is so little that keeping it would take more than kMostWaste times the space
 // of what is needed.
 //
-// On a disk that is nearly full a job takes in less; where it fails nevertheless the others are
-// done all the same, and it is tried again if that made room. A job that meets damage takes in what
-// stands before it. A damaged file stays as it is and, of the log, what stands behind it, because
-// packed segments stand for a first part of the log, without gaps.
-//
 // A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
 // whoever calls Run or KeepFiles: it ends there, and begins again later.
 //
@@ -21,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -40,9 +36,21 @@ class Packer {
   // there is another run, or somebody came who wants one.
   Result<ReclaimReport> RunPaced(ReclaimWhat what, Pacer* pacer);
 
+  // It ended before it had looked at all packed segments, because so much of the log waits: the
+  // next one goes on there. By the thread that runs it.
+  bool is_unfinished() const { return resume_from_ != 0; }
+  // Of kWhatPays only the log's own segments, and packed ones that are written anew with them.
+  Result<ReclaimReport> PackLogPaced(Pacer* pacer);
+  // Does so much of the log wait to be packed that the background should begin?
+  bool LogWaits() const;
+
   // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
   // nothing but a checkpoint. Errors: as Run.
   Result<uint64_t> Estimate(const LicenceRow& licence);
+
+  // Since the open: bytes of the log's own segments that were packed, and of what was written.
+  uint64_t packed_bytes() const { return packed_bytes_; }
+  uint64_t rewritten_bytes() const { return rewritten_bytes_; }
 
   // Nothing is packed while it is held. Waits for a run to end.
   std::unique_lock<std::mutex> KeepFiles();
@@ -63,21 +71,29 @@ class Packer {
     Location end;
     uint64_t bytes = 0;
   };
+  Result<ReclaimReport> Paced(Pacer* pacer, const std::function<Result<ReclaimReport>()>& run);
   Result<ReclaimReport> RunLocked(ReclaimWhat what);
+  // Over everything once. What one job meets may leave others to be done: the first such error.
+  Status GoThrough(ReclaimWhat what, ReclaimReport* report);
+  Result<ReclaimReport> PackLogLocked();
+  // The segments of the log that are sealed when it begins; `report` counts them.
+  Status PackLog(ReclaimReport* report);
+  Status PackAll(ReclaimReport* report);
+  Status PackWhatPays(ReclaimReport* report);
   // Takes a lock that a run in the background may hold, which ends then.
   std::unique_lock<std::mutex> Want(std::mutex& mutex);
   Status GiveWay() const;
   Result<std::vector<File>> Files() const;
   // Files of jobs that failed, and those that could not be removed then.
   Status RemoveLeftOvers();
-  // What pays, or all, of the next job; returns how many files were packed.
-  Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
-                          ReclaimReport* report);
+  // What pays of the next job; returns how many files were packed.
+  Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimReport* report);
   static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
   static size_t CountForAJob(const std::vector<File>& files, size_t begin);
   // How many files from files[begin] on it pays to pack together: the most; and what that frees.
   struct Paying {
     size_t count = 0;
+    size_t least = 1;  // fewer do not pay
     uint64_t freed_bytes = 0;
   };
   Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin,
@@ -87,19 +103,20 @@ class Packer {
                               const LicenceRow* licence) const;
   // Keeps others from packing and verifying. Errors: kBusy.
   Result<std::unique_lock<std::mutex>> TakeFiles();
-  // Over everything once. What one job meets may leave others to be done: the first such error.
-  Status GoThrough(ReclaimWhat what, ReclaimReport* report);
-  // From files[begin] on as many as are wanted, or fewer where there is no room for that; returns
-  // how many: 0 if the first one has pages of a commit that is not in the index.
-  Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted,
+  // From files[begin] on as many as are wanted, or fewer where there is no room for that, but
+  // `least`; returns how many: 0 if that would part the pages of a commit that is not in the index.
+  Result<size_t> Pack(const std::vector<File>& files, size_t begin, size_t wanted, size_t least,
                       ReclaimReport* report);
   // False: it has pages of a commit that is not in the index.
   Result<bool> RunJob(PackInput input, ReclaimReport* report);
 
   StoreImpl* const store_;
-  std::mutex mutex_;        // held through a run
-  std::mutex files_mutex_;  // likewise, and by who goes through all files
+  std::mutex mutex_;                      // held through a run
+  std::mutex files_mutex_;                // likewise, and by who goes through all files
+  std::atomic<uint32_t> resume_from_{0};  // what the next paced run begins with: a segment's number
   std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> packed_bytes_{0};
+  std::atomic<uint64_t> rewritten_bytes_{0};
 
   std::mutex wanted_mutex_;
   int wanted_ = 0;          // how many wait for a run in the background to end

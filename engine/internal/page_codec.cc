@@ -157,9 +157,11 @@ namespace {
 
 // A copy takes four to six bytes.
 constexpr size_t kMinMove = 12;
-// Looking for bytes in the whole base takes 100 ns.
-constexpr int kMostSearches = 16;
+// The first piece of a distance has to be longer: a few bytes that two rows have in common cost
+// less where the history of a page is compressed.
+constexpr size_t kMinNewMove = 48;
 constexpr size_t kMostShifts = 4;
+constexpr size_t kPointerShifts = 2;
 
 // Puts the pieces of a patch with moves together.
 class MoveWriter {
@@ -179,7 +181,8 @@ class MoveWriter {
         out_, shift < 0 ? static_cast<size_t>(-shift) << 1 | 1 : static_cast<size_t>(shift) << 1);
     position_ = end;
   }
-  bool fits() const { return out_.size() <= most_; }
+  // With so many more bytes.
+  bool fits(size_t more = 0) const { return out_.size() + more <= most_; }
 
  private:
   void Begin(size_t begin, size_t shape) {
@@ -193,46 +196,87 @@ class MoveWriter {
   size_t position_ = 0;
 };
 
-// Finds where pieces of the page stood in the base.
+// Finds where pieces of the page stood in the base: by the words of the base that stand on a grid,
+// one of which is in every piece of kMinNewMove bytes (in the largest pages: of 72). A piece that
+// begins where the page begins to differ may be found by less than a step behind its begin.
 class MoveFinder {
  public:
-  MoveFinder(ConstBytes base, ConstBytes page) : base_(base), page_(page) {}
+  MoveFinder(ConstBytes base, ConstBytes page)
+      : base_(base), page_(page), step_(std::max(kLeastStep, base.size() / kMostWords)) {}
 
-  // How many bytes from `at` on, before `end`, stood together, and how far off.
+  // How many bytes from `at` on, before `end`, stood together, and how far off. Asked for places in
+  // order.
   size_t Find(size_t at, size_t end, ptrdiff_t* shift) {
-    size_t best = 0;
-    for (size_t i = 0; i < count_; ++i) {
-      const size_t length = Matches(at, end, shifts_[i]);
-      if (length <= best) continue;
-      best = length;
-      *shift = shifts_[i];
+    size_t best = Longest(at, end, shift);
+    if (best >= kMinMove) return best;
+    // A piece that begins here, or later, has a word of the grid no later than this.
+    const size_t ahead = at + step_ - 1;
+    if (ahead + kWordBytes > page_.size()) return best;
+    if (!is_indexed_) Index();
+    const uint64_t word = WordAt(page_.data() + ahead);
+    const size_t found = words_[Slot(word)];
+    if (found == 0) return best;
+    const size_t from = (found - 1) * step_;
+    if (WordAt(base_.data() + from) != word) return best;
+    const ptrdiff_t candidate = static_cast<ptrdiff_t>(from) - static_cast<ptrdiff_t>(ahead);
+    if (std::find(shifts_, shifts_ + kMostShifts, candidate) != shifts_ + kMostShifts) return best;
+    const size_t most = std::min(end, base_.size() - from + ahead) - std::min(end, ahead);
+    if (FindDifference(base_.data() + from, page_.data() + ahead, 0, most) < kMinNewMove) {
+      return best;
     }
-    if (best >= kMinMove || searches_ == kMostSearches || at + kMinMove > end) return best;
-    ++searches_;
-    const auto* found = static_cast<const std::byte*>(
-        memmem(base_.data(), base_.size(), page_.data() + at, kMinMove));
-    if (found == nullptr) return 0;
-    *shift = found - base_.data() - static_cast<ptrdiff_t>(at);
-    shifts_[next_++ % kMostShifts] = *shift;
-    count_ = std::max(count_, std::min(next_, kMostShifts));
-    return Matches(at, end, *shift);
+    shifts_[kPointerShifts + next_++ % (kMostShifts - kPointerShifts)] = candidate;
+    return Longest(at, end, shift);
   }
 
  private:
-  size_t Matches(size_t at, size_t end, ptrdiff_t shift) const {
-    const ptrdiff_t from = static_cast<ptrdiff_t>(at) + shift;
-    if (from < 0 || from >= static_cast<ptrdiff_t>(base_.size())) return 0;
-    const size_t most = std::min(end - at, base_.size() - static_cast<size_t>(from));
-    return FindDifference(base_.data() + from, page_.data() + at, 0, most);
+  static constexpr size_t kWordBytes = sizeof(uint64_t);
+  static constexpr size_t kLeastStep = 4;
+  static constexpr size_t kMostWords = 1024;
+  static constexpr int kSlotBits = 11;
+
+  static uint64_t WordAt(const std::byte* at) {
+    uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    return word;
+  }
+  static size_t Slot(uint64_t word) {
+    return static_cast<size_t>(word * 0x9e3779b97f4a7c15u >> (64 - kSlotBits));
+  }
+  // Of words that are the same, or fall into the same slot, the last one counts.
+  void Index() {
+    is_indexed_ = true;
+    for (size_t at = 0; at + kWordBytes <= base_.size(); at += step_) {
+      words_[Slot(WordAt(base_.data() + at))] = static_cast<uint16_t>(at / step_ + 1);
+    }
+  }
+  // 0 if it is less than a word.
+  size_t Longest(size_t at, size_t end, ptrdiff_t* shift) const {
+    const uint64_t word = WordAt(page_.data() + at);
+    size_t best = 0;
+    for (const ptrdiff_t candidate : shifts_) {
+      const ptrdiff_t from = static_cast<ptrdiff_t>(at) + candidate;
+      if (from < 0 ||
+          from + static_cast<ptrdiff_t>(kWordBytes) > static_cast<ptrdiff_t>(base_.size()) ||
+          WordAt(base_.data() + from) != word) {
+        continue;
+      }
+      const size_t most = std::min(end - at, base_.size() - static_cast<size_t>(from));
+      const size_t length = FindDifference(base_.data() + from, page_.data() + at, 0, most);
+      if (length <= best) continue;
+      best = length;
+      *shift = candidate;
+    }
+    return best;
   }
 
   const ConstBytes base_;
   const ConstBytes page_;
+  const size_t step_;
   // Cell pointers, which a row that is put before them moves by two bytes.
-  ptrdiff_t shifts_[kMostShifts] = {-2, 2};
-  size_t count_ = 2;
-  size_t next_ = 2;
-  int searches_ = 0;
+  ptrdiff_t shifts_[kMostShifts] = {-2, 2, -4, 4};  // the first kPointerShifts stay
+  size_t next_ = 0;
+  bool is_indexed_ = false;
+  uint16_t words_[size_t{1} << kSlotBits] = {};  // where each stands on the grid, from 1
 };
 
 }  // namespace
@@ -249,7 +293,7 @@ bool EncodeMoves(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out
     if (begin == size) return true;
     const size_t end = FindRangeEnd(base.data(), page.data(), begin, size);
     size_t literal = begin;
-    for (size_t at = begin; at < end;) {
+    for (size_t at = begin; at < end && writer.fits(at - literal);) {
       ptrdiff_t shift = 0;
       const size_t length = end - at < kMinMove ? 0 : finder.Find(at, end, &shift);
       if (length < kMinMove) {

@@ -17,6 +17,8 @@ using std::chrono::minutes;
 constexpr microseconds kLeastPause = minutes(1);
 constexpr microseconds kLongestPause = hours(24);
 constexpr int kLooksPerWindow = 32;
+// After a log pass that found nothing that may be packed.
+constexpr microseconds kPauseWithoutLog = std::chrono::seconds(1);
 // A pass that took so long is followed by a pause so many times as long.
 constexpr int kPauseAfterPass = 8;
 
@@ -37,8 +39,17 @@ double ShareOf(const StoreOptions& options) {
 RetentionWorker::RetentionWorker(StoreImpl* store)
     : store_(store),
       enabled_(store->options().retention_share > 0),
-      pacer_(Clock::System(), ShareOf(store->options())) {
+      pacer_(Clock::System(), ShareOf(store->options()), [this] { return Share(); }) {
   look_.due = pass_.due = Now() + kLeastPause;
+  log_pass_.due = Now();
+}
+
+// More and more from half the backlog on.
+double RetentionWorker::Share() const {
+  const double least = ShareOf(store_->options());
+  const auto most = static_cast<double>(store_->options().packing_backlog_bytes);
+  const auto waiting = static_cast<double>(store_->segments().SealedBytes());
+  return waiting >= most ? 1 : least + (1 - least) * std::max(0.0, 2 * waiting / most - 1);
 }
 
 microseconds RetentionWorker::Now() const { return store_->options().clock->Monotonic(); }
@@ -63,8 +74,10 @@ void RetentionWorker::Loop() {
   const bool is_system = store_->options().clock == Clock::System();
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait_for(lock, is_system ? kSleep : kSleepOnOtherClock, [this] { return stop_; });
+    wake_.wait_for(lock, is_system ? kSleep : kSleepOnOtherClock,
+                   [this] { return stop_ || log_waits_; });
     if (stop_) return;
+    log_waits_ = false;
     lock.unlock();
     try {
       (void)Step();  // what it met is in the report
@@ -80,10 +93,21 @@ void RetentionWorker::LookSoon() {
   look_soon_ = true;
 }
 
+void RetentionWorker::AfterCheckpoint() {
+  if (!IsLogPassDue()) return;
+  {
+    std::lock_guard lock(mutex_);
+    log_waits_ = true;
+  }
+  wake_.notify_all();
+}
+
 RetentionWorker::Report RetentionWorker::report() const {
   std::lock_guard lock(mutex_);
   Report report = report_;
-  report.error = look_.status.ok() ? pass_.status : look_.status;
+  for (const Task* task : {&look_, &log_pass_, &pass_}) {
+    if (report.error.ok()) report.error = task->status;
+  }
   return report;
 }
 
@@ -95,6 +119,10 @@ Status RetentionWorker::Step() {
   std::lock_guard step(step_mutex_);
   Status status;
   if (IsLookDue()) status = Attempt(&look_, &Report::looks, &RetentionWorker::Look);
+  if (IsLogPassDue()) {
+    const Status packed = Attempt(&log_pass_, &Report::log_passes, &RetentionWorker::LogPass);
+    if (status.ok()) status = packed;
+  }
   if (IsPassDue()) {
     const Status passed = Attempt(&pass_, &Report::passes, &RetentionWorker::Pass);
     if (status.ok()) status = passed;
@@ -222,6 +250,27 @@ RetentionWorker::Seen RetentionWorker::Current() const {
           .labels = store_->labels_changed()};
 }
 
+void RetentionWorker::Count(const ReclaimReport& reclaimed) {
+  std::lock_guard lock(mutex_);
+  report_.reclaimed_bytes +=
+      reclaimed.bytes_before - std::min(reclaimed.bytes_before, reclaimed.bytes_after);
+}
+
+bool RetentionWorker::IsLogPassDue() const {
+  if (!enabled_ || !store_->packer().LogWaits()) return false;
+  std::lock_guard lock(mutex_);
+  return !stop_ && Now() >= log_pass_.due;
+}
+
+Status RetentionWorker::LogPass(Microseconds* pause) {
+  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed, store_->packer().PackLogPaced(&pacer_));
+  Count(reclaimed);
+  // What waits has to go on waiting: for the end of a large commit, or the next segment's first
+  // group.
+  if (reclaimed.files == 0) *pause = kPauseWithoutLog;
+  return OkStatus();
+}
+
 Status RetentionWorker::Pass(Microseconds* pause) {
   const Seen current = Current();
   const Segments& segments = store_->segments();
@@ -231,10 +280,9 @@ Status RetentionWorker::Pass(Microseconds* pause) {
     TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
                               store_->packer().RunPaced(ReclaimWhat::kWhatPays, &pacer_));
     took = Now() - begin;
-    std::lock_guard lock(mutex_);
-    report_.reclaimed_bytes +=
-        reclaimed.bytes_before - std::min(reclaimed.bytes_before, reclaimed.bytes_after);
+    Count(reclaimed);
   }
+  if (store_->packer().is_unfinished()) return OkStatus();
   seen_ = current;
   *pause = std::clamp<microseconds>(took * kPauseAfterPass, kLeastPause, kLongestPause);
   return OkStatus();

@@ -1,8 +1,13 @@
 // The retention worker: grants licences when something would expire by one, and packs what pays, by
 // itself (Store::RunRetention says when).
 //
-//   look: would a licence let any commit go?  -> Retention::Licence
-//   pass: has anything changed that packing may gain by?  -> Packer::RunPaced
+//   look:     would a licence let any commit go?  -> Retention::Licence
+//   log pass: does so much of the log wait to be packed?  -> Packer::PackLogPaced
+//   pass:     has anything changed that packing may gain by?  -> Packer::RunPaced
+//
+// A pass reads every packed segment to see whether it pays to write it anew; a log pass reads none
+// but those that it packs together with the log, so that one may follow another at the pace at
+// which the log grows. A pass gives way to them, and goes on where it was.
 //
 // Invariants:
 //   * No licence is written that lets nothing go, and no pass is made without a change since the
@@ -14,7 +19,8 @@
 // last, and then one after the other until one has something: all of them, where none has.
 //
 // Threads: one of its own, unless BackgroundWork::kManual or the share is 0: it sleeps, and reads
-// the clock and a few counters once a minute. Step() may be called by any thread, and is
+// the clock and a few counters once a minute, and when a checkpoint finds that enough of the log
+// waits. Step() may be called by any thread, and is
 // serialised. No commit comes here.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_RETENTION_WORKER_H_
@@ -35,6 +41,10 @@
 #include "engine/object_id.h"
 #include "engine/status.h"
 
+namespace tidemark {
+struct ReclaimReport;
+}
+
 namespace tidemark::internal {
 
 class ObjectState;
@@ -54,11 +64,14 @@ class RetentionWorker {
 
   // A policy, a hold or a pause has changed. Any thread, under any lock but mutex_.
   void LookSoon();
+  // More of the log is in the index, so that it may be packed. Any thread.
+  void AfterCheckpoint();
 
   struct Report {
     Status error;  // of the last attempt
     uint64_t looks = 0;
     uint64_t passes = 0;
+    uint64_t log_passes = 0;
     uint64_t licences = 0;
     uint64_t reclaimed_bytes = 0;
   };
@@ -68,7 +81,7 @@ class RetentionWorker {
  private:
   using Microseconds = std::chrono::microseconds;
 
-  // One of the two things it does.
+  // One of the three things it does.
   struct Task {
     Microseconds due{0};  // by the monotonic clock
     Status status{};      // of the last attempt
@@ -86,11 +99,15 @@ class RetentionWorker {
   void Loop();
   bool IsLookDue();
   bool IsPassDue() const;
+  bool IsLogPassDue() const;
+  double Share() const;
+  void Count(const ReclaimReport& reclaimed);
   Status Attempt(Task* task, uint64_t Report::*count,
                  Status (RetentionWorker::*work)(Microseconds*));
   // Each says how long to wait for the next time.
   Status Look(Microseconds* pause);
   Status Pass(Microseconds* pause);
+  Status LogPass(Microseconds* pause);
   Result<bool> LetsExpire(const LicenceRow& licence);
   Result<bool> LetsExpire(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object);
   Seen Current() const;
@@ -108,9 +125,11 @@ class RetentionWorker {
   std::condition_variable wake_;
   bool stop_ = false;
   bool look_soon_ = false;
+  bool log_waits_ = false;  // since the thread last looked
   Microseconds looked_{0};  // when the last look ended
   Task look_;
   Task pass_;
+  Task log_pass_;
   Report report_;
 
   std::thread thread_;

@@ -318,6 +318,18 @@ Status Segments::CannotRead(Location place, const Status& why) const {
                     "costs what it hits");
 }
 
+uint64_t Segments::SealedBytes() const {
+  std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const auto& [number, entry] : entries_) {
+    // Each says where the one before it ended.
+    if (FindLocked(number) != nullptr && FindLocked(entry.header.previous) != nullptr) {
+      bytes += entry.header.previous_end;
+    }
+  }
+  return bytes;
+}
+
 uint64_t Segments::FileBytes() const {
   std::lock_guard lock(mutex_);
   uint64_t bytes = 0;

@@ -151,6 +151,8 @@ class Segments {
   // Was there a segment of this number, of which the index knows what is needed?
   bool WasPacked(uint32_t number) const;
 
+  // Bytes of the log's own segments that are sealed: what packing has before it.
+  uint64_t SealedBytes() const;
   // Bytes of all files, spares included.
   uint64_t FileBytes() const;
 

@@ -31,6 +31,7 @@ void SetOptions(StoreOptions& options) {
   options.flush_delay = work.flush_delay;
   options.max_chain_length = work.max_chain_length;
   options.retention = work.retention;
+  options.packing_backlog_bytes = 2u << 20;  // the log is packed as it grows, too
 }
 
 // Time passes, history expires and is packed, until the power fails. Returns how many files of the

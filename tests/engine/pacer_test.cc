@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 namespace tidemark::internal {
@@ -60,6 +61,24 @@ TEST(PacerTest, PausesEnd) {
   another.Interrupt();
   another.Begin();
   EXPECT_TRUE(another.Pause()) << "an interruption is for the work under way";
+}
+
+// Goal: a share that grows while the work pauses ends the pause. Method: it would last an hour.
+TEST(PacerTest, TheShareMayGrow) {
+  ManualClock clock;
+  std::atomic<double> share{1e-300};
+  Pacer pacer(&clock, 1e-300, [&] { return share.load(); });
+  pacer.Begin();
+  clock.Advance(milliseconds(10));
+  EXPECT_EQ(pacer.Owed(), hours(1));
+  std::thread other([&] {
+    while (!pacer.pausing()) std::this_thread::yield();
+    share = 1;
+  });
+  EXPECT_TRUE(pacer.Pause());
+  other.join();
+  clock.Advance(hours(1));
+  EXPECT_EQ(pacer.Owed(), milliseconds(0));
 }
 
 }  // namespace

@@ -97,6 +97,24 @@ TEST(PageMovesTest, ARowBetweenOthers) {
   EXPECT_LT(moves.size(), 40u);
 }
 
+// Goal: what moved is found wherever it stands, however much is new before it. Method: new bytes
+// between others, which move by any number of bytes; pages of the smallest and the largest size.
+TEST(PageMovesTest, BehindWhatIsNew) {
+  Random random(TestSeed());
+  for (const size_t size : {size_t{512}, size_t{4096}, size_t{65536}}) {
+    for (size_t added = 1; added < size / 4; added += 1 + added / 3) {
+      const Buffer base = RandomPage(random, size);
+      const Buffer made = RandomPage(random, added);
+      Buffer page = base;
+      page.insert(page.begin() + static_cast<ptrdiff_t>(size / 8), made.begin(), made.end());
+      page.resize(size);
+      Buffer patch;
+      ASSERT_TRUE(EncodeMoves(base, page, size, patch));
+      EXPECT_LE(patch.size(), added + 24 + 8 * size / 1024) << "of a page of " << size;
+    }
+  }
+}
+
 // Goal: bytes that somebody made up are refused or applied inside the page, never outside. Method:
 // random patches and changed ones, under the sanitizers.
 TEST(PageMovesTest, HostilePatches) {

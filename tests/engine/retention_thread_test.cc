@@ -119,6 +119,29 @@ TEST_F(RetentionThreadTest, BesideCommits) {
   ASSERT_OK(sim_.Close());
 }
 
+// Goal: however small its share of the time, packing keeps up: with the backlog full, it takes all
+// of it. Method: with this share it would not pack one segment in a year.
+TEST_F(RetentionThreadTest, KeepsUp) {
+  sim_.options().retention_share = 1e-300;
+  sim_.options().packing_backlog_bytes = 4u << 20;
+  ASSERT_OK(sim_.Open());
+  uint64_t day = 0;
+  while (sim_.store().Stats().packed_bytes < (8u << 20) && !HasFailure()) {
+    sim_.clock().Advance(std::chrono::seconds(1));
+    EXPECT_OK(sim_.store().Stats().retention_error);
+    if (sim_.store().Stats().waiting_bytes >= (8u << 20)) {
+      std::this_thread::yield();
+      continue;
+    }
+    ASSERT_OK(Write("a", day++));
+    ASSERT_OK(sim_.store().Sync());
+  }
+  EXPECT_TRUE(IsOf(Open("a").value()->OpenSnapshot(), day - 1));
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
+  EXPECT_TRUE(report.damage.empty());
+  ASSERT_OK(sim_.Close());
+}
+
 // Goal: a close ends the worker in the middle of its work, and the store is whole. Method: it is in
 // a pause of an hour when the store is closed: of a look, and of the packer.
 TEST_F(RetentionThreadTest, ACloseEndsIt) {

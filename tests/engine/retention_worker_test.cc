@@ -238,6 +238,80 @@ TEST_F(RetentionWorkerTest, NoLicenceThatLetsNothingGo) {
   EXPECT_EQ(Reached("a", commits), "....x.....");
 }
 
+// Goal: what the log fills is packed before a minute has passed if so much of it waits, without a
+// look at what was packed before; with the next pass the store comes to rest. Method: no time
+// passes at all.
+TEST_F(RetentionWorkerTest, TheLogIsPackedAsItGrows) {
+  ASSERT_OK(sim_.Close());
+  sim_.options().packing_backlog_bytes = 12u << 20;  // a quarter of it is three segments
+  ASSERT_OK(sim_.Open());
+  const auto fill = [&](uint64_t bytes) {
+    const uint64_t begin = sim_.store().Stats().appended_bytes;
+    while (sim_.store().Stats().appended_bytes < begin + bytes) {
+      std::map<uint32_t, PageBytes> pages;
+      for (uint32_t page = 1; page <= 40; ++page) pages[page] = RandomPage(++seed_);
+      ASSERT_OK(Commit(Open("a").value(), pages));
+      ASSERT_OK(sim_.store().Sync());
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(fill(5u << 19));
+  const uint64_t few = sim_.store().Stats().waiting_bytes;
+  EXPECT_GT(few, 1u << 20);
+  ASSERT_OK(sim_.store().RunRetention());
+  EXPECT_EQ(sim_.store().Stats().waiting_bytes, few) << "it is not worth a pass of its own";
+  uint64_t written = 0;
+  for (uint64_t pass = 1; pass <= 4; ++pass) {
+    ASSERT_NO_FATAL_FAILURE(fill(4u << 20));
+    const uint64_t waiting = sim_.store().Stats().waiting_bytes;
+    ASSERT_OK(sim_.store().RunRetention());
+    const StoreStats stats = sim_.store().Stats();
+    EXPECT_EQ(stats.waiting_bytes, 0u);
+    EXPECT_EQ(Report().log_passes, pass);
+    written += waiting;
+    EXPECT_GE(stats.packed_bytes, written);
+    EXPECT_LT(stats.packed_bytes, written + pass * (512u << 10)) << "each segment once";
+    EXPECT_LT(stats.rewritten_bytes, written * 3 / 2) << "with little of what was packed before";
+  }
+  EXPECT_EQ(Report().passes, 0u);
+  ASSERT_NO_FATAL_FAILURE(Pass(minutes(2)));
+  EXPECT_EQ(Report().passes, 1u);
+  EXPECT_EQ(sim_.store().Stats().waiting_bytes, 0u);
+  ASSERT_NO_FATAL_FAILURE(ExpectRest(days(1), minutes(1)));
+  ExpectWhole();
+}
+
+// Goal: a log that may not be packed yet, for a large commit that has not ended, is tried once a
+// second and not again and again, and nothing is written anew for it.
+TEST_F(RetentionWorkerTest, ALargeCommitUnderWay) {
+  ASSERT_NO_FATAL_FAILURE(Fill("a"));
+  ASSERT_OK(sim_.store().Reclaim());
+  ASSERT_OK(sim_.Close());
+  sim_.options().packing_backlog_bytes = 4u << 20;
+  sim_.options().transaction_memory_bytes = 256u << 10;
+  ASSERT_OK(sim_.Open());
+  const auto object = Open("b").value();
+  Transaction transaction(object);
+  ASSERT_OK(transaction.Begin());
+  ASSERT_OK(transaction.ResetPageSize(kPageSize));
+  for (uint32_t page = 1; page <= 2000; ++page) {
+    ASSERT_OK(transaction.WritePage(PageNo(page), RandomPage(++seed_)));
+  }
+  ASSERT_OK(sim_.store().Sync());
+  const StoreStats before = sim_.store().Stats();
+  EXPECT_GT(before.waiting_bytes, 4u << 20);
+  ASSERT_OK(sim_.store().RunRetention());
+  ASSERT_OK(sim_.store().RunRetention());
+  EXPECT_EQ(Report().log_passes, 1u);
+  ASSERT_NO_FATAL_FAILURE(Pass(minutes(10)));
+  EXPECT_LE(Report().log_passes, 12u);
+  EXPECT_EQ(sim_.store().Stats().rewritten_bytes, before.rewritten_bytes);
+  ASSERT_OK(transaction.Commit());
+  ASSERT_OK(sim_.store().Sync());
+  ASSERT_NO_FATAL_FAILURE(Pass(minutes(2)));
+  EXPECT_EQ(sim_.store().Stats().waiting_bytes, 0u);
+  ExpectWhole();
+}
+
 // Goal: a clock in doubt lets nothing expire, and has nothing written; put right again, or
 // confirmed, it goes on.
 TEST_F(RetentionWorkerTest, APausedClockStopsIt) {

@@ -9,6 +9,7 @@ namespace tidemark::testing {
 Life::Life(uint64_t seed, const StoreModel::Limits& limits)
     : model_(seed, limits), sim_(seed), random_(model_.random()) {
   sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 64));
+  sim_.options().packing_backlog_bytes = 4u << 20;
 }
 
 void Life::Live(int steps) {

@@ -1,0 +1,195 @@
+// Packing beside commits: what it costs them, and whether it keeps up with them.
+//
+// `packing/one` and `packing/many` commit as fast as they can, to one object or to 1000 in turn,
+// with the store's background at work and, in the same iteration, without it. The store's clock
+// runs 60 times as fast as the wall's, and history is kept for five of its minutes: so licences are
+// granted, history expires and packed segments are written anew all the while, as in a store that
+// has been in use for longer than its window. The background's own pace is that of the machine's
+// clock. Figures:
+//   to_alone       rate of commits with the background, to that without: at least 0.8
+//   waiting_MB     sealed log that waits to be packed at the end; `most_waiting_MB` while it ran
+//   packed_to_log  sealed log that was packed in the last half of the run, to the log written in it
+//   write_amp      bytes written to log and packed segments, to bytes of log
+//
+// `packing/space` does the same with 50 objects, of which one in turn is deleted now and then and
+// another made in its place, for several windows; then it stops the clock and compares:
+//   disk_MB        all files, log and index, as they are at that moment
+//   must_keep_MB   the same with everything packed that the windows keep, and a new index
+//   allowance_MB   the segment in use, the next one and the backlog (packing_backlog_bytes)
+//   to_must_keep   what is beyond the allowance, to what must be kept: at most 1.3
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/fast_clock.h"
+#include "bench/registry.h"
+#include "bench/workload.h"
+
+namespace tidemark::bench {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::chrono::minutes kWindow{5};
+
+double SecondsSince(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+double MegaBytes(uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
+struct Side {
+  double seconds = 0;
+  StoreStats half;
+  StoreStats end;
+  uint64_t most_waiting = 0;
+};
+
+// `databases` take turns for `commits` in all, half of them before the figures count.
+Side Commits(const Settings& settings, double share, int64_t databases, int64_t commits) {
+  const FastClock clock(60);
+  BedOptions options;
+  options.store.clock = &clock;
+  options.store.retention = kWindow;
+  options.store.retention_share = share;
+  Bed bed(settings, Mode::kTidemarkNormal, options);
+  Random random(7);
+  std::vector<Connection> connections;
+  connections.reserve(static_cast<size_t>(databases));
+  for (int64_t i = 0; i < databases; ++i) {
+    connections.push_back(bed.Open("object-" + std::to_string(i)));
+    connections.back().Preload(kKeys, random);
+  }
+  bed.Sync();
+  Side side;
+  size_t turn = 0;
+  const auto half = [&] {
+    const auto start = SteadyClock::now();
+    for (int64_t i = 0; i < commits / 2; ++i) {
+      connections[turn].Upsert(random.Below(kKeys), random.NextValue());
+      if (++turn == connections.size()) turn = 0;
+      if (i % 10'000 == 0) {
+        side.most_waiting = std::max(side.most_waiting, bed.store()->Stats().waiting_bytes);
+      }
+    }
+    bed.Sync();
+    side.seconds = SecondsSince(start);
+  };
+  half();
+  side.half = bed.store()->Stats();
+  half();
+  side.end = bed.store()->Stats();
+  Require(side.end.retention_error, "packing in the background");
+  return side;
+}
+
+void Packing(benchmark::State& state, const Settings& settings, int64_t databases,
+             int64_t commits) {
+  double alone = 0;
+  double beside = 0;
+  Side last;
+  for (auto _ : state) {
+    alone += Commits(settings, 0, databases, commits).seconds;
+    last = Commits(settings, StoreOptions().retention_share, databases, commits);
+    beside += last.seconds;
+  }
+  const double measured = static_cast<double>(state.iterations() * (commits / 2));
+  state.counters["alone_per_s"] = measured / alone;
+  state.counters["beside_per_s"] = measured / beside;
+  state.counters["to_alone"] = alone / beside;
+  state.counters["waiting_MB"] = MegaBytes(last.end.waiting_bytes);
+  state.counters["most_waiting_MB"] = MegaBytes(last.most_waiting);
+  const uint64_t packed = last.end.packed_bytes - last.half.packed_bytes;
+  const uint64_t written = last.end.appended_bytes - last.half.appended_bytes;
+  state.counters["packed_to_log"] = static_cast<double>(packed) / static_cast<double>(written);
+  state.counters["log_MB/s"] = MegaBytes(written) / last.seconds;
+  state.counters["write_amp"] = 1 + static_cast<double>(last.end.rewritten_bytes) /
+                                        static_cast<double>(last.end.appended_bytes);
+  state.counters["disk_MB"] = MegaBytes(last.end.log_file_bytes);
+  state.counters["index_MB"] = MegaBytes(last.end.index_file_bytes);
+}
+
+uint64_t DiskBytes(Store& store) {
+  Require(store.Checkpoint(), "checkpoint");
+  const StoreStats stats = store.Stats();
+  return stats.log_file_bytes + stats.index_file_bytes;
+}
+
+void Space(benchmark::State& state, const Settings& settings, int64_t commits) {
+  constexpr uint64_t kSegment = 4u << 20;
+  constexpr uint64_t kBacklog = 16u << 20;
+  FastClock clock(60);
+  BedOptions options;
+  options.store.clock = &clock;
+  options.store.retention = kWindow;
+  options.store.segment_size_bytes = kSegment;
+  options.store.packing_backlog_bytes = kBacklog;
+  Bed bed(settings, Mode::kTidemarkNormal, options);
+  Random random(8);
+  std::vector<std::optional<Connection>> connections(50);
+  std::vector<std::string> names(connections.size());
+  int64_t made = 0;
+  const auto make = [&](size_t at) {
+    names[at] = "object-" + std::to_string(made++);
+    connections[at].emplace(bed.Open(names[at]));
+    connections[at]->Preload(kKeys, random);
+  };
+  for (size_t at = 0; at < connections.size(); ++at) make(at);
+  const int64_t commits_per_object = settings.Scaled(20'000, 100);
+  for (auto _ : state) {
+    for (int64_t i = 0; i < commits; ++i) {
+      const auto at = static_cast<size_t>(i) % connections.size();
+      connections[at]->Upsert(random.Below(kKeys), random.NextValue());
+      if (i % commits_per_object != commits_per_object - 1) continue;
+      connections[at].reset();
+      auto object = Require(bed.store()->OpenObject("bench", names[at], IfMissing::kFail),
+                            "opening an object");
+      Require(object->Delete(), "deleting an object");
+      object.reset();
+      make(at);
+    }
+    bed.Sync();
+  }
+  clock.Stop();
+  const uint64_t disk = DiskBytes(*bed.store());
+  const StoreStats end = bed.store()->Stats();
+  Require(end.retention_error, "packing in the background");
+  for (auto& connection : connections) connection.reset();
+  Require(bed.store()->Prune(), "a licence");
+  Require(bed.store()->Reclaim(ReclaimWhat::kEverything), "packing");
+  bed.Reopen();  // with a new index
+  const StoreStats kept = bed.store()->Stats();
+  const uint64_t must_keep = kept.log_bytes + kept.index_file_bytes;
+  const uint64_t allowance = 2 * kSegment + kBacklog;
+  state.counters["disk_MB"] = MegaBytes(disk);
+  state.counters["index_MB"] = MegaBytes(end.index_file_bytes);
+  state.counters["waiting_MB"] = MegaBytes(end.waiting_bytes);
+  state.counters["must_keep_MB"] = MegaBytes(must_keep);
+  state.counters["must_keep_index_MB"] = MegaBytes(kept.index_file_bytes);
+  state.counters["allowance_MB"] = MegaBytes(allowance);
+  state.counters["to_must_keep"] =
+      static_cast<double>(disk - std::min(disk, allowance)) / static_cast<double>(must_keep);
+  state.counters["write_amp"] =
+      1 + static_cast<double>(end.rewritten_bytes) / static_cast<double>(end.appended_bytes);
+  state.SetItemsProcessed(commits);
+}
+
+}  // namespace
+
+void RegisterPackingBenchmarks(const Settings& settings) {
+  const int64_t many = settings.Scaled(1000, 10);
+  Register("packing/one", 1, [=](benchmark::State& state) {
+    Packing(state, settings, 1, settings.Scaled(6'000'000, 1000));
+  });
+  Register("packing/many", 1, [=](benchmark::State& state) {
+    Packing(state, settings, many, settings.Scaled(2'000'000, 1000));
+  });
+  Register("packing/space", 1, [=](benchmark::State& state) {
+    Space(state, settings, settings.Scaled(2'000'000, 1000));
+  });
+}
+
+}  // namespace tidemark::bench
