@@ -114,11 +114,12 @@ struct alignas(64) LmdbReadTransaction::Slot {
   std::array<LmdbCursor, kMaxTables> cursors;
   uint32_t renewed = 0;  // a bit for each cursor that belongs to the present transaction
 
-  ~Slot() {
+  ~Slot() { Close(); }
+  void Close() {
     for (LmdbCursor& cursor : cursors) {
-      if (cursor.cursor_ != nullptr) mdb_cursor_close(cursor.cursor_);
+      if (cursor.cursor_ != nullptr) mdb_cursor_close(std::exchange(cursor.cursor_, nullptr));
     }
-    if (txn != nullptr) mdb_txn_abort(txn);
+    if (txn != nullptr) mdb_txn_abort(std::exchange(txn, nullptr));
   }
 };
 
@@ -232,6 +233,18 @@ Status LmdbWriteTransaction::Remove(size_t table, ConstBytes key) {
   MDB_val key_val = ToVal(key);
   const int rc = mdb_del(txn_, env_.handles_[table], &key_val, nullptr);
   return Check(rc == MDB_NOTFOUND ? 0 : rc);
+}
+
+Status LmdbWriteTransaction::RemovePrefix(size_t table, ConstBytes prefix, uint64_t* most) {
+  LmdbCursor& at = cursor(table);
+  while (*most > 0 && at.SeekAtOrAfter(prefix) && BeginsWith(at.key(), prefix)) {
+    const uint64_t values =
+        env_.tables_[table].kind == LmdbTableKind::kPlain ? 1 : at.CountDuplicates();
+    if (error_ == 0) error_ = mdb_cursor_del(at.cursor_, MDB_NODUPDATA);
+    if (error_ != 0) break;
+    *most -= std::min(*most, values);
+  }
+  return Check(error_);
 }
 
 Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBytes rows,
@@ -390,17 +403,30 @@ Status LmdbEnv::Grow() {
   return rc == 0 ? OkStatus() : ErrorStatus(rc, "cannot enlarge");
 }
 
-int LmdbEnv::Remap(uint64_t map_bytes) const {
+int LmdbEnv::WithoutReads(const std::function<int()>& change) const {
   std::lock_guard lock(remap_mutex_);
   remapping_ = true;
   for (size_t i = 0; i < kSlotCount; ++i) slots_[i].mutex.lock();
-  const int rc = mdb_env_set_mapsize(env_, map_bytes);
-  unmapped_ = rc != 0;
-  MDB_envinfo info;
-  if (rc == 0 && mdb_env_info(env_, &info) == 0) map_bytes_ = info.me_mapsize;
-  for (size_t i = 0; i < kSlotCount; ++i) slots_[i].mutex.unlock();
-  remapping_ = false;
-  return rc;
+  const auto end = [this](Slot* slots) {
+    for (size_t i = 0; i < kSlotCount; ++i) slots[i].mutex.unlock();
+    remapping_ = false;
+  };
+  const std::unique_ptr<Slot, decltype(end)> held(slots_.get(), end);
+  return change();
+}
+
+int LmdbEnv::Remap(uint64_t map_bytes) const {
+  return WithoutReads([&] {
+    const int rc = mdb_env_set_mapsize(env_, map_bytes);
+    unmapped_ = rc != 0;
+    MDB_envinfo info;
+    if (rc == 0 && mdb_env_info(env_, &info) == 0) map_bytes_ = info.me_mapsize;
+    return rc;
+  });
+}
+
+void LmdbEnv::CloseSlots() {
+  for (size_t i = 0; i < kSlotCount; ++i) slots_[i].Close();
 }
 
 LmdbEnv::Slot* LmdbEnv::TakeSlot() const {
@@ -432,17 +458,6 @@ uint64_t LmdbEnv::FileBytes() const {
 }
 
 uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
-
-Status LmdbEnv::CopyCompact(const std::string& path) const {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return ErrorStatus(errno, "cannot copy");
-  int rc = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT);
-  if (rc == 0 && fsync(fd) != 0) rc = errno;
-  if (close(fd) != 0 && rc == 0) rc = errno;
-  if (rc == 0) return OkStatus();
-  unlink(path.c_str());
-  return ErrorStatus(rc, "cannot copy");
-}
 
 uint64_t LmdbEnv::LastTransaction() const {
   MDB_envinfo info;
