@@ -35,6 +35,7 @@ Status PackJob::Run() {
   TIDEMARK_RETURN_IF_ERROR(checked);
   // Should this fail, the new segment stays unused until the next open, which asks the index.
   TIDEMARK_RETURN_IF_ERROR(Switch());
+  store_->purges().NoteClean(ended_);
   store_->segments().UsePacked(writer_->number());
   return store_->segments().Release(input_.numbers);
 }
@@ -185,6 +186,7 @@ Status PackJob::Switch() {
     for (const MovedCommit& commit : moved_commits_) TIDEMARK_RETURN_IF_ERROR(writer.Move(commit));
     for (const MovedRun& run : old_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
     for (const MovedRun& run : new_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
+    for (const PurgeRow& purge : ended_) TIDEMARK_RETURN_IF_ERROR(writer.PutPurge(purge));
     for (const LabelRow& label : labels_) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto row, index.FindLabel(label.object, label.name));
       if (row != label) continue;  // it was moved since

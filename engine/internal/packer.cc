@@ -4,6 +4,7 @@
 #include <iterator>
 #include <memory>
 
+#include "engine/check.h"
 #include "engine/internal/segments.h"
 
 namespace tidemark::internal {
@@ -88,8 +89,9 @@ Result<std::vector<Packer::File>> Packer::Files() const {
   return files;
 }
 
-PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t count) {
+PackInput Packer::Input(const std::vector<File>& files, size_t begin, size_t count) const {
   PackInput input;
+  input.ends_purges = ends_purges_;
   input.first = files[begin].first;
   for (size_t i = begin; i < begin + count; ++i) {
     input.numbers.push_back(files[i].number);
@@ -161,6 +163,23 @@ Result<ReclaimReport> Packer::Run(ReclaimWhat what) {
 }
 
 Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
+  ReclaimReport report;
+  TIDEMARK_RETURN_IF_ERROR(Paced(
+      [&]() -> Status {
+        TIDEMARK_ASSIGN_OR_RETURN(report, RunLocked(what));
+        return OkStatus();
+      },
+      pacer));
+  return report;
+}
+
+Status Packer::RunPurge(const PurgeRun& run) {
+  if (run.pacer != nullptr) return Paced([&] { return RunPurgeLocked(run); }, run.pacer);
+  const std::unique_lock lock = Want(mutex_);
+  return RunPurgeLocked(run);
+}
+
+Status Packer::Paced(const std::function<Status()>& run, Pacer* pacer) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return GiveWay();
   {
@@ -174,7 +193,47 @@ Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
     pacer_ = nullptr;
   };
   const std::unique_ptr<Pacer, decltype(end)> paced(pacer, end);
-  return RunLocked(what);
+  return run();
+}
+
+Status Packer::RunPurgeLocked(const PurgeRun& run) {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
+  TIDEMARK_RETURN_IF_ERROR(run.begin());
+  ReclaimReport report;
+  const auto has_ended = [this] {
+    const auto purges = store_->purges().List();
+    return std::all_of(purges.begin(), purges.end(),
+                       [](const PurgeRow& purge) { return purge.log_is_clean; });
+  };
+  if (!has_ended()) {
+    const auto end = [this](const bool*) { ends_purges_ = false; };
+    const std::unique_ptr<bool, decltype(end)> ends(&ends_purges_, end);
+    ends_purges_ = true;
+    TIDEMARK_RETURN_IF_ERROR(PackAll(run, &report));
+    CHECK(has_ended());
+  }
+  return run.end(report);
+}
+
+// In order, and not behind what fails: so a job knows that all before it is done.
+Status Packer::PackAll(const PurgeRun& run, ReclaimReport* report) {
+  TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  uint64_t total = 0;
+  for (const File& file : files) total += file.bytes;
+  for (size_t begin = 0; begin < files.size();) {
+    if (run.progress) run.progress(report->bytes_before, total);
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t packed,
+                              Pack(files, begin, CountForAJob(files, begin), report));
+    if (packed == 0) {
+      return Status(StatusCode::kBusy,
+                    "a large transaction is open, of which the log holds a part that cannot be "
+                    "written anew before its end");
+    }
+    begin += packed;
+  }
+  return OkStatus();
 }
 
 Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {

@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -34,6 +35,18 @@ class Packer {
   // The same in the background, as `pacer` says. Waits for nobody. Errors: as Run; kBusy also if
   // there is another run, or somebody came who wants one.
   Result<ReclaimReport> RunPaced(ReclaimWhat what, Pacer* pacer);
+
+  // For Purger: everything is written anew once, with nobody packing or verifying from before
+  // `begin` until behind `end`. Not if all purges have ended when `begin` returns. `progress` gets
+  // bytes of the files. With a pacer in the background, as RunPaced. Errors: as Run, and those of
+  // `begin` and `end`; kBusy also if a large transaction is open that the files hold a part of.
+  struct PurgeRun {
+    std::function<Status()> begin;
+    std::function<Status(const ReclaimReport&)> end;
+    std::function<void(uint64_t done, uint64_t total)> progress{};
+    Pacer* pacer = nullptr;
+  };
+  Status RunPurge(const PurgeRun& run);
 
   // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
   // nothing but a checkpoint. Errors: as Run.
@@ -59,6 +72,10 @@ class Packer {
     uint64_t bytes = 0;
   };
   Result<ReclaimReport> RunLocked(ReclaimWhat what);
+  Status RunPurgeLocked(const PurgeRun& run);
+  Status PackAll(const PurgeRun& run, ReclaimReport* report);
+  // Calls `run` in the background, as `pacer` says.
+  Status Paced(const std::function<Status()>& run, Pacer* pacer);
   // Takes a lock that a run in the background may hold, which ends then.
   std::unique_lock<std::mutex> Want(std::mutex& mutex);
   Status GiveWay() const;
@@ -66,7 +83,7 @@ class Packer {
   // What pays, or all, of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimWhat what,
                           ReclaimReport* report);
-  static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
+  PackInput Input(const std::vector<File>& files, size_t begin, size_t count) const;
   static size_t CountForAJob(const std::vector<File>& files, size_t begin);
   // How many files from files[begin] on it pays to pack together: the most; and what that frees.
   struct Paying {
@@ -90,6 +107,8 @@ class Packer {
   std::mutex wanted_mutex_;
   int wanted_ = 0;          // how many wait for a run in the background to end
   Pacer* pacer_ = nullptr;  // of the run, if it is paced; changed by the thread that runs
+
+  bool ends_purges_ = false;  // of the run; of the thread that runs
 };
 
 }  // namespace tidemark::internal

@@ -122,7 +122,7 @@ class Segments {
   // After ChoosePacked without an index, before what they stand in for goes: a crash may have come
   // between the writing of a header and its sync, or have left one copy of it only.
   Status RewritePackedHeaders();
-  // Removes the files that ChoosePacked put aside.
+  // Removes the files that ChoosePacked put aside, and those that could not be removed since.
   Status RemoveUnused();
 
   // The packed segments in use, in the order of what they stand for.

@@ -149,9 +149,15 @@ Status Segments::RemoveUnused() {
     std::lock_guard lock(mutex_);
     unused.swap(unused_);
   }
+  Status status;
   for (const uint32_t number : unused) {
-    TIDEMARK_RETURN_IF_ERROR(file_system_->Remove(Path(number)));
+    const Status removed = file_system_->Remove(Path(number));
+    if (removed.ok() || removed.code() == StatusCode::kNotFound) continue;
+    if (status.ok()) status = removed;
+    std::lock_guard lock(mutex_);
+    unused_.push_back(number);  // to be tried again
   }
+  TIDEMARK_RETURN_IF_ERROR(status);
   return unused.empty() ? OkStatus() : file_system_->SyncDirectory(directory_);
 }
 
@@ -182,8 +188,10 @@ Result<std::unique_ptr<File>> Segments::CreatePacked(uint32_t number) {
 }
 
 void Segments::AbandonPacked(uint32_t number) {
-  // Best effort: what stays has no header, and goes when the store is opened again.
-  (void)file_system_->Remove(Path(number));
+  // Best effort: what stays has no header, and goes with the next that do, or at the next opening.
+  if (file_system_->Remove(Path(number)).ok()) return;
+  std::lock_guard lock(mutex_);
+  unused_.push_back(number);
 }
 
 Status Segments::SyncNames() { return file_system_->SyncDirectory(directory_); }
