@@ -88,12 +88,12 @@
 //   varint lsn      of the first record; for the others, the difference to the one before
 //   varint timeline that the record is about: of a frame, or of commits or history, its own; of a
 //                   timeline record, the one it ends; of an object or namespace record, its LSN,
-//                   which is what it creates, and of a label, hold, policy or licence record, too;
+//                   which is what it creates, and of a label, hold, policy, licence or purge
+//                   record, too;
 //                   of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
-//   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold
-//   or
-//                   policy, the first 8 bytes of its id, as a big-endian number; of a namespace,
+//   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold,
+//                   policy or purge, the first 8 bytes of its id, as a big-endian number; of a namespace,
 //                   and of a namespace's policy, the XXH3-64 of its name, seed 0; of a licence, and
 //                   of the store's policy, the XXH3-64 of nothing, seed 0
 //
@@ -148,7 +148,7 @@
 //                                             empty, or the deletion that was restored to
 //                     rewrite 8               inherits no pages: another page size. The parent is
 //                                             the timeline that ends
-//                     scheduled restore 2, purge 7: reserved
+//                     scheduled restore 2: reserved; 7 is not used
 //   label (8)       u8 operation, id of the object, string name (1 to 64 bytes); and if the
 //                   operation is to set: u8 flags, and the commit that the label names: varint
 //                   timeline, varint LSN, varint epoch, u64 state_hash. Operations: set 1, of one
@@ -178,6 +178,11 @@
 //                   changed the schema; number of page versions; bytes of log
 //   history (14)    in packed segments only: varint timeline; its payload is blocks, sorted by page
 //                   and, of one page, by LSN
+//   purge (15)      id of an object, varint its namespace, varint count (at least 1), and so many
+//                   varints: the LSNs of its timelines, in order, each as the difference to the one
+//                   before (of the first, to 0). Whatever is told of the object and its timelines
+//                   before counts for nothing: packing leaves it out, and the purge itself once
+//                   nothing is left. Until then nothing is told of the object behind it
 //
 // Horizons, at which the new rule begins: varint everything, varint microseconds to hourly, back
 // from there, varint microseconds to daily, back from that; see engine/internal/horizon.h. A time
@@ -310,6 +315,7 @@ enum class RecordKind : uint8_t {
   kLicence = 12,
   kCommits = 13,
   kHistory = 14,
+  kPurge = 15,
 };
 
 enum class TimelineOperation : uint8_t {
@@ -319,7 +325,6 @@ enum class TimelineOperation : uint8_t {
   kPromote = 4,
   kDelete = 5,
   kUndelete = 6,
-  kPurge = 7,
   kRewrite = 8,
 };
 

@@ -193,6 +193,16 @@ Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark) const {
                                name + " has expired: its commit was replaced");
     }
   }
+  Lsn created;
+  {
+    std::lock_guard lock(state_->mutex);
+    created = state_->created;
+  }
+  if (commit.kind == CommitKind::kNone && bookmark.lsn < created) {
+    return Status(StatusCode::kExpired, name + " is from before object " + DisplayName() +
+                                            " came into being: another one of that name was "
+                                            "purged, or the bookmark is damaged");
+  }
   if (commit.kind == CommitKind::kNone || commit.lsn != bookmark.lsn ||
       commit.epoch != bookmark.epoch || commit.state_hash != bookmark.state_hash) {
     return Status(

@@ -56,6 +56,7 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
   TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(auto state,
                             impl_->FindObject(ns, ns->factory.FromName(name), name, if_missing));
+  TIDEMARK_ASSIGN_OR_RETURN(state, state->Use());
   return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
@@ -70,6 +71,7 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
                   "id " + id.ToString() + " is not valid for namespace " + ns->name);
   }
   TIDEMARK_ASSIGN_OR_RETURN(auto state, impl_->FindObject(ns, id, std::string_view(), if_missing));
+  TIDEMARK_ASSIGN_OR_RETURN(state, state->Use());
   return std::shared_ptr<Object>(new Object(impl_.get(), std::move(state)));
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
@@ -166,6 +168,7 @@ Status Store::ListObjects(std::string_view namespace_name,
       };
       for (const internal::ObjectRow& row : rows) {
         if (!emit_recent_below(&row.id)) return OkStatus();
+        if (impl_->purges().Has(row.id)) continue;
         if (next_recent != recent.end() && (*next_recent)->id == row.id) ++next_recent;
         const auto state = impl_->FindObject(ns, row.id, row.name, IfMissing::kCreate);
         ObjectSummary summary{.id = row.id,
@@ -255,6 +258,7 @@ StoreStats Store::Stats() const {
     std::lock_guard lock(object->mutex);
     stats.object_count += !object->indexed_timeline.valid();
   }
+  stats.purge_count = impl_->purges().List().size();
   const auto headers = impl_->segments().Headers();
   stats.spare_segment_count = impl_->segments().SpareCount();
   const auto packed = impl_->segments().ListPacked();

@@ -79,6 +79,14 @@ struct ReclaimReport {
   uint64_t bytes_after = 0;   // of what stands in their place
 };
 
+// What Purge did.
+struct PurgeReport {
+  ObjectId id;
+  bool continued = false;       // it had begun before, and was interrupted
+  ReclaimReport log;            // written anew
+  uint64_t searched_bytes = 0;  // of all files, log and index: the id was found in none
+};
+
 // An object of which a licence would let commits expire.
 struct ExpiringObject {
   ObjectId id;
@@ -106,6 +114,7 @@ struct StoreStats {
   Lsn checkpoint_lsn;  // indexed up to here
   uint64_t namespace_count = 0;
   uint64_t object_count = 0;          // deleted ones included
+  uint64_t purge_count = 0;           // that have begun and not ended
   uint64_t segment_count = 0;         // with spares
   uint64_t packed_segment_count = 0;  // of them
   uint64_t spare_segment_count = 0;
@@ -213,6 +222,30 @@ class TIDEMARK_API Store {
   Result<std::shared_ptr<Object>> Fork(const Object& from, const Point& at,
                                        std::string_view namespace_name, std::string_view name);
 
+  // Removes an object, deleted or not, and all its history, labels, policy and hold, for good: when
+  // this returns, no file of the store has a byte of it, nor its name. This cannot be undone. All
+  // of the log is written anew without it, packed as Reclaim does, and the index; then every file
+  // is searched for its id. Blocks for as long as that takes; other threads go on meanwhile. What
+  // the disk keeps of blocks that files gave back, and copies of the store, are not this one's. The
+  // name of its namespace stays. `progress` gets bytes of the log.
+  //
+  // From early on the object is gone whatever comes, and until all is done nothing can be made in
+  // its place: that is kBusy. An error behind that says so. Purge it again then to go on, in this
+  // process or another; the store does so by itself, too (RunRetention). If an interruption came so
+  // late that opening the store has ended it, it is kNotFound.
+  //
+  // Errors, without having changed anything: kNotFound; kBusy (the object is in use: handles,
+  // snapshots and databases of it are open; or Verify is at work); kExists (it is held; or another
+  // object shares its history: its forks, and what they were promoted to; the message names what to
+  // do); kLimitExceeded (more restores than a record can name). On the way: kFull, kIoError,
+  // kCorruption (damage in the log, which is not written anew), kBusy (a large transaction is
+  // open), kBroken.
+  Result<PurgeReport> Purge(std::string_view namespace_name, std::string_view name,
+                            const Progress& progress = nullptr);
+  // By id; as OpenObject. Errors: kInvalidArgument, too.
+  Result<PurgeReport> Purge(std::string_view namespace_name, const ObjectId& id,
+                            const Progress& progress = nullptr);
+
   // In order of their names.
   Result<std::vector<std::string>> ListNamespaces() const;
   // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false;
@@ -272,9 +305,9 @@ class TIDEMARK_API Store {
   // does; if none would, it writes nothing. And it reclaims what pays, as Reclaim does, if there is
   // a licence, a full segment or a change of labels since it last did, eight times as long after
   // that as it took (at most a day). Before that it packs the log's full segments whenever a
-  // quarter of StoreOptions::packing_backlog_bytes of them wait. It gives way to Reclaim and
-  // Verify. What fails is tried again, after a minute, two, four, up to a day; commits do not
-  // notice.
+  // quarter of StoreOptions::packing_backlog_bytes of them wait. A purge that was interrupted is
+  // continued. It gives way to Reclaim and Verify. What fails is tried again, after a minute, two,
+  // four, up to a day; commits do not notice.
   //
   // So what is older than its window goes at the latest a day after that, while a process has the
   // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what

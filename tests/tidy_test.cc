@@ -78,7 +78,7 @@ TEST(TidyTest, OneFileKnowsLmdb) {
       for (const std::string& include : IncludesOf(path)) {
         if (include != "lmdb.h") continue;
         ++users;
-        EXPECT_EQ(path.stem(), "lmdb_env") << path;
+        EXPECT_TRUE(path.stem().string().starts_with("lmdb_env")) << path;
       }
     });
   }

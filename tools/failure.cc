@@ -137,6 +137,11 @@ Failure Explain(const Status& status, const Subject& subject) {
     return Failure(StatusCodeName(status.code()), kExitFailed, std::move(message),
                    "bring it back with: " + Command({"undelete", subject.store, subject.object}));
   }
+  if (status.code() == StatusCode::kBusy && message.find("is being purged") != std::string::npos) {
+    return Failure(
+        StatusCodeName(status.code()), kExitFailed, std::move(message),
+        "that is done by: " + Command({"purge", subject.store, subject.object, "--yes"}));
+  }
   // Of an index that must be made anew: the message says what to remove, and no other verb opens
   // the store before that.
   const bool only_index = message.find("opening the store makes it anew") != std::string::npos;

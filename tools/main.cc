@@ -67,6 +67,7 @@ int Main(int argc, char** argv) {
   AddRetention(app, &invocation);
   AddHold(app, &invocation);
   AddPrune(app, &invocation);
+  AddPurge(app, &invocation);
   AddVerify(app, &invocation);
   AddStat(app, &invocation);
 

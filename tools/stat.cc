@@ -30,7 +30,8 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"log_file_bytes", stats.log_file_bytes},
           {"index_bytes", stats.index_bytes},
           {"index_file_bytes", stats.index_file_bytes},
-          {"recent_versions", stats.recent_version_count}};
+          {"recent_versions", stats.recent_version_count},
+          {"purges", stats.purge_count}};
 }
 
 void PrintField(const std::string& name, const std::string& value) {
@@ -67,6 +68,12 @@ void PrintStats(const std::string& path, const StoreStats& stats) {
   }
 }
 
+void PrintPurges(const StoreStats& stats) {
+  if (stats.purge_count == 0) return;
+  PrintField("PURGES", Plural(stats.purge_count, "object") +
+                           " of which bytes are left: the purge was interrupted, run it again");
+}
+
 void Run(const std::string& directory, bool json) {
   Session session(directory);
   const StoreStats stats = session.store().Stats();
@@ -75,6 +82,7 @@ void Run(const std::string& directory, bool json) {
     PrintJson(StatsJson(session.path(), stats));
   } else {
     PrintStats(session.path(), stats);
+    PrintPurges(stats);
   }
 }
 
@@ -96,9 +104,13 @@ void AddStat(CLI::App& app, Invocation* invocation) {
            "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
            " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\"checkpoint_"
            "lsn\",\n"
-           " \"segments\",\"packed_segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\",\"index_bytes\",\n"
-           " \"index_file_bytes\",\"recent_versions\"}; sizes in bytes; horizon: null if nothing "
-           "has\nexpired; paused: nothing expires, the clock is in doubt"},
+           " \"segments\",\"packed_segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\","
+           "\"index_bytes\",\n"
+           " \"index_file_bytes\",\"recent_versions\",\"purges\"}; sizes in bytes; horizon: null "
+           "if "
+           "nothing has\nexpired; paused: nothing expires, the clock is in doubt; purges: that "
+           "were "
+           "interrupted"},
       &arguments->store, invocation);
   verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }

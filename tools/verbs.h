@@ -37,6 +37,7 @@ void AddUndelete(CLI::App& app, Invocation* invocation);
 void AddRetention(CLI::App& app, Invocation* invocation);
 void AddHold(CLI::App& app, Invocation* invocation);
 void AddPrune(CLI::App& app, Invocation* invocation);
+void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 

@@ -230,6 +230,15 @@ int tidemark_delete(tidemark_store* store, const char* namespace_name, const cha
   });
 }
 
+int tidemark_purge(tidemark_store* store, const char* namespace_name, const char* name) {
+  return Guarded([&]() -> Status {
+    if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the namespace", namespace_name));
+    TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the object", name));
+    return store->store->Purge(namespace_name, name).status();
+  });
+}
+
 int tidemark_undelete(tidemark_store* store, const char* namespace_name, const char* name) {
   return Guarded([&]() -> Status {
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,

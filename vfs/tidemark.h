@@ -118,6 +118,14 @@ TIDEMARK_API int tidemark_wait_durable(tidemark_store* store, const char* namesp
 TIDEMARK_API int tidemark_delete(tidemark_store* store, const char* namespace_name,
                                  const char* name, char undo[TIDEMARK_BOOKMARK_SIZE]);
 
+/* Removes an object, deleted or not, and all its history, labels and name from every file of the
+ * store, for good: this cannot be undone. It writes the whole store anew, and blocks for that.
+ * TIDEMARK_BUSY while databases of it are open; TIDEMARK_EXISTS while it is held or another object
+ * shares its history: tidemark_last_error() names it. Behind that the object is gone whatever comes,
+ * and after any other error or a crash, calling this again goes on. */
+TIDEMARK_API int tidemark_purge(tidemark_store* store, const char* namespace_name,
+                                const char* name);
+
 /* Makes a deleted object what it was. TIDEMARK_EXISTS if it is not deleted, or has begun anew. */
 TIDEMARK_API int tidemark_undelete(tidemark_store* store, const char* namespace_name,
                                    const char* name);

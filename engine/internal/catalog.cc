@@ -60,6 +60,7 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::FindObject(
 Result<std::shared_ptr<ObjectState>> StoreImpl::LoadObjectLocked(
     const std::shared_ptr<NamespaceState>& ns, const ObjectId& id, std::string_view name,
     IfMissing if_missing) {
+  if (purges_->Has(id)) return ObjectState(ns, id, std::string(name)).BeingPurged();
   const auto it = objects_.find(id);
   std::shared_ptr<ObjectState> object = it == objects_.end() ? nullptr : it->second.lock();
   if (object == nullptr) {
@@ -175,7 +176,8 @@ std::shared_ptr<Timeline> StoreImpl::AddTimeline(NewTimeline made,
 
 void StoreImpl::MakeRoom(const std::shared_ptr<ObjectState>& object, Timeline& timeline,
                          std::span<const PageChange> changes, CommitRoom* room) {
-  if (room->entry_.empty()) room->entry_.push_back(object);
+  // Not what keeps it in use (ObjectState::Use).
+  if (room->entry_.empty()) room->entry_.push_back(object->shared_from_this());
   {
     std::lock_guard lock(object->mutex);
     MakeRoomForOne(object->recent_timelines);
@@ -239,6 +241,37 @@ void StoreImpl::UndirtyObjects() {
     object->dirty = !recent.empty();
     return !object->dirty;
   });
+}
+
+void StoreImpl::ForgetObject(const PurgeRow& purge) noexcept {
+  const auto is_of = [&purge](TimelineId timeline) {
+    return std::binary_search(purge.timelines.begin(), purge.timelines.end(), timeline);
+  };
+  const uint64_t tag = ObjectTag(purge.object);
+  std::lock_guard lock(mutex_);
+  objects_.erase(purge.object);
+  // No checkpoint puts it into the index again.
+  std::erase_if(dirty_, [&](const std::shared_ptr<ObjectState>& object) {
+    if (object->id != purge.object) return false;
+    std::lock_guard object_lock(object->mutex);
+    for (const auto& timeline : object->recent_timelines) {
+      recent_versions -= timeline->DropRecent(Lsn(UINT64_MAX));
+    }
+    object->dirty = false;
+    return true;
+  });
+  for (const TimelineId timeline : purge.timelines) timelines_.erase(timeline);
+  std::erase_if(children_,
+                [&](const auto& entry) { return is_of(entry.first) || is_of(entry.second.id); });
+  const auto is_damage_of = [&](const auto& entry) {
+    return is_of(entry.second.timeline) || entry.second.tag == tag;
+  };
+  std::erase_if(damaged_, is_damage_of);
+  std::erase_if(pending_.damage, is_damage_of);
+  lost_.erase(tag);
+  last_lost_.erase(tag);
+  std::erase_if(pending_.restores,
+                [&](const auto& entry) { return entry.second.object == purge.object; });
 }
 
 void StoreImpl::AddRestore(PendingRow<RestoreRow> made, Lsn lsn, Timestamp time) noexcept {

@@ -218,6 +218,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
   const std::vector<LabelChange> labels = store_->labels().CollectPending(cut.lsn);
   const auto retention = store_->retention().table().CollectPending(cut.lsn);
+  const std::vector<PurgeRow> purges = store_->purges().CollectPending(cut.lsn);
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
     for (const auto& [lsn, row] : pending.namespaces) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutNamespace(row));
@@ -236,6 +237,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     for (const ObjectBatch& batch : objects) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
     }
+    for (const PurgeRow& row : purges) TIDEMARK_RETURN_IF_ERROR(writer.PutPurge(row));
     for (const TimelineBatch& batch : timelines) {
       // Its parents, too: one of which all commits are damaged is on no list.
       for (const Timeline* at = batch.timeline.get(); at != nullptr && at->id().value > last.value;
@@ -264,6 +266,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   store_->DropPending(cut.lsn);
   store_->labels().DropPending(cut.lsn);
   store_->retention().table().DropPending(cut.lsn);
+  store_->purges().DropPending(cut.lsn);
   store_->UndirtyObjects();
   checkpoint_lsn_.store(cut.lsn.value, std::memory_order_release);
   count_.fetch_add(1, std::memory_order_relaxed);

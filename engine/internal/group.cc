@@ -2,6 +2,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/check.h"
+#include "engine/internal/purge_record.h"
 
 namespace tidemark::internal {
 namespace {
@@ -188,6 +189,13 @@ std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_
       if (!fields) return std::nullopt;
       entry.timeline = TimelineId(lsn.value);
       entry.tag = ObjectTag(fields->object);
+      break;
+    }
+    case RecordKind::kPurge: {
+      const auto purge = DecodePurge(record.fields);
+      if (!purge) return std::nullopt;
+      entry.timeline = TimelineId(lsn.value);
+      entry.tag = ObjectTag(purge->object);
       break;
     }
     case RecordKind::kCommits:

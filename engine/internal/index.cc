@@ -71,7 +71,28 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
   TIDEMARK_RETURN_IF_ERROR(mark.SetOpen());
   auto impl = std::make_unique<Impl>(directory, std::move(env));
   TIDEMARK_RETURN_IF_ERROR(impl->CheckVersion());
-  return std::unique_ptr<Index>(new Index(std::move(impl)));
+  std::unique_ptr<Index> index(new Index(std::move(impl)));
+  // What an interrupted purge, or a compaction, has left. Without room it has to wait.
+  const std::string made = directory + "/data.mdb.new";
+  if (const Status gone = FileSystem::Posix()->Remove(made); gone.code() != StatusCode::kNotFound) {
+    TIDEMARK_RETURN_IF_ERROR(gone);
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto due, index->impl_->ListPrefix<bool>(
+                                                kMetaTable, TextKey(kCompactKey),
+                                                [](auto, auto) { return std::optional(true); }));
+  const Status compacted = due.empty() ? OkStatus() : index->Compact();
+  if (compacted.code() != StatusCode::kFull) TIDEMARK_RETURN_IF_ERROR(compacted);
+  return index;
+}
+
+Status Index::Compact() {
+  WrittenMark& mark = impl_->mark();
+  const Status compacted = impl_->env().Compact([&mark] { return mark.Forget(); });
+  TIDEMARK_RETURN_IF_ERROR(mark.SetOpen());
+  TIDEMARK_RETURN_IF_ERROR(compacted);
+  return impl_->env().Write([](LmdbWriteTransaction& transaction) {
+    return transaction.Remove(kMetaTable, TextKey(kCompactKey));
+  });
 }
 
 Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
@@ -213,6 +234,10 @@ Result<std::vector<LabelRow>> Index::ListLabels(const ObjectId& object) const {
 
 Result<std::vector<PackedRow>> Index::ListPacked() const {
   return impl_->ListPrefix<PackedRow>(kPackedTable, {}, DecodePackedRow);
+}
+
+Result<std::vector<PurgeRow>> Index::ListPurges() const {
+  return impl_->ListPrefix<PurgeRow>(kMetaTable, TextKey(kPurgePrefix), DecodePurgeRow);
 }
 
 Result<std::optional<RuleRow>> Index::FindRule(const RuleKey& key) const {

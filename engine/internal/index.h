@@ -40,6 +40,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/internal/purge_record.h"
 #include "engine/internal/retention_rows.h"
 #include "engine/lsn.h"
 #include "engine/object_id.h"
@@ -249,6 +250,17 @@ class IndexWriter {
   // Puts the row, in place of the one with its LSN, or removes that one; fastest when sorted.
   virtual Status Move(const MovedVersion& moved) = 0;
   virtual Status Move(const MovedRun& moved) = 0;
+  virtual Status PutPurge(const PurgeRow& row) = 0;
+  virtual Status RemovePurge(const ObjectId& object) = 0;
+  // From here on the file is to be compacted, now or when it is opened.
+  virtual Status PutCompactionDue() = 0;
+  // What there is of an object, but for its timelines and damage.
+  virtual Status RemoveObject(uint64_t namespace_id, const ObjectId& object) = 0;
+  // All of a timeline but its pages; of `row` its id counts and, if they are known, its parents.
+  virtual Status RemoveTimeline(const TimelineRow& row) = 0;
+  virtual Status RemoveDamage(TimelineId timeline) = 0;
+  // Page by page, until about `most` versions have gone, which go from it, or none is left.
+  virtual Status RemovePages(TimelineId timeline, uint64_t* most) = 0;
   virtual Status PutRule(const RuleRow& row) = 0;
   virtual Status PutLicence(const LicenceRow& row) = 0;
 };
@@ -274,6 +286,10 @@ class Index {
   Status Update(const std::function<Status(IndexWriter&)>& change);
   // After the last Update: what is copied from here on is whole. Errors: kReadOnly, kIoError.
   Status EndUpdates();
+
+  // Leaves nothing in the file of what was ever removed. Blocks for as long as it takes to copy;
+  // reads go on, updates wait. Errors: kFull, kIoError (it is due still then); kBroken.
+  Status Compact();
 
   // A missing row is an empty optional; errors are kIoError and kCorruption (a row of wrong size).
   Result<std::optional<CheckpointRow>> Checkpoint() const;
@@ -329,6 +345,7 @@ class Index {
   Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names
 
   Result<std::vector<PackedRow>> ListPacked() const;
+  Result<std::vector<PurgeRow>> ListPurges() const;
 
   Result<std::optional<RuleRow>> FindRule(const RuleKey& key) const;
   Result<std::vector<RuleRow>> ListRules() const;  // policies first, the store's the first of them

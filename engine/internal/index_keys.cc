@@ -60,6 +60,13 @@ std::vector<std::byte> EncodeRuleKey(const RuleKey& key) {
   return bytes;
 }
 
+std::vector<std::byte> PurgeKey(const ObjectId& object) {
+  std::vector<std::byte> key;
+  AppendBytes(key, TextKey(kPurgePrefix));
+  AppendBytes(key, object.bytes);
+  return key;
+}
+
 std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name) {
   std::vector<std::byte> key(object.bytes.begin(), object.bytes.end());
   AppendBytes(key, std::as_bytes(std::span(name)));

@@ -308,6 +308,25 @@ std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value) {
   return row;
 }
 
+std::vector<std::byte> EncodePurgeRow(const PurgeRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.lsn.value);
+  AppendFixed(out, static_cast<uint8_t>(row.log_is_clean));
+  EncodePurge(row, out);
+  return out;
+}
+
+std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value) {
+  Reader reader(value);
+  const Lsn lsn(reader.Fixed<uint64_t>());
+  const auto clean = reader.Fixed<uint8_t>();
+  auto row = DecodePurge(reader.Span(reader.remaining()));
+  if (!row || clean > 1 || !std::ranges::equal(key, PurgeKey(row->object))) return std::nullopt;
+  row->lsn = lsn;
+  row->log_is_clean = clean == 1;
+  return row;
+}
+
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row) {
   std::vector<std::byte> out;
   out.reserve(96 + row.reason.size());

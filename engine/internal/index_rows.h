@@ -9,6 +9,8 @@
 //   meta             "durable"                         LSN 8
 //   meta             "licence"                         LSN 8, granted 8, time 8, by default 8,
 //                                                      paused 1, from 8, to 8, confirms 1
+//   meta             "purge ", object id 32            LSN 8, log is clean 1, the record's fields
+//   meta             "compact"                         nothing: the file is to be compacted
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
 //   objects          namespace id 8, object id 32      timeline 8, created 8, name
 //   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
@@ -84,6 +86,8 @@ inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kCheckpointKey = "checkpoint";
 inline constexpr std::string_view kDurableKey = "durable";
 inline constexpr std::string_view kLicenceKey = "licence";
+inline constexpr std::string_view kPurgePrefix = "purge ";
+inline constexpr std::string_view kCompactKey = "compact";
 
 inline constexpr size_t kLsnBytes = 8;
 inline constexpr size_t kPageVersionBytes = 28;
@@ -105,6 +109,7 @@ Key12 PageKey(TimelineId timeline, PageNo page);
 Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id);
 Key40 RestoreKey(const ObjectId& object, Lsn lsn);
 std::vector<std::byte> EncodeRuleKey(const RuleKey& key);
+std::vector<std::byte> PurgeKey(const ObjectId& object);
 std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name);
 ConstBytes TextKey(std::string_view text);
 
@@ -123,6 +128,7 @@ std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row);
 std::vector<std::byte> EncodeDamageRow(const DamageRow& row);
 std::vector<std::byte> EncodeLabelRow(const LabelRow& row);
 std::vector<std::byte> EncodePackedRow(const PackedRow& row);
+std::vector<std::byte> EncodePurgeRow(const PurgeRow& row);
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
 std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
 Key16 EncodeChildRow(const ChildRow& row);
@@ -139,6 +145,7 @@ std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value);
 std::optional<DamageRow> DecodeDamageRow(ConstBytes key, ConstBytes value);
 std::optional<LabelRow> DecodeLabelRow(ConstBytes key, ConstBytes value);
 std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value);
+std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value);
 std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
 std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
 std::optional<ChildRow> DecodeChildRow(ConstBytes value);

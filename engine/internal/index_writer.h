@@ -137,6 +137,54 @@ class LmdbIndexWriter final : public IndexWriter {
     return Move(kRunsTable, NumberKey(moved.timeline.value), moved.row.location.segment != 0);
   }
 
+  Status PutPurge(const PurgeRow& row) override {
+    return transaction_.Put(kMetaTable, PurgeKey(row.object), EncodePurgeRow(row));
+  }
+
+  Status RemovePurge(const ObjectId& object) override {
+    return transaction_.Remove(kMetaTable, PurgeKey(object));
+  }
+
+  Status PutCompactionDue() override {
+    return transaction_.Put(kMetaTable, TextKey(kCompactKey), {});
+  }
+
+  Status RemoveObject(uint64_t namespace_id, const ObjectId& object) override {
+    TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectsTable, ObjectKey(namespace_id, object)));
+    TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectTimelinesTable, object.bytes));
+    for (const RuleKind kind : {RuleKind::kPolicy, RuleKind::kHold}) {
+      TIDEMARK_RETURN_IF_ERROR(
+          transaction_.Remove(kRulesTable, EncodeRuleKey(RuleKey::OfObject(kind, object))));
+    }
+    for (const IndexTable table : {kRestoresTable, kLabelsTable}) {
+      uint64_t most = UINT64_MAX;
+      TIDEMARK_RETURN_IF_ERROR(transaction_.RemovePrefix(table, object.bytes, &most));
+    }
+    return OkStatus();
+  }
+
+  Status RemoveTimeline(const TimelineRow& row) override {
+    const Key8 id = NumberKey(row.id.value);
+    if (row.parent.valid()) {
+      const Key16 child = EncodeChildRow({.parent_lsn = row.parent_lsn, .id = row.id});
+      TIDEMARK_RETURN_IF_ERROR(
+          transaction_.RemoveDuplicate(kChildrenTable, NumberKey(row.parent.value), child));
+    }
+    for (const IndexTable table : {kTimelinesTable, kChildrenTable, kRunsTable, kDamageTable}) {
+      TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(table, id));
+    }
+    uint64_t most = UINT64_MAX;
+    return transaction_.RemovePrefix(kCommitsTable, id, &most);
+  }
+
+  Status RemoveDamage(TimelineId timeline) override {
+    return transaction_.Remove(kDamageTable, NumberKey(timeline.value));
+  }
+
+  Status RemovePages(TimelineId timeline, uint64_t* most) override {
+    return transaction_.RemovePrefix(kPagesTable, NumberKey(timeline.value), most);
+  }
+
   Status PutRule(const RuleRow& row) override {
     return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
   }

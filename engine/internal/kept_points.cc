@@ -92,6 +92,7 @@ Result<const Retention::OfObject*> Retention::FindObject(const Timeline& timelin
 }
 
 Result<KeptPoints> Retention::OwnPointsOf(TimelineId id, Objects* objects) const {
+  if (store_->purges().Covers(id)) return KeptPoints();
   const auto found = store_->FindTimeline(id);
   if (!found.ok()) {
     if (found.status().code() != StatusCode::kCorruption) return found.status();

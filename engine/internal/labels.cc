@@ -43,7 +43,7 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::FindObjectByTag(uint64_t tag) {
   for (const auto& ns : Namespaces()) {
     if (ns->id == 0) continue;
     TIDEMARK_ASSIGN_OR_RETURN(const auto rows, index_->ListObjects(ns->id, before, 1));
-    if (!rows.empty() && ObjectTag(rows.front().id) == tag) {
+    if (!rows.empty() && ObjectTag(rows.front().id) == tag && !purges_->Has(rows.front().id)) {
       return FindObject(ns, rows.front().id, rows.front().name, IfMissing::kCreate);
     }
   }

@@ -24,17 +24,6 @@ constexpr size_t kMaxTables = 16;
 // A disk with less than this left is taken as full when LMDB says EIO: see ErrorStatus.
 constexpr uint64_t kFullDiskBytes = 1 << 20;
 
-MDB_val ToVal(ConstBytes bytes) { return {bytes.size(), const_cast<std::byte*>(bytes.data())}; }
-
-ConstBytes FromVal(const MDB_val& val) {
-  return {static_cast<const std::byte*>(val.mv_data), val.mv_size};
-}
-
-bool BeginsWith(ConstBytes bytes, ConstBytes prefix) {
-  return bytes.size() >= prefix.size() &&
-         std::memcmp(bytes.data(), prefix.data(), prefix.size()) == 0;
-}
-
 // A new name in a directory is durable only after this.
 int SyncDirectory(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -63,53 +52,6 @@ bool IsDiskFull(const std::string& directory) {
 
 }  // namespace
 
-// --- Cursors --------------------------------------------------------------------------------
-
-bool LmdbCursor::Get(int op, ConstBytes key, ConstBytes value) {
-  if (*error_ != 0) return false;
-  MDB_val key_val = ToVal(key);
-  MDB_val value_val = ToVal(value);
-  const int rc = mdb_cursor_get(cursor_, &key_val, &value_val, static_cast<MDB_cursor_op>(op));
-  if (rc == 0) {
-    key_ = FromVal(key_val);
-    value_ = FromVal(value_val);
-    return true;
-  }
-  if (rc != MDB_NOTFOUND) *error_ = rc;
-  return false;
-}
-
-bool LmdbCursor::Seek(ConstBytes key) { return Get(MDB_SET_KEY, key, {}); }
-bool LmdbCursor::SeekAtOrAfter(ConstBytes key) { return Get(MDB_SET_RANGE, key, {}); }
-bool LmdbCursor::SeekAtOrBefore(ConstBytes key) {
-  if (!SeekAtOrAfter(key)) return SeekLast();
-  return std::ranges::equal(key_, key) || Get(MDB_PREV, {}, {});
-}
-bool LmdbCursor::SeekLast() { return Get(MDB_LAST, {}, {}); }
-bool LmdbCursor::Next() { return Get(MDB_NEXT, {}, {}); }
-bool LmdbCursor::NextDuplicate() { return Get(MDB_NEXT_DUP, key_, {}); }
-bool LmdbCursor::PreviousDuplicate() { return Get(MDB_PREV_DUP, key_, {}); }
-bool LmdbCursor::LastDuplicate() { return Get(MDB_LAST_DUP, key_, {}); }
-
-uint64_t LmdbCursor::CountDuplicates() {
-  size_t count = 0;
-  if (*error_ == 0) *error_ = mdb_cursor_count(cursor_, &count);
-  return count;
-}
-
-bool LmdbCursor::SeekDuplicateAtOrAfter(ConstBytes key, ConstBytes value) {
-  return Get(MDB_GET_BOTH_RANGE, key, value);
-}
-
-bool LmdbCursor::SeekDuplicateAtOrBefore(ConstBytes key, ConstBytes value) {
-  // Most look-ups want the latest, so it is tried first. It also makes the range search safe:
-  // MDB_GET_BOTH_RANGE finds nothing beyond the last duplicate and then stands nowhere.
-  if (!Seek(key) || !LastDuplicate()) return false;
-  if (std::memcmp(value_.data(), value.data(), value.size()) <= 0) return true;
-  if (!SeekDuplicateAtOrAfter(key, value)) return false;
-  return BeginsWith(value_, value) || PreviousDuplicate();
-}
-
 // --- Read transactions ----------------------------------------------------------------------
 
 struct alignas(64) LmdbReadTransaction::Slot {
@@ -118,11 +60,12 @@ struct alignas(64) LmdbReadTransaction::Slot {
   std::array<LmdbCursor, kMaxTables> cursors;
   uint32_t renewed = 0;  // a bit for each cursor that belongs to the present transaction
 
-  ~Slot() {
+  ~Slot() { Close(); }
+  void Close() {
     for (LmdbCursor& cursor : cursors) {
-      if (cursor.cursor_ != nullptr) mdb_cursor_close(cursor.cursor_);
+      if (cursor.cursor_ != nullptr) mdb_cursor_close(std::exchange(cursor.cursor_, nullptr));
     }
-    if (txn != nullptr) mdb_txn_abort(txn);
+    if (txn != nullptr) mdb_txn_abort(std::exchange(txn, nullptr));
   }
 };
 
@@ -197,88 +140,6 @@ uint64_t LmdbReadTransaction::Number() const { return error_ == 0 ? mdb_txn_id(s
 
 Status LmdbReadTransaction::status() const {
   return error_ == 0 ? OkStatus() : env_.ErrorStatus(error_, "cannot read");
-}
-
-// --- Write transactions ---------------------------------------------------------------------
-
-LmdbWriteTransaction::LmdbWriteTransaction(LmdbEnv& env)
-    : env_(env), cursors_(env.handles_.size()) {}
-
-LmdbWriteTransaction::~LmdbWriteTransaction() {
-  if (txn_ != nullptr) mdb_txn_abort(txn_);  // and its cursors
-}
-
-int LmdbWriteTransaction::Commit() {
-  return mdb_txn_commit(std::exchange(txn_, nullptr));  // ends it even when it fails
-}
-
-Status LmdbWriteTransaction::Check(int rc) {
-  if (error_ == 0) error_ = rc;
-  return error_ == 0 ? OkStatus() : env_.ErrorStatus(error_, "cannot write");
-}
-
-LmdbCursor& LmdbWriteTransaction::cursor(size_t table) {
-  LmdbCursor& cursor = cursors_[table];
-  cursor.error_ = &error_;
-  if (cursor.cursor_ == nullptr && error_ == 0) {
-    error_ = mdb_cursor_open(txn_, env_.handles_[table], &cursor.cursor_);
-  }
-  return cursor;
-}
-
-Status LmdbWriteTransaction::Put(size_t table, ConstBytes key, ConstBytes value) {
-  if (error_ != 0) return Check(error_);
-  MDB_val key_val = ToVal(key);
-  MDB_val value_val = ToVal(value);
-  return Check(mdb_put(txn_, env_.handles_[table], &key_val, &value_val, 0));
-}
-
-Status LmdbWriteTransaction::Remove(size_t table, ConstBytes key) {
-  if (error_ != 0) return Check(error_);
-  MDB_val key_val = ToVal(key);
-  const int rc = mdb_del(txn_, env_.handles_[table], &key_val, nullptr);
-  return Check(rc == MDB_NOTFOUND ? 0 : rc);
-}
-
-Status LmdbWriteTransaction::PutDuplicates(size_t table, ConstBytes key, ConstBytes rows,
-                                           size_t row_size, size_t identity_size) {
-  CHECK(rows.size() % row_size == 0);
-  if (rows.empty()) return Check(0);
-  LmdbCursor& at = cursor(table);
-  const unsigned handle = env_.handles_[table];
-
-  // LMDB must not be asked to append what is not beyond the last: it notices too late, when the
-  // page has already been changed.
-  const bool beyond_last = !at.Seek(key) || !at.LastDuplicate() ||
-                           std::memcmp(at.value().data(), rows.data(), identity_size) < 0;
-  MDB_val key_val = ToVal(key);
-  for (size_t i = 0; i < rows.size(); i += row_size) {
-    if (error_ != 0) break;
-    const ConstBytes row = rows.subspan(i, row_size);
-    CHECK(i == 0 || std::memcmp(row.data() - row_size, row.data(), identity_size) < 0);
-    MDB_val value_val = ToVal(row);
-    if (beyond_last) {
-      // Appending fills pages; a plain put would leave them half empty.
-      error_ = mdb_cursor_put(at.cursor_, &key_val, &value_val, MDB_APPENDDUP);
-      continue;
-    }
-    if (at.SeekDuplicateAtOrAfter(key, row.first(identity_size)) &&
-        BeginsWith(at.value(), row.first(identity_size))) {
-      MDB_val old_val = ToVal(at.value());
-      if (BeginsWith(at.value(), row)) continue;
-      error_ = mdb_del(txn_, handle, &key_val, &old_val);
-    }
-    if (error_ == 0) error_ = mdb_put(txn_, handle, &key_val, &value_val, 0);
-  }
-  return Check(error_);
-}
-
-Status LmdbWriteTransaction::RemoveDuplicate(size_t table, ConstBytes key, ConstBytes identity) {
-  LmdbCursor& at = cursor(table);
-  if (at.SeekDuplicateAtOrAfter(key, identity) && BeginsWith(at.value(), identity)) {
-    error_ = mdb_cursor_del(at.cursor_, 0);
-  }
-  return Check(error_);
 }
 
 // --- The environment ------------------------------------------------------------------------
@@ -396,17 +257,30 @@ Status LmdbEnv::Grow() {
   return rc == 0 ? OkStatus() : ErrorStatus(rc, "cannot enlarge");
 }
 
-int LmdbEnv::Remap(uint64_t map_bytes) const {
+int LmdbEnv::WithoutReads(const std::function<int()>& change) const {
   std::lock_guard lock(remap_mutex_);
   remapping_ = true;
   for (size_t i = 0; i < kSlotCount; ++i) slots_[i].mutex.lock();
-  const int rc = mdb_env_set_mapsize(env_, map_bytes);
-  unmapped_ = rc != 0;
-  MDB_envinfo info;
-  if (rc == 0 && mdb_env_info(env_, &info) == 0) map_bytes_ = info.me_mapsize;
-  for (size_t i = 0; i < kSlotCount; ++i) slots_[i].mutex.unlock();
-  remapping_ = false;
-  return rc;
+  const auto end = [this](Slot* slots) {
+    for (size_t i = 0; i < kSlotCount; ++i) slots[i].mutex.unlock();
+    remapping_ = false;
+  };
+  const std::unique_ptr<Slot, decltype(end)> held(slots_.get(), end);
+  return change();
+}
+
+int LmdbEnv::Remap(uint64_t map_bytes) const {
+  return WithoutReads([&] {
+    const int rc = mdb_env_set_mapsize(env_, map_bytes);
+    unmapped_ = rc != 0;
+    MDB_envinfo info;
+    if (rc == 0 && mdb_env_info(env_, &info) == 0) map_bytes_ = info.me_mapsize;
+    return rc;
+  });
+}
+
+void LmdbEnv::CloseSlots() {
+  for (size_t i = 0; i < kSlotCount; ++i) slots_[i].Close();
 }
 
 LmdbEnv::Slot* LmdbEnv::TakeSlot() const {
@@ -438,17 +312,6 @@ uint64_t LmdbEnv::FileBytes() const {
 }
 
 uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
-
-Status LmdbEnv::CopyCompact(const std::string& path) const {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return ErrorStatus(errno, "cannot copy");
-  int rc = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT);
-  if (rc == 0 && fsync(fd) != 0) rc = errno;
-  if (close(fd) != 0 && rc == 0) rc = errno;
-  if (rc == 0) return OkStatus();
-  unlink(path.c_str());
-  return ErrorStatus(rc, "cannot copy");
-}
 
 uint64_t LmdbEnv::LastTransaction() const {
   MDB_envinfo info;

@@ -17,7 +17,8 @@
 // Known limit: LMDB trusts its pages. Damage inside them may end the process with a signal; what
 // can be seen at opening (no LMDB file, a short file) is kCorruption. The index can be rebuilt.
 //
-// The only files that include lmdb.h. The tables' contents are in index_rows.h.
+// lmdb_env.cc and lmdb_env_compact.cc are the only files that include lmdb.h. The tables' contents
+// are in index_rows.h.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_LMDB_ENV_H_
 #define TIDEMARK_ENGINE_INTERNAL_LMDB_ENV_H_
@@ -138,8 +139,12 @@ class LmdbWriteTransaction {
   // Sets the value of a key in a plain table.
   Status Put(size_t table, ConstBytes key, ConstBytes value);
 
-  // Removes a key and its value from a plain table, if it is there.
+  // Removes a key and all its values, if it is there.
   Status Remove(size_t table, ConstBytes key);
+
+  // Removes the keys that begin with `prefix`, with all their values, until `most` values have gone
+  // or none is left; takes from `most` what went. A key goes whole.
+  Status RemovePrefix(size_t table, ConstBytes prefix, uint64_t* most);
 
   // Adds rows of `row_size` bytes each to a key of a table with duplicates. The rows are strictly
   // ascending by their first `identity_size` bytes, and a row replaces the one that begins with
@@ -182,6 +187,11 @@ class LmdbEnv {
   // Writes a durable copy without the pages that are free to a new file. Errors: kFull, kIoError;
   // then there is no file.
   Status CopyCompact(const std::string& path) const;
+  // Puts a copy of all rows in the place of the file, and goes on with that: nothing is left of
+  // what was ever removed. Reads wait while the file is changed, writes through all of it.
+  // `before_change` is called before. Errors: its own, kFull, kIoError: then the old file is in use
+  // as before; or, if it cannot be opened again, kBroken from here on.
+  Status Compact(const std::function<Status()>& before_change);
   // The number of the last transaction that was committed.
   uint64_t LastTransaction() const;
 
@@ -194,6 +204,11 @@ class LmdbEnv {
                    const LmdbOptions& options);
   Status OpenFile();
   Status OpenTables();
+  Status CopyRows(const std::string& path) const;
+  Status Change(const std::string& made);
+  // Runs `change` while nobody reads. The caller holds write_mutex_ and has no transaction.
+  int WithoutReads(const std::function<int()>& change) const;
+  void CloseSlots();
   Status Grow();
   // Moves the map (0: adopts the size that the file asks for), after waiting for every read. The
   // caller holds write_mutex_ and has no transaction.

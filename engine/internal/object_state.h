@@ -21,6 +21,7 @@
 #include "engine/commit_info.h"
 #include "engine/internal/timeline.h"
 #include "engine/object_id.h"
+#include "engine/result.h"
 #include "engine/status.h"
 
 namespace tidemark::internal {
@@ -35,7 +36,7 @@ struct NamespaceState {
   std::atomic<uint64_t> id;  // 0 until its record is in the log; set inside a commit queue's Scope
 };
 
-class ObjectState {
+class ObjectState : public std::enable_shared_from_this<ObjectState> {
  public:
   ObjectState(std::shared_ptr<NamespaceState> object_namespace, const ObjectId& object_id,
               std::string object_name)
@@ -62,6 +63,27 @@ class ObjectState {
                                  : " does not exist"));
   }
 
+  // The object for who uses it from outside, handle, snapshot or transaction, and not only looks it
+  // up: it is one of `users` until the last copy of what is returned has gone. Errors: kBusy if it
+  // is being purged.
+  Result<std::shared_ptr<ObjectState>> Use() {
+    const std::shared_ptr<ObjectState> self = shared_from_this();
+    {
+      std::lock_guard lock(mutex);
+      if (purged) return BeingPurged();
+      ++users;
+    }
+    return std::shared_ptr<ObjectState>(self.get(), [self](ObjectState*) {
+      std::lock_guard lock(self->mutex);
+      --self->users;
+    });
+  }
+  Status BeingPurged() const {
+    return Status(
+        StatusCode::kBusy,
+        "object " + DisplayName() + " is being purged: purge it again to bring that to an end");
+  }
+
   std::string DisplayName() const { return ns->name + "/" + (name.empty() ? id.ToString() : name); }
 
   const std::shared_ptr<NamespaceState> ns;
@@ -73,7 +95,9 @@ class ObjectState {
   CommitInfo head;                     // kNone until its first commit
   Lsn created;
   uint32_t change_counter = 0;
-  bool writer = false;          // the write lock
+  bool writer = false;  // the write lock
+  uint64_t users = 0;
+  bool purged = false;          // or is being purged: nothing may be told of it any more
   mutable Pin* pins = nullptr;  // of commits that are kept whatever expires: pin.h
 
   // Held by whoever makes, moves or removes a label, from looking it up until its record is
@@ -82,8 +106,8 @@ class ObjectState {
   std::optional<Lsn> last_label;  // of the latest label record, if it was written by this process
 
   // What the index does not have yet, for the checkpointer.
-  bool dirty = false;                 // on the store's list of dirty objects
-  TimelineId indexed_timeline;        // current at the checkpoint
+  bool dirty = false;                                       // on the store's list of dirty objects
+  TimelineId indexed_timeline;                              // current at the checkpoint
   std::vector<std::shared_ptr<Timeline>> recent_timelines;  // in order; may have recent commits
 };
 

@@ -129,7 +129,8 @@ Status PackJob::FindBatches() {
     if (record.kind != RecordKind::kFrame) return OkStatus();
     const auto fields = DecodeFrame(record.fields);
     if (!fields) return Damaged(group.PlaceOf(entry), "is no frame");
-    return fields->batch_count == 0 ? OkStatus() : ClaimBatches(group, entry, record, *fields);
+    if (fields->batch_count == 0 || store_->purges().Covers(fields->timeline)) return OkStatus();
+    return ClaimBatches(group, entry, record, *fields);
   }));
   std::erase_if(batches, [this](const auto& batch) { return claims_.contains(batch.first); });
   if (batches.empty() || splits_commit_) return OkStatus();
@@ -165,6 +166,7 @@ Status PackJob::FindFramesBehind(std::map<Location, uint32_t> batches) {
       if (!record || record->kind != RecordKind::kFrame) continue;
       const auto fields = DecodeFrame(record->fields);
       if (!fields || fields->batch_count == 0) continue;
+      if (store_->purges().Covers(fields->timeline)) continue;
       const Status claimed = ClaimBatches(group, entry, *record, *fields);
       if (claimed.code() == StatusCode::kCorruption) splits_commit_ = true;
       if (!claimed.ok() && !splits_commit_) return claimed;
@@ -188,12 +190,14 @@ Result<PackJob::Line*> PackJob::LineOf(TimelineId id) {
 
 Status PackJob::Collect(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record) {
+  if (store_->purges().Covers(entry, record)) return OkStatus();
   switch (record.kind) {
     case RecordKind::kFrame: return CollectFrame(group, entry, record);
     case RecordKind::kBatch: return CollectBatch(group, entry, record);
     case RecordKind::kCommits: return CollectCommits(group, entry, record);
     case RecordKind::kHistory: return CollectHistory(group, entry, record);
     case RecordKind::kClose: return OkStatus();
+    case RecordKind::kPurge: return CollectPurge(group, entry, record);
     default: return CopyRecord(group, entry, record);
   }
 }
@@ -292,6 +296,18 @@ Result<bool> PackJob::HasExpired(const DirectoryEntry& entry, const LabelFields&
   TIDEMARK_ASSIGN_OR_RETURN(const auto row, store_->index().FindLabel(label.object, label.name));
   if (row && row->lsn == entry.lsn) labels_.push_back(*row);
   return true;
+}
+
+Status PackJob::CollectPurge(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  if (!input_.ends_purges) return CopyRecord(group, entry, record);
+  for (PurgeRow& row : store_->purges().List()) {
+    if (row.lsn != entry.lsn) continue;
+    row.log_is_clean = true;
+    ended_.push_back(std::move(row));
+    return OkStatus();
+  }
+  return Damaged(group.PlaceOf(entry), "is of a purge that is not known");
 }
 
 Status PackJob::CopyRecord(const ScannedGroup& group, const DirectoryEntry& entry,

@@ -8,6 +8,7 @@
 // what comes behind the input is made on it. A commit is needed while such a point shows it. Other
 // records stay, because the index is made of them, but for automatic labels whose commits have
 // expired. The pages of a batch go with the commit whose frame names it, wherever that frame is.
+// What is purged (purge_table.h) is left out, of whatever kind.
 //
 // What a reader found in the index before it changed may be gone when it looks there; it looks
 // again then (PageReader, StoreImpl::ReadCommit). A crash before the index has changed leaves a
@@ -47,6 +48,8 @@ struct PackInput {
   uint32_t first = 0;             // the segments of the log that they stand for
   Location end;
   uint64_t bytes = 0;  // of the files
+  // All files before these were packed since the purges in these began: with that they have ended.
+  bool ends_purges = false;
 };
 
 class PackJob {
@@ -121,6 +124,8 @@ class PackJob {
                         const RecordView& record);
   Status CollectHistory(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
+  Status CollectPurge(const ScannedGroup& group, const DirectoryEntry& entry,
+                      const RecordView& record);
   Status CopyRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                     const RecordView& record);
   // Of an automatic label whose commit has expired; its row goes, too.
@@ -159,6 +164,7 @@ class PackJob {
   std::vector<MovedRun> old_runs_;
   std::vector<MovedRun> new_runs_;
   std::vector<LabelRow> labels_;  // that go
+  std::vector<PurgeRow> ended_;   // purges
   std::vector<WrittenBlock> written_;
   Buffer fields_;
   Buffer payload_;

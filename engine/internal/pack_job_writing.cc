@@ -34,6 +34,7 @@ Status PackJob::Run() {
   Segments& segments = store_->segments();
   segments.MakeRoomToPutAside(input_.numbers.size());
   TIDEMARK_RETURN_IF_ERROR(Switch());
+  store_->purges().NoteClean(ended_);
   segments.UsePacked(writer_->number());
   segments.PutAside(input_.numbers);
   return OkStatus();
@@ -186,6 +187,7 @@ Status PackJob::Switch() {
     }
     for (const MovedRun& run : old_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
     for (const MovedRun& run : new_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
+    for (const PurgeRow& purge : ended_) TIDEMARK_RETURN_IF_ERROR(writer.PutPurge(purge));
     for (const LabelRow& label : labels_) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto row, index.FindLabel(label.object, label.name));
       if (row != label) continue;  // it was moved since

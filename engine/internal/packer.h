@@ -44,6 +44,18 @@ class Packer {
   // Does so much of the log wait to be packed that the background should begin?
   bool LogWaits() const;
 
+  // For Purger: everything is written anew once, with nobody packing or verifying from before
+  // `begin` until behind `end`. Not if all purges have ended when `begin` returns. `progress` gets
+  // bytes of the files. With a pacer in the background, as RunPaced. Errors: as Run, and those of
+  // `begin` and `end`; kBusy also if a large transaction is open that the files hold a part of.
+  struct PurgeRun {
+    std::function<Status()> begin;
+    std::function<Status(const ReclaimReport&)> end;
+    std::function<void(uint64_t done, uint64_t total)> progress{};
+    Pacer* pacer = nullptr;
+  };
+  Status RunPurge(const PurgeRun& run);
+
   // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
   // nothing but a checkpoint. Errors: as Run.
   Result<uint64_t> Estimate(const LicenceRow& licence);
@@ -63,7 +75,13 @@ class Packer {
   // Errors: kBroken if it was stopped, kBusy if it is to give way; the run is to end then.
   Status Pace();
 
+  // Of what a job meets: there is no room for it, or damage in its files. Others can be done.
+  static bool CostsItsFilesOnly(const Status& status);
+
  private:
+  // What one job takes in, unless a large commit makes it more.
+  static constexpr uint64_t kJobBytes = 64u << 20;
+
   // One file, in the order of what it stands for.
   struct File {
     uint32_t number = 0;
@@ -71,7 +89,8 @@ class Packer {
     Location end;
     uint64_t bytes = 0;
   };
-  Result<ReclaimReport> Paced(Pacer* pacer, const std::function<Result<ReclaimReport>()>& run);
+  // Calls `run` in the background, as `pacer` says.
+  Status Paced(Pacer* pacer, const std::function<Status()>& run);
   Result<ReclaimReport> RunLocked(ReclaimWhat what);
   // Over everything once. What one job meets may leave others to be done: the first such error.
   Status GoThrough(ReclaimWhat what, ReclaimReport* report);
@@ -80,6 +99,8 @@ class Packer {
   Status PackLog(ReclaimReport* report);
   Status PackAll(ReclaimReport* report);
   Status PackWhatPays(ReclaimReport* report);
+  Status RunPurgeLocked(const PurgeRun& run);
+  Status PackForPurge(const PurgeRun& run, ReclaimReport* report);
   // Takes a lock that a run in the background may hold, which ends then.
   std::unique_lock<std::mutex> Want(std::mutex& mutex);
   Status GiveWay() const;
@@ -88,7 +109,7 @@ class Packer {
   Status RemoveLeftOvers();
   // What pays of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimReport* report);
-  static PackInput Input(const std::vector<File>& files, size_t begin, size_t count);
+  PackInput Input(const std::vector<File>& files, size_t begin, size_t count) const;
   static size_t CountForAJob(const std::vector<File>& files, size_t begin);
   // How many files from files[begin] on it pays to pack together: the most; and what that frees.
   struct Paying {
@@ -121,6 +142,8 @@ class Packer {
   std::mutex wanted_mutex_;
   int wanted_ = 0;          // how many wait for a run in the background to end
   Pacer* pacer_ = nullptr;  // of the run, if it is paced; changed by the thread that runs
+
+  bool ends_purges_ = false;  // of the run; of the thread that runs
 };
 
 }  // namespace tidemark::internal

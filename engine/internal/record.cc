@@ -224,8 +224,7 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
     case format::TimelineOperation::kDelete:
     case format::TimelineOperation::kUndelete:
     case format::TimelineOperation::kRewrite: return f;
-    case format::TimelineOperation::kScheduledRestore:
-    case format::TimelineOperation::kPurge: break;
+    case format::TimelineOperation::kScheduledRestore: break;
   }
   return std::nullopt;
 }
@@ -304,7 +303,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kHistory) ||
+      kind > static_cast<uint8_t>(RecordKind::kPurge) ||
       kind == static_cast<uint8_t>(RecordKind::kMigration)) {
     return ParseOutcome::kBad;
   }

@@ -58,6 +58,8 @@ class Recovery {
                     const RecordView& record);
   Status ReplayLicence(const ScannedGroup& group, const DirectoryEntry& entry,
                        const RecordView& record);
+  Status ReplayPurge(const ScannedGroup& group, const DirectoryEntry& entry,
+                     const RecordView& record);
   // An open record that is damaged says nothing, but the groups behind it carry the epoch.
   void NoteEpoch(const ScannedGroup& group);
   Status Quarantine(const ScannedGroup& group, const DirectoryEntry& entry);

@@ -112,6 +112,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kHold:
     case RecordKind::kPolicy: return ReplayRule(group, entry, record);
     case RecordKind::kLicence: return ReplayLicence(group, entry, record);
+    case RecordKind::kPurge: return ReplayPurge(group, entry, record);
     case RecordKind::kOpen: {
       const auto fields = DecodeOpen(record.fields);
       if (!fields) return Inconsistent(group, entry, "is not an open record");
@@ -332,6 +333,23 @@ Status Recovery::ReplayLicence(const ScannedGroup& group, const DirectoryEntry& 
   if (!row) return Inconsistent(group, entry, "is not a licence");
   if (entry.tag != StoreTag()) return Quarantine(group, entry);
   store_->retention().table().Add(RetentionTable::NewLicence(*row), entry.lsn);
+  return OkStatus();
+}
+
+// Packing may have left out before it what others before it build on: what seemed to be damage of
+// the object was none.
+Status Recovery::ReplayPurge(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  auto row = DecodePurge(record.fields);
+  if (!row) return Inconsistent(group, entry, "is no purge");
+  if (ObjectTag(row->object) != entry.tag) return Quarantine(group, entry);
+  for (const TimelineId timeline : row->timelines) {
+    timelines_.erase(timeline);
+    begun_.erase(timeline);
+  }
+  objects_.erase(row->object);
+  store_->ForgetObject(*row);
+  store_->purges().Add(PurgeTable::NewPurge(*std::move(row)), entry.lsn);
   return OkStatus();
 }
 

@@ -358,6 +358,7 @@ Status Retention::SetPolicy(uint64_t namespace_id, const ObjectState* object, ui
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   RuleRow row;
   if (object != nullptr) {
+    if (store_->purges().Has(object->id)) return object->BeingPurged();
     row.key = RuleKey::OfObject(RuleKind::kPolicy, object->id);
   } else if (namespace_id != 0) {
     row.key = RuleKey::OfNamespace(namespace_id);
@@ -371,6 +372,16 @@ Status Retention::SetPolicy(uint64_t namespace_id, const ObjectState* object, ui
 
 Status Retention::SetHold(const ObjectState& object, std::string_view reason) {
   return PutHold(object, reason, true);
+}
+
+Status Retention::CheckNotHeld(const ObjectState& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto hold,
+                            table_.Find(RuleKey::OfObject(RuleKind::kHold, object.id)));
+  if (!hold || !hold->set) return OkStatus();
+  return Status(StatusCode::kExists,
+                "object " + object.DisplayName() + " is held since " + FormatTime(hold->time) +
+                    (hold->reason.empty() ? "" : " (" + hold->reason + ")") +
+                    ": release the hold first, as with `tidemark hold --release`");
 }
 
 Status Retention::ReleaseHold(const ObjectState& object) { return PutHold(object, "", false); }

@@ -140,6 +140,11 @@ class Retention {
 
   // ---- policies and holds; durable when they return ----
 
+  // No policy or hold is made or ended while it is held.
+  std::unique_lock<std::mutex> KeepRules() { return std::unique_lock(mutex_); }
+  // Errors: kExists if the object is held.
+  Status CheckNotHeld(const ObjectState& object) const;
+
   // Of the store if the namespace is 0, of a namespace if there is no object. None clears it. `tag`
   // is what the directory says of the record.
   Status SetPolicy(uint64_t namespace_id, const ObjectState* object, uint64_t tag,

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "engine/internal/packer.h"
+#include "engine/internal/purger.h"
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
@@ -142,7 +143,8 @@ bool RetentionWorker::IsLookDue() {
 bool RetentionWorker::IsPassDue() const {
   const Seen current = Current();
   std::lock_guard lock(mutex_);
-  return !stop_ && Now() >= pass_.due && (pass_.failures > 0 || seen_ != current);
+  return !stop_ && Now() >= pass_.due &&
+         (pass_.failures > 0 || seen_ != current || !store_->purges().empty());
 }
 
 Status RetentionWorker::Attempt(Task* task, uint64_t Report::*count,
@@ -214,7 +216,7 @@ Result<bool> RetentionWorker::LetsExpire(const LicenceRow& licence) {
     TIDEMARK_RETURN_IF_ERROR(object.status());
     return LetsExpire(licence, *object);
   };
-  if (last_expired_) {
+  if (last_expired_ && !store_->purges().Has(last_expired_->second)) {
     TIDEMARK_ASSIGN_OR_RETURN(
         const bool again,
         ask(store_->AdoptObject(last_expired_->first, last_expired_->second, "")));
@@ -231,6 +233,7 @@ Result<bool> RetentionWorker::LetsExpire(const LicenceRow& licence) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto rows,
                                 store_->index().ListObjects(ns->id, after, kObjectsAtATime));
       for (const ObjectRow& row : rows) {
+        if (store_->purges().Has(row.id)) continue;
         TIDEMARK_ASSIGN_OR_RETURN(
             const bool found, ask(store_->FindObject(ns, row.id, row.name, IfMissing::kCreate)));
         if (found) return true;
@@ -273,6 +276,8 @@ Status RetentionWorker::LogPass(Microseconds* pause) {
 
 Status RetentionWorker::Pass(Microseconds* pause) {
   const Seen current = Current();
+  // One that is under way has the packer: this fails then.
+  if (!store_->purges().empty()) TIDEMARK_RETURN_IF_ERROR(store_->purger().Continue(&pacer_));
   const Segments& segments = store_->segments();
   microseconds took{0};
   if (segments.Headers().size() > 1 || !segments.ListPacked().empty()) {

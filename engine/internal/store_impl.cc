@@ -7,6 +7,7 @@
 
 #include "engine/check.h"
 #include "engine/internal/packer.h"
+#include "engine/internal/purger.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/retention_record.h"
 #include "engine/internal/retention_worker.h"
@@ -154,12 +155,15 @@ Status StoreImpl::OpenFiles() {
                                                                          : options_.index_directory,
                                         index_options));
   labels_ = std::make_unique<LabelTable>(index_.get());
+  purges_ = std::make_unique<PurgeTable>(index_.get());
+  TIDEMARK_RETURN_IF_ERROR(purges_->Load());
   retention_ = std::make_unique<Retention>(this);
   TIDEMARK_RETURN_IF_ERROR(retention_->table().Load());
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);
   packer_ = std::make_unique<Packer>(this);
+  purger_ = std::make_unique<Purger>(this);
   retention_worker_ = std::make_unique<RetentionWorker>(this);
   TIDEMARK_RETURN_IF_ERROR(ChoosePacked());
   TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, index_->ListNamespaces());
@@ -168,6 +172,7 @@ Status StoreImpl::OpenFiles() {
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto damage, index_->ListDamage());
   for (const DamageRow& row : damage) KeepDamageLocked(row);
+  for (const PurgeRow& purge : purges_->List()) ForgetObject(purge);
   return OkStatus();
 }
 

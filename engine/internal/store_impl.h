@@ -7,6 +7,7 @@
 //       Recovery                           at open (recovery.h)
 //       Checkpointer                       behind the log (checkpointer.h)
 //       Packer, RetentionWorker            history that expires, and its space (packer.h)
+//       Purger, PurgeTable                 objects that go without a trace (purger.h)
 //
 // Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
 // memory yet, never across a write. Order of locks: ObjectState::label_mutex, mutex_,
@@ -32,6 +33,7 @@
 #include "engine/internal/object_state.h"
 #include "engine/internal/open_batches.h"
 #include "engine/internal/page_reader.h"
+#include "engine/internal/purge_table.h"
 #include "engine/internal/retention.h"
 #include "engine/internal/segments.h"
 #include "engine/store.h"
@@ -51,6 +53,7 @@ struct AutomaticLabel {
 };
 
 class Packer;
+class Purger;
 class RetentionWorker;
 
 class StoreImpl {
@@ -84,6 +87,8 @@ class StoreImpl {
   Checkpointer& checkpointer() { return *checkpointer_; }
   OpenBatches& open_batches() { return open_batches_; }
   Packer& packer() { return *packer_; }
+  PurgeTable& purges() { return *purges_; }
+  Purger& purger() { return *purger_; }
   RetentionWorker& retention_worker() { return *retention_worker_; }
   LabelTable& labels() { return *labels_; }
   Retention& retention() { return *retention_; }
@@ -140,6 +145,8 @@ class StoreImpl {
                      const std::shared_ptr<Timeline>& timeline, const RecentCommit& commit,
                      std::span<const PageChange> changes,
                      std::shared_ptr<const BatchedPages> batched) noexcept;
+  // Of an object that is purged, from here on: nothing of it is found in memory any more.
+  void ForgetObject(const PurgeRow& purge) noexcept;
   void AddRestore(PendingRow<RestoreRow> made, Lsn lsn, Timestamp time) noexcept;
   void AddEpoch(PendingRow<EpochRow> made, Lsn first_lsn) noexcept;
 
@@ -260,6 +267,7 @@ class StoreImpl {
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<LabelTable> labels_;
+  std::unique_ptr<PurgeTable> purges_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<CommitQueue> queue_;
   std::mutex seal_mutex_;
@@ -268,6 +276,7 @@ class StoreImpl {
   std::unique_ptr<Checkpointer> checkpointer_;
   OpenBatches open_batches_;
   std::unique_ptr<Packer> packer_;
+  std::unique_ptr<Purger> purger_;
   std::unique_ptr<RetentionWorker> retention_worker_;
 };
 

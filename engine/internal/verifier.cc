@@ -131,6 +131,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
              "the record with LSN " + std::to_string(entry.lsn.value) + " is damaged");
       continue;
     }
+    if (store_->purges().Covers(entry, record)) continue;
     if (group.intact && store_->IsKnownDamage(entry.lsn)) {
       // Its file came back from a copy; or what it needs is damaged, and reported where that
       // stands.
@@ -257,6 +258,7 @@ Status Verifier::CheckObjects() {
     while (true) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto rows, store_->index().ListObjects(ns->id, after, 1000));
       for (const ObjectRow& row : rows) {
+        if (store_->purges().Has(row.id)) continue;
         ++report_.objects;
         const auto object = store_->FindObject(ns, row.id, row.name, IfMissing::kCreate);
         if (object.status().code() == StatusCode::kIoError) {  // its latest commit's record

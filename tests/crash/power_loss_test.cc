@@ -101,6 +101,10 @@ class Sweep {
   void CheckSurvivors(SimStore& sim, StoreModel& model) {
     if (::testing::Test::HasFailure()) return;
     sim.fs().CrashAt(kNever);
+    EXPECT_OK(model.EndPurge(sim.store(), [&](const std::string& ns, const std::string& name) {
+      return sim.Purge(ns, name);
+    }));
+    if (::testing::Test::HasFailure()) return;
     model.Check(sim.store(), StoreModel::After::kCrash);
     if (::testing::Test::HasFailure()) return;
     for (int i = 0; i < 3; ++i) EXPECT_OK(model.Transact(sim.store(), 8));

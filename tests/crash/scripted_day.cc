@@ -26,6 +26,7 @@ enum class Step {
   kPromote,
   kDelete,
   kUndelete,
+  kPurge,
   kLabel,
   kRetention,
   kCheckpoint,
@@ -45,6 +46,7 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kPromote, random.Below(2)},
                                               {Step::kDelete, random.Below(2)},
                                               {Step::kUndelete, random.Below(2)},
+                                              {Step::kPurge, random.Below(2)},
                                               {Step::kLabel, random.Between(1, 3)},
                                               {Step::kRetention, random.Between(1, 3)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
@@ -70,6 +72,10 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
     case Step::kPromote: return model.Promote(sim.store());
     case Step::kDelete: return model.Delete(sim.store());
     case Step::kUndelete: return model.Undelete(sim.store());
+    case Step::kPurge:
+      return model.Purge(sim.store(), [&](const std::string& ns, const std::string& name) {
+        return sim.Purge(ns, name);
+      });
     case Step::kLabel: return model.ChangeLabel(sim.store());
     case Step::kRetention: return model.ChangeRetention(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();

@@ -3,10 +3,9 @@
 // The day begins with a store that an earlier day left behind, cleanly closed and with its segment
 // almost full (or, for one seed in eight, with nothing at all). Then, in an order that the seed
 // chooses: small transactions on several objects, confirmed and not; a large one that commits and
-// one that is rolled back; restores, forks, promotes, deletions and undeletions; labels; policies,
-// holds and licences;
-// checkpoints; a segment made ready; a clean close and a reopening. It always rolls into the next
-// segment, and packs the one before.
+// one that is rolled back; restores, forks, promotes, deletions, undeletions and purges; labels;
+// policies, holds and licences; checkpoints; a segment made ready; a clean close and a reopening.
+// It always rolls into the next segment, and packs the one before.
 
 #ifndef TIDEMARK_TESTS_CRASH_SCRIPTED_DAY_H_
 #define TIDEMARK_TESTS_CRASH_SCRIPTED_DAY_H_

@@ -1,5 +1,5 @@
-// Records of policies, holds and licences, as engine/format.h gives them, pinned byte for byte; and
-// what is not as it says is refused.
+// Records of policies, holds, licences and purges, as engine/format.h gives them, pinned byte for
+// byte; and what is not as it says is refused.
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/internal/purge_record.h"
 #include "engine/internal/retention_record.h"
 #include "tests/engine/record_samples.h"
 #include "tests/support/golden_bytes.h"
@@ -85,6 +86,16 @@ std::vector<RecordSample> Samples() {
        "00"
        "00",
        decodes_rule(RuleKind::kHold)},
+      {"purge",
+       Encoded(EncodePurge, PurgeRow{.object = SampleId(),
+                                     .namespace_id = 300,
+                                     .timelines = {TimelineId(5), TimelineId(6), TimelineId(306)}}),
+       SAMPLE_ID_HEX "ac02"
+                     "03"
+                     "05"
+                     "01"
+                     "ac02",
+       [](ConstBytes bytes) { return DecodePurge(bytes).has_value(); }},
       {"licence", Encoded(EncodeLicence, LicenceRow{.time = Us(1000), .by_default = Us(300)}),
        "01"
        "00"

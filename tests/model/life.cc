@@ -68,6 +68,7 @@ Status Life::Step() {
     case 20: return model_.ChangeRetention(store);
     case 21: sim_.clock().Advance(std::chrono::minutes(random_.Below(300))); return OkStatus();
     case 22: return sim_.Reclaim(reclaims_);
+    case 24: return random_.OneIn(6) ? model_.Purge(store, purge_) : OkStatus();
     case 23: return model_.RunRetention(store, [this] { return sim_.RunRetention(); });
     default: return model_.Transact(store, random_.OneIn(10) ? 300 : 12);
   }
@@ -93,6 +94,7 @@ void Life::Recover() {
   } while (sim_.fs().crashed());
   ASSERT_OK(status);
   sim_.fs().CrashAt(kNever);  // not during the check
+  ASSERT_OK(model_.EndPurge(sim_.store(), purge_));
   model_.Check(sim_.store(), StoreModel::After::kCrash);
 }
 

@@ -4,6 +4,7 @@
 #define TIDEMARK_TESTS_MODEL_LIFE_H_
 
 #include <cstdint>
+#include <string>
 
 #include "tests/support/sim_store.h"
 #include "tests/support/store_model.h"
@@ -33,6 +34,9 @@ class Life {
 
   StoreModel model_;
   SimStore sim_;
+  const StoreModel::PurgeCall purge_ = [this](const std::string& ns, const std::string& name) {
+    return sim_.Purge(ns, name);
+  };
   Random& random_;
   ReclaimWhat reclaims_ = ReclaimWhat::kEverything;  // when it packs
 

@@ -21,7 +21,12 @@ TEST(ModelTest, ManyShortLives) {
 // Goal: as above, with much history and every kind of work in each life. Method: a few long lives;
 // what must not be missing is counted.
 TEST(ModelTest, AFewLongLives) {
-  uint64_t moved_labels = 0;  // a life may have none
+  // A life may have none of these: forks that are purged are promoted no more.
+  uint64_t moved_labels = 0;
+  uint64_t promotes = 0;
+  uint64_t promotes_over_newer = 0;
+  uint64_t purges = 0;
+  uint64_t refused_purges = 0;
   for (uint64_t i = 0; i < Scaled(4) && !HasFailure(); ++i) {
     const uint64_t seed = TestSeed() * 1000000 + 500000 + i;
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
@@ -38,12 +43,14 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.last_pages, 0u);
     EXPECT_GT(counts.restores, 0u);
     EXPECT_GT(counts.forks, 0u);
-    EXPECT_GT(counts.promotes, 0u);
-    EXPECT_GT(counts.promotes_over_newer, 0u);
+    promotes += counts.promotes;
+    promotes_over_newer += counts.promotes_over_newer;
     EXPECT_GT(counts.refused_promotes, 0u);
     EXPECT_GT(counts.deletions, 0u);
     EXPECT_GT(counts.undeletions, 0u);
     EXPECT_GT(counts.begun_anew, 0u);
+    purges += counts.purges;
+    refused_purges += counts.refused_purges;
     EXPECT_GT(counts.looks_by_bookmark, 0u);
     EXPECT_GT(counts.looks_by_time, 0u);
     EXPECT_GT(counts.held_snapshots, 0u);
@@ -63,6 +70,10 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(life.reopenings(), 0u);
   }
   EXPECT_GT(moved_labels, 0u);
+  EXPECT_GT(promotes, 0u);
+  EXPECT_GT(promotes_over_newer, 0u);
+  EXPECT_GT(purges, 0u);
+  EXPECT_GT(refused_purges, 0u);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ class RetentionModel {
     Of(name).policy = policy;
   }
   void SetHold(const std::string& name, bool held) { Of(name).held = held; }
+  void Forget(const std::string& name) { scopes_.erase(name); }
   bool IsHeld(const std::string& name) const {
     const auto it = scopes_.find(name);
     return it != scopes_.end() && it->second.held;

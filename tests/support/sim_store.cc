@@ -60,6 +60,12 @@ Status SimStore::Reclaim(ReclaimWhat what) {
   return store_->Reclaim(what).status();
 }
 
+Status SimStore::Purge(std::string_view namespace_name, std::string_view name) {
+  TIDEMARK_RETURN_IF_ERROR(store_->Sync());
+  older_indexes_.clear();
+  return store_->Purge(namespace_name, name).status();
+}
+
 Status SimStore::RunRetention() {
   TIDEMARK_RETURN_IF_ERROR(store_->Sync());
   const std::string log = std::string(kDirectory) + "/log";

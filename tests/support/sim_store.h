@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/clock.h"
@@ -50,7 +51,8 @@ class SimStore {
   // Each of its operations on files counts. It deletes what older states of the index point to, and
   // does so only when a later one is durable: none of them comes back.
   Status Reclaim(ReclaimWhat what);
-  Status RunRetention();  // may reclaim: likewise
+  Status RunRetention();                                                 // may reclaim: likewise
+  Status Purge(std::string_view namespace_name, std::string_view name);  // likewise
   // The process dies, with the power if the file system says so; both come back.
   void Crash(PowerLoss loss);
 

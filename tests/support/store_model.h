@@ -93,6 +93,9 @@ class StoreModel {
     uint64_t deletions = 0;
     uint64_t undeletions = 0;
     uint64_t begun_anew = 0;  // after a deletion
+    uint64_t purges = 0;
+    uint64_t refused_purges = 0;
+    uint64_t continued_purges = 0;  // after a crash
     uint64_t looks_by_bookmark = 0;
     uint64_t looks_by_time = 0;
     uint64_t held_snapshots = 0;
@@ -130,6 +133,12 @@ class StoreModel {
   Status Promote(Store& store);
   Status Delete(Store& store);
   Status Undelete(Store& store);
+  // A random object, by `run`: it goes, or must be refused. Drops snapshots that are held.
+  using PurgeCall =
+      std::function<Status(const std::string& namespace_name, const std::string& name)>;
+  Status Purge(Store& store, const PurgeCall& run);
+  // After a crash, before Check: a purge that it struck has not begun, or goes on to its end.
+  Status EndPurge(Store& store, const PurgeCall& run);
   // Sets, moves or removes a label, durably; or makes an automatic one, which is not waited for.
   Status ChangeLabel(Store& store);
   // Sets or clears a policy, holds or releases an object, or grants a licence, durably.
@@ -167,6 +176,7 @@ class StoreModel {
                                               IfMissing if_missing);
   // After a durable call that gave the object `next` by `commit`.
   void Done(ObjectModel& model, Version next, const CommitInfo& commit);
+  void Purged(const std::string& name);
   uint64_t CountNewer(const ObjectModel& target, const std::string& fork, Lsn point) const;
   Page RandomPage(const Page& old, uint32_t size);
   Status SetPageSize(Transaction& transaction, Version& next);
@@ -205,6 +215,7 @@ class StoreModel {
   std::vector<std::pair<std::shared_ptr<const Snapshot>, Version>> held_;
   RetentionModel retention_;
   std::optional<RetentionModel> retention_under_way_;  // after a change that failed: made or not
+  std::optional<std::string> purge_under_way_;
   Lsn confirmed_;
   Lsn highest_;  // ever given, lost or not
   Counts counts_;

@@ -62,6 +62,7 @@ void StoreModel::CheckContents(const Snapshot& snapshot, const Version& version,
 }
 
 void StoreModel::Check(Store& store, After after) {
+  ASSERT_FALSE(purge_under_way_);
   // What survived is a prefix: up to the last LSN that any object shows, everything is there.
   Lsn last = confirmed_;
   std::map<std::string, CommitInfo> heads;

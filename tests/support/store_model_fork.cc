@@ -1,4 +1,4 @@
-// StoreModel's work between objects: forks and promotes; and deletions.
+// StoreModel's work between objects: forks and promotes; and deletions and purges.
 
 #include <gtest/gtest.h>
 
@@ -131,6 +131,68 @@ Status StoreModel::Delete(Store& store) {
   EXPECT_EQ(info.result.kind, CommitKind::kDelete);
   Done(model, Version(), info.result);
   ++counts_.deletions;
+  return OkStatus();
+}
+
+namespace {
+
+std::string NamespaceOf(const std::string& name) {
+  return name.starts_with("fork") && name.back() % 2 != 0 ? "copies" : "rooms";
+}
+
+}  // namespace
+
+Status StoreModel::Purge(Store& store, const PurgeCall& run) {
+  TIDEMARK_RETURN_IF_ERROR(Sync(store));
+  DropHeld();
+  std::string name;
+  const ObjectModel& model = RandomObject(&name);
+  const std::string namespace_name = NamespaceOf(name);
+  if (model.head() == nullptr) {
+    ++counts_.refused_purges;
+    return Refused(run(namespace_name, name), StatusCode::kNotFound);
+  }
+  const bool shared = std::any_of(objects_.begin(), objects_.end(), [&](const auto& entry) {
+    const ObjectModel& other = entry.second;
+    return entry.first != name && other.head() != nullptr &&
+           (other.origin == name ||
+            std::any_of(other.versions.begin(), other.versions.end(),
+                        [&](const Version& version) { return version.promoted == name; }));
+  });
+  if (shared || retention_.IsHeld(namespace_name + "/" + name)) {
+    ++counts_.refused_purges;
+    return Refused(run(namespace_name, name), StatusCode::kExists);
+  }
+  purge_under_way_ = name;
+  TIDEMARK_RETURN_IF_ERROR(run(namespace_name, name));
+  Purged(name);
+  return OkStatus();
+}
+
+void StoreModel::Purged(const std::string& name) {
+  objects_[name] = ObjectModel();
+  retention_.Forget(NamespaceOf(name) + "/" + name);
+  purge_under_way_.reset();
+  ++counts_.purges;
+}
+
+Status StoreModel::EndPurge(Store& store, const PurgeCall& run) {
+  if (!purge_under_way_) return OkStatus();
+  const std::string name = *purge_under_way_;
+  const auto object = Open(store, name, IfMissing::kFail);
+  if (object.ok() ||
+      (object.status().code() == StatusCode::kNotFound && objects_[name].head()->deleted() &&
+       Open(store, name, IfMissing::kDeleted).ok())) {
+    purge_under_way_.reset();  // it has not begun
+    return OkStatus();
+  }
+  if (object.status().code() == StatusCode::kBusy) {
+    TIDEMARK_RETURN_IF_ERROR(run(NamespaceOf(name), name));
+    ++counts_.continued_purges;
+  } else {
+    TIDEMARK_RETURN_IF_ERROR(Refused(object.status(), StatusCode::kNotFound));
+  }
+  Purged(name);
   return OkStatus();
 }
 

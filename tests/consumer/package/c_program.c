@@ -123,6 +123,13 @@ static void more(tidemark_store* store, const char* before) {
   CHECK(tidemark_list_restores(store, "rooms", "copy", &json) == TIDEMARK_OK);
   CHECK(strncmp(json, "[{\"lsn\":", 8) == 0);
   CHECK(json_has(json, "\"kind\":\"undelete\""));
+
+  CHECK(tidemark_purge(store, "rooms", "lobby") == TIDEMARK_BUSY);
+  CHECK(strstr(tidemark_last_error(), "in use") != NULL);
+  CHECK(tidemark_fork(store, "rooms", "lobby", "full", "rooms", "twin") == TIDEMARK_OK);
+  CHECK(tidemark_purge(store, "rooms", "twin") == TIDEMARK_OK);
+  CHECK(tidemark_open(store, "rooms", "twin", NULL, 0, &db) == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_purge(store, "rooms", "twin") == TIDEMARK_NOT_FOUND);
 }
 
 int main(int argc, char** argv) {
