@@ -107,7 +107,8 @@ TEST_F(IndexPurgeTest, AllOfAnObjectGoes) {
     for (uint32_t page = 1; page <= 10; ++page) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutPageVersions(number, PageNo(page), versions));
     }
-    const CommitRow commits[] = {{.lsn = Lsn(timeline + 1)}, {.lsn = Lsn(timeline + 2)}};
+    const CommitRow commits[] = {{.lsn = Lsn(timeline + 1), .location = {1, 8192}},
+                                 {.lsn = Lsn(timeline + 2), .location = {1, 9192}}};
     TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(number, commits));
     TIDEMARK_RETURN_IF_ERROR(writer.PutRestore({.object = id, .lsn = Lsn(timeline)}));
     TIDEMARK_RETURN_IF_ERROR(writer.PutLabel({.object = id, .name = "l"}));
