@@ -173,19 +173,21 @@ TEST_F(PurgeCrashTest, FullDisksAndFailures) {
   ASSERT_OK(first.Close());
   const SimStore::Machine machine = first.Save();
   for (const char* const what : {"full", "write", "sync"}) {
-    bool failed = true;
+    const bool is_full = what == std::string("full");
+    bool hit = true;
     int went_on = 0;
-    for (uint64_t nth = 1; failed && !HasFailure(); ++nth) {
+    int made_do = 0;  // where room is short packing makes do with less
+    for (uint64_t nth = 1; hit && !HasFailure(); ++nth) {
       SCOPED_TRACE(::testing::Message() << what << " " << nth);
       SimStore sim(TestSeed() * 1000 + nth, machine);
       ASSERT_OK(sim.Open());
-      if (what == std::string("full")) sim.fs().FailWrite(nth, StatusCode::kFull);
+      if (is_full) sim.fs().FailWrite(nth, StatusCode::kFull);
       if (what == std::string("write")) sim.fs().FailWrite(nth, StatusCode::kIoError);
       if (what == std::string("sync")) sim.fs().FailSync(nth);
       const Status status = sim.Purge("people", person.name());
-      sim.fs().FailWrite(0, StatusCode::kIoError);
-      sim.fs().FailSync(0);
-      failed = !status.ok();
+      hit = sim.fs().FailWrite(0, StatusCode::kIoError) + sim.fs().FailSync(0) > 0;
+      const bool failed = !status.ok();
+      made_do += hit && !failed;
       if (failed && !sim.store().Sync().ok()) {  // the log's own writes: it is broken
         sim.Crash(PowerLoss::kNothing);
         ASSERT_OK(sim.Open());
@@ -202,7 +204,10 @@ TEST_F(PurgeCrashTest, FullDisksAndFailures) {
       EXPECT_TRUE(IsGone(person, sim));
       ASSERT_NO_FATAL_FAILURE(ExpectOthers(sim));
     }
-    EXPECT_GT(went_on, 2) << what;
+    EXPECT_GT(is_full ? made_do : went_on, 2) << what;
+    if (!is_full) {
+      EXPECT_EQ(made_do, 0) << what;
+    }
   }
 }
 
