@@ -28,6 +28,7 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"spare_segments", stats.spare_segment_count},
           {"log_bytes", stats.log_bytes},
           {"log_file_bytes", stats.log_file_bytes},
+          {"waiting_bytes", stats.waiting_bytes},
           {"index_bytes", stats.index_bytes},
           {"index_file_bytes", stats.index_file_bytes},
           {"recent_versions", stats.recent_version_count},
@@ -49,7 +50,8 @@ void PrintStats(const std::string& path, const StoreStats& stats) {
                                  : ", " + FormatCount(stats.damaged_object_count) + " damaged"));
   PrintField("log", FormatBytes(stats.log_bytes) + " in " + Plural(stats.segment_count, "segment") +
                         " of " + FormatBytes(stats.log_file_bytes) + ", " +
-                        FormatCount(stats.spare_segment_count) + " of them spare");
+                        FormatCount(stats.spare_segment_count) + " of them spare, " +
+                        FormatBytes(stats.waiting_bytes) + " to be packed");
   PrintField("index", FormatBytes(stats.index_bytes) + " in a file of " +
                           FormatBytes(stats.index_file_bytes));
   PrintField("LSN", "last " + std::to_string(stats.last_lsn.value) + ", durable " +
@@ -102,15 +104,12 @@ void AddStat(CLI::App& app, Invocation* invocation) {
        .example = "tidemark stat /var/lib/rooms",
        .json_fields =
            "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
-           " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\"checkpoint_"
-           "lsn\",\n"
-           " \"segments\",\"packed_segments\",\"spare_segments\",\"log_bytes\",\"log_file_bytes\","
-           "\"index_bytes\",\n"
-           " \"index_file_bytes\",\"recent_versions\",\"purges\"}; sizes in bytes; horizon: null "
-           "if "
-           "nothing has\nexpired; paused: nothing expires, the clock is in doubt; purges: that "
-           "were "
-           "interrupted"},
+           " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\n"
+           " \"checkpoint_lsn\",\"segments\",\"packed_segments\",\"spare_segments\",\n"
+           " \"log_bytes\",\"log_file_bytes\",\"waiting_bytes\",\"index_bytes\",\n"
+           " \"index_file_bytes\",\"recent_versions\",\"purges\"}; sizes in bytes; horizon:\n"
+           "null if nothing has expired; paused: nothing expires, the clock is in doubt;\n"
+           "waiting: full segments that are not packed; purges: that were interrupted"},
       &arguments->store, invocation);
   verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }
