@@ -1,4 +1,4 @@
-// Many small objects: making one, and opening one that sleeps.
+// Many small objects: making one, and opening one that sleeps. And one that was restored often.
 
 #include <chrono>
 #include <memory>
@@ -51,6 +51,45 @@ void OpenAndRead(benchmark::State& state, std::unique_ptr<Bed>& bed, const Setti
   state.counters["p99_us"] = Percentile(latencies, 0.99);
 }
 
+// Any page of an object of 10 MB, and again when it was restored 64 times, with a commit after
+// each: the pages are those of 65 timelines then. The medians, in microseconds.
+void Ancestry(benchmark::State& state, const Settings& settings) {
+  constexpr int kRestores = 64;
+  Bed bed(settings, Mode::kTidemarkNormal);
+  const int64_t rows = settings.Scaled(84'000, 100);
+  Random random(11);
+  bed.Open("one").Preload(rows, random);
+  bed.Sync();
+  auto object =
+      Require(bed.store()->OpenObject("bench", "one", IfMissing::kFail), "opening the object");
+  const int64_t reads = settings.Scaled(20'000, 100);
+  std::vector<std::byte> page;
+  const auto median = [&] {
+    Require(bed.store()->Checkpoint(), "checkpoint");
+    std::vector<double> times;
+    for (int64_t i = 0; i < reads; ++i) {
+      const Snapshot snapshot = Require(object->OpenSnapshot(), "opening a snapshot");
+      const auto number = 1 + static_cast<uint32_t>(random.Below(snapshot.page_count()));
+      page.resize(snapshot.page_size());
+      const auto start = std::chrono::steady_clock::now();
+      Require(snapshot.ReadPage(PageNo(number), page), "reading a page");
+      const std::chrono::duration<double, std::micro> took =
+          std::chrono::steady_clock::now() - start;
+      times.push_back(took.count());
+    }
+    return Percentile(times, 0.5);
+  };
+  for (auto _ : state) {
+    state.counters["alone_us"] = median();
+    for (int i = 0; i < kRestores; ++i) {
+      Require(object->Restore(Require(object->CurrentBookmark(), "a bookmark")), "a restore");
+      bed.Open("one").Upsert(random.Below(rows), random.NextValue());
+    }
+    state.counters["deep_us"] = median();
+  }
+  state.counters["to_alone"] = state.counters["deep_us"] / state.counters["alone_us"];
+}
+
 }  // namespace
 
 void RegisterObjectBenchmarks(const Settings& settings) {
@@ -62,6 +101,8 @@ void RegisterObjectBenchmarks(const Settings& settings) {
   create(Mode::kTidemarkNormal, 10'000);
   create(Mode::kWalNormal, 500);
   create(Mode::kRollbackFull, 500);
+
+  Register("object/ancestry", 1, [=](benchmark::State& state) { Ancestry(state, settings); });
 
   const int64_t objects = settings.Scaled(10'000, 10);
   for (Mode mode : {Mode::kTidemarkFull, Mode::kRollbackFull}) {

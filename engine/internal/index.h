@@ -40,6 +40,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/internal/page_set.h"
 #include "engine/internal/purge_record.h"
 #include "engine/internal/retention_rows.h"
 #include "engine/lsn.h"
@@ -319,6 +320,9 @@ class Index {
   Result<std::optional<PageVersion>> FindPageRow(TimelineId timeline, PageNo page, Lsn lsn) const;
   Result<std::optional<PageVersion>> FindNextPageRow(TimelineId timeline, PageNo page,
                                                      Lsn lsn) const;
+
+  // The pages of which the timeline itself has versions.
+  Result<PageSet> ListPages(TimelineId timeline) const;
 
   // Where the latest commit at or before `lsn` on this timeline stands: a commit's own row, or that
   // of the run that it is in, with the LSN of the run's first commit.

@@ -9,7 +9,7 @@
 namespace tidemark::internal {
 namespace {
 
-// Does the cursor stand on a list of this timeline's commits?
+// Does the cursor stand on a key that begins with the timeline?
 bool IsOf(const LmdbCursor& cursor, TimelineId timeline) {
   return BeginsWith(cursor.key(), NumberKey(timeline.value));
 }
@@ -76,6 +76,20 @@ Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, P
         return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
       },
       [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
+Result<PageSet> Index::ListPages(TimelineId timeline) const {
+  PageSet pages;
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& cursor = read.cursor(kPagesTable);
+  const Key12 first = PageKey(timeline, PageNo(0));
+  for (bool there = cursor.SeekAtOrAfter(first); there && IsOf(cursor, timeline);
+       there = cursor.NextKey()) {
+    if (cursor.key().size() != first.size()) return impl_->Damaged(kPagesTable);
+    pages.Add(PageNo(LoadNumberKey4(cursor.key().subspan(sizeof(Key8)))));
+  }
+  TIDEMARK_RETURN_IF_ERROR(read.status());
+  return pages;
 }
 
 Result<std::optional<CommitRow>> Index::FindCommit(TimelineId timeline, Lsn lsn) const {

@@ -70,6 +70,7 @@ class LmdbCursor {
   bool SeekAtOrBefore(ConstBytes key);  // the last key <= `key`, in a plain table
   bool SeekLast();                      // the last key, its last value
   bool Next();                          // the next value, then the next key's first
+  bool NextKey();                       // its first value
   bool NextDuplicate();
   bool PreviousDuplicate();
   bool LastDuplicate();        // only where a Seek found something

@@ -49,6 +49,7 @@ bool LmdbCursor::SeekAtOrBefore(ConstBytes key) {
 }
 bool LmdbCursor::SeekLast() { return Get(MDB_LAST, {}, {}); }
 bool LmdbCursor::Next() { return Get(MDB_NEXT, {}, {}); }
+bool LmdbCursor::NextKey() { return Get(MDB_NEXT_NODUP, {}, {}); }
 bool LmdbCursor::NextDuplicate() { return Get(MDB_NEXT_DUP, key_, {}); }
 bool LmdbCursor::PreviousDuplicate() { return Get(MDB_PREV_DUP, key_, {}); }
 bool LmdbCursor::LastDuplicate() { return Get(MDB_LAST_DUP, key_, {}); }

@@ -68,14 +68,35 @@ Result<std::optional<PageVersion>> PageReader::FindOwn(const Timeline& timeline,
 
 Result<std::optional<PageVersion>> PageReader::Find(const Timeline& timeline, PageNo page,
                                                     Lsn lsn) const {
-  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
+  std::optional<PageVersion> version;
+  size_t depth = 0;
+  bool may_have = true;
+  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get(), ++depth) {
     TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
-    TIDEMARK_ASSIGN_OR_RETURN(auto version, FindOwn(*at, page, lsn));
+    if (may_have) {
+      TIDEMARK_ASSIGN_OR_RETURN(version, FindOwn(*at, page, lsn));
+    }
     if (version && version->is_indirect()) version->lsn = lsn;
-    if (version) return version;
+    if (version) break;
     lsn = std::min(lsn, at->row().parent_lsn);
+    may_have = at->MayInherit(page);
   }
-  return std::optional<PageVersion>();
+  NoteDepth(timeline, depth);
+  return version;
+}
+
+void PageReader::NoteDepth(const Timeline& timeline, size_t depth) const {
+  constexpr size_t kDeep = 8;
+  if (depth <= kDeep) return;
+  const Timeline* child = &timeline;
+  for (; depth > 0 && child->parent() != nullptr; --depth, child = child->parent().get()) {
+    const Lsn lsn = child->row().parent_lsn;
+    if (!child->NoteDeepLook()) continue;
+    // Only if all of it is in the index: then none of it comes in any more. What fails costs speed.
+    if (child->parent()->FindRecentCommit(lsn)) continue;
+    auto pages = index_->ListPages(child->parent()->id());
+    if (pages.ok()) child->SetInherited(std::make_unique<const PageSet>(*std::move(pages)));
+  }
 }
 
 // A row behind it may be of a chain that ends in that block: so the row at or before `lsn` counts.
@@ -101,22 +122,27 @@ Status PageReader::FindRange(const Timeline& timeline, PageNo first, Lsn lsn,
   TIDEMARK_RETURN_IF_ERROR(queue_->broken());  // closed: there is no index
   std::fill(out.begin(), out.end(), std::nullopt);
   std::vector<std::optional<PageVersion>> indexed(out.size());
-  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
+  const Timeline* child = nullptr;
+  const auto page_of = [first](size_t i) { return PageNo(first.value + static_cast<uint32_t>(i)); };
+  for (const Timeline* at = &timeline; at != nullptr; child = at, at = at->parent().get()) {
     TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
     bool all_found = true;
+    bool may_have = false;
     for (size_t i = 0; i < out.size(); ++i) {
-      if (!out[i]) {
-        const PageNo page(first.value + static_cast<uint32_t>(i));
-        TIDEMARK_ASSIGN_OR_RETURN(out[i], FindRecent(*at, page, lsn));
+      if (!out[i] && (child == nullptr || child->MayInherit(page_of(i)))) {
+        TIDEMARK_ASSIGN_OR_RETURN(out[i], FindRecent(*at, page_of(i), lsn));
+        may_have = may_have || !out[i];
       }
       all_found = all_found && out[i].has_value();
     }
     if (all_found) break;
-    TIDEMARK_RETURN_IF_ERROR(index_->FindPageVersions(at->id(), first, lsn, indexed));
-    for (size_t i = 0; i < out.size(); ++i) {
-      if (out[i]) continue;
-      out[i] = indexed[i];
-      if (out[i] && out[i]->is_indirect()) out[i]->lsn = lsn;
+    if (may_have) {
+      TIDEMARK_RETURN_IF_ERROR(index_->FindPageVersions(at->id(), first, lsn, indexed));
+      for (size_t i = 0; i < out.size(); ++i) {
+        if (out[i]) continue;
+        out[i] = indexed[i];
+        if (out[i] && out[i]->is_indirect()) out[i]->lsn = lsn;
+      }
     }
     lsn = std::min(lsn, at->row().parent_lsn);
   }

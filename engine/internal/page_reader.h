@@ -1,6 +1,8 @@
 // The read path below a snapshot: which version of a page, and what it decodes to.
 //
-// Find: recent versions of the timeline, else its rows in the index, else the parent, and so on.
+// Find: recent versions of the timeline, else its rows in the index, else the parent, and so on. Of
+// an ancestry that is deep and often gone through it is remembered which pages each timeline can
+// have: a bit a page and timeline.
 // Read: the version's bytes from the queue's buffers or the segment, then the versions it patches,
 // down to a full image; the patches are applied on the way back, and the hash of the page is
 // checked. A version that has no row in the index is read by way of a later one that builds on it;
@@ -85,6 +87,8 @@ class PageReader {
   // segment is gone, where the index says; or as the index says at once.
   enum class Bases { kWhereTheyWere, kWhereTheyAre };
 
+  // After a look-up through `depth` timelines.
+  void NoteDepth(const Timeline& timeline, size_t depth) const;
   Result<std::optional<PageVersion>> FindRecent(const Timeline& timeline, PageNo page,
                                                 Lsn lsn) const;
   // The bytes of a version, appended to `out`; `version` becomes where it stands now.

@@ -148,6 +148,19 @@ size_t Timeline::DropRecent(Lsn cut) {
   return dropped;
 }
 
+bool Timeline::NoteDeepLook() const {
+  constexpr uint32_t kWorthIt = 64;
+  return inherited_.load(std::memory_order_relaxed) == nullptr &&
+         deep_looks_.fetch_add(1, std::memory_order_relaxed) % kWorthIt == kWorthIt - 1;
+}
+
+void Timeline::SetInherited(std::unique_ptr<const PageSet> pages) const {
+  std::lock_guard lock(mutex_);
+  if (inherited_pages_ != nullptr) return;
+  inherited_pages_ = std::move(pages);
+  inherited_.store(inherited_pages_.get(), std::memory_order_release);
+}
+
 void Timeline::MarkDamaged(const TimelineDamage& damage) {
   std::lock_guard lock(mutex_);
   if (damage_.lsn.valid() && damage_.lsn <= damage.lsn) return;

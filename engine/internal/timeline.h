@@ -23,6 +23,7 @@
 
 #include "engine/commit_info.h"
 #include "engine/internal/index.h"
+#include "engine/internal/page_set.h"
 #include "engine/lsn.h"
 #include "engine/status.h"
 
@@ -89,6 +90,17 @@ class Timeline {
   // Null if it inherits no pages.
   const std::shared_ptr<Timeline>& parent() const { return parent_; }
 
+  // Can the parent have a version of the page at or before parent_lsn? What is there then stays so:
+  // whatever it gets later comes behind. Yes, until somebody has looked.
+  bool MayInherit(PageNo page) const {
+    const PageSet* pages = inherited_.load(std::memory_order_acquire);
+    return pages == nullptr || pages->Contains(page);
+  }
+  // A look-up has gone through here, and a good many timelines more. True when it pays to look:
+  // once.
+  bool NoteDeepLook() const;
+  void SetInherited(std::unique_ptr<const PageSet> pages) const;
+
   // Makes room for a commit with these changes. One at a time.
   void MakeRoom(std::span<const PageChange> changes, RecentRoom* room);
   // Adds a commit and the page versions it made, `batched` being null or those in its batches, for
@@ -125,6 +137,9 @@ class Timeline {
 
   TimelineRow row_;
   const std::shared_ptr<Timeline> parent_;
+  mutable std::atomic<uint32_t> deep_looks_{0};
+  mutable std::atomic<const PageSet*> inherited_{nullptr};
+  mutable std::unique_ptr<const PageSet> inherited_pages_;  // set once
 
   mutable std::mutex mutex_;
   std::unordered_map<uint32_t, std::vector<PageVersion>> pages_;  // by page number, in LSN order
