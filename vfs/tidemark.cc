@@ -3,6 +3,7 @@
 #include "vfs/tidemark.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "engine/bookmark.h"
 #include "engine/object.h"
+#include "engine/retention.h"
 #include "engine/store.h"
 #include "vfs/internal/database_name.h"
 #include "vfs/internal/object_json.h"
@@ -62,6 +64,18 @@ Result<std::shared_ptr<Object>> FindObject(tidemark_store* store, const char* na
   TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the namespace", namespace_name));
   TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the object", name));
   return store->store->OpenObject(namespace_name, name, if_missing);
+}
+
+// What the names are of, either of which may be null.
+Result<RetentionScope> ScopeOf(tidemark_store* store, const char* namespace_name,
+                               const char* name) {
+  if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+  if (namespace_name == nullptr && name == nullptr) return RetentionScope();
+  TIDEMARK_RETURN_IF_ERROR(NeedText("the name of the namespace", namespace_name));
+  if (name == nullptr) return RetentionScope(namespace_name);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto object,
+                            FindObject(store, namespace_name, name, IfMissing::kDeleted));
+  return RetentionScope(*object);
 }
 
 Result<Point> PointOf(const tidemark_store* store, const char* at) {
@@ -312,6 +326,56 @@ int tidemark_release_hold(tidemark_store* store, const char* namespace_name, con
     TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                               FindObject(store, namespace_name, name, IfMissing::kDeleted));
     return object->ReleaseHold();
+  });
+}
+
+int tidemark_set_retention(tidemark_store* store, const char* namespace_name, const char* name,
+                           const tidemark_retention* policy) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto scope, ScopeOf(store, namespace_name, name));
+    if (policy == nullptr) return Status(StatusCode::kInvalidArgument, "the policy is null");
+    return store->store->SetRetention(scope, {.window = std::chrono::seconds(policy->window),
+                                              .hourly = std::chrono::seconds(policy->hourly),
+                                              .daily = std::chrono::seconds(policy->daily)});
+  });
+}
+
+int tidemark_clear_retention(tidemark_store* store, const char* namespace_name, const char* name) {
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto scope, ScopeOf(store, namespace_name, name));
+    return store->store->ClearRetention(scope);
+  });
+}
+
+int tidemark_get_retention(tidemark_store* store, const char* namespace_name, const char* name,
+                           tidemark_retention* policy) {
+  *policy = {};
+  return Guarded([&]() -> Status {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto scope, ScopeOf(store, namespace_name, name));
+    TIDEMARK_ASSIGN_OR_RETURN(const RetentionInfo info, store->store->GetRetention(scope));
+    *policy = {info.policy.window.count(), info.policy.hourly.count(), info.policy.daily.count()};
+    return OkStatus();
+  });
+}
+
+int tidemark_prune(tidemark_store* store, sqlite3_int64* freed) {
+  if (freed != nullptr) *freed = 0;
+  return Guarded([&]() -> Status {
+    if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+    TIDEMARK_RETURN_IF_ERROR(store->store->Prune());
+    TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport report, store->store->Reclaim());
+    if (freed != nullptr) {
+      *freed = static_cast<sqlite3_int64>(report.bytes_before) -
+               static_cast<sqlite3_int64>(report.bytes_after);
+    }
+    return OkStatus();
+  });
+}
+
+int tidemark_confirm_clock(tidemark_store* store) {
+  return Guarded([&]() -> Status {
+    if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+    return store->store->ConfirmClock();
   });
 }
 

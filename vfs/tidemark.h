@@ -161,6 +161,32 @@ TIDEMARK_API int tidemark_set_hold(tidemark_store* store, const char* namespace_
 TIDEMARK_API int tidemark_release_hold(tidemark_store* store, const char* namespace_name,
                                        const char* name);
 
+/* What is kept, counted back from the present, in seconds: everything for `window`, then one commit
+ * an hour until `hourly`, then one a day until `daily`; 0 leaves a stage out. */
+typedef struct tidemark_retention {
+  sqlite3_int64 window;
+  sqlite3_int64 hourly;
+  sqlite3_int64 daily;
+} tidemark_retention;
+
+/* Sets, clears and gets the policy of an object, of a namespace (a null `name`), or of the store
+ * (both null). An object goes by its own, else by its namespace's, else by the store's, and that is
+ * what tidemark_get_retention() gives. A change counts from the next prune on, by hand or in the
+ * background; a longer window brings nothing back. Setting and clearing are durable on return. */
+TIDEMARK_API int tidemark_set_retention(tidemark_store* store, const char* namespace_name,
+                                        const char* name, const tidemark_retention* policy);
+TIDEMARK_API int tidemark_clear_retention(tidemark_store* store, const char* namespace_name,
+                                          const char* name);
+TIDEMARK_API int tidemark_get_retention(tidemark_store* store, const char* namespace_name,
+                                        const char* name, tidemark_retention* policy);
+
+/* Lets go of what is older than the policies keep, for good, and gives its space back where that
+ * pays: `freed`, unless it is null, gets the bytes. Blocks for as long as that takes. The background
+ * does the same, now and then. TIDEMARK_PAUSED while the clock is in doubt, until
+ * tidemark_confirm_clock() says that it is right. */
+TIDEMARK_API int tidemark_prune(tidemark_store* store, sqlite3_int64* freed);
+TIDEMARK_API int tidemark_confirm_clock(tidemark_store* store);
+
 /* The labels of an object in order of names, as JSON, which sqlite3_free() frees:
  *   [{"name","automatic","made","bookmark","lsn","time","damage"}]
  * made: when it was set; time: of the commit; damage: null, or what is wrong: then time is null, and

@@ -87,6 +87,8 @@ static void more(tidemark_store* store, const char* before) {
   char undo[TIDEMARK_BOOKMARK_SIZE];
   char* json;
   sqlite3* db;
+  tidemark_retention policy;
+  sqlite3_int64 freed = -1;
 
   CHECK(tidemark_set_label(store, "rooms", "lobby", "full", before, 0) == TIDEMARK_OK);
   CHECK(tidemark_set_label(store, "rooms", "lobby", "full", NULL, 0) == TIDEMARK_EXISTS);
@@ -123,6 +125,24 @@ static void more(tidemark_store* store, const char* before) {
   CHECK(tidemark_list_restores(store, "rooms", "copy", &json) == TIDEMARK_OK);
   CHECK(strncmp(json, "[{\"lsn\":", 8) == 0);
   CHECK(json_has(json, "\"kind\":\"undelete\""));
+
+  CHECK(tidemark_get_retention(store, "rooms", "lobby", &policy) == TIDEMARK_OK);
+  CHECK(policy.window == 30 * 86400 && policy.hourly == 0 && policy.daily == 0);
+  policy.hourly = 90 * 86400;
+  CHECK(tidemark_set_retention(store, "rooms", NULL, &policy) == TIDEMARK_OK);
+  policy.window = 7;
+  CHECK(tidemark_set_retention(store, "rooms", "lobby", &policy) == TIDEMARK_OK);
+  CHECK(tidemark_clear_retention(store, "rooms", "lobby") == TIDEMARK_OK);
+  CHECK(tidemark_get_retention(store, "rooms", "lobby", &policy) == TIDEMARK_OK);
+  CHECK(policy.window == 30 * 86400 && policy.hourly == 90 * 86400);
+  CHECK(tidemark_get_retention(store, NULL, NULL, &policy) == TIDEMARK_OK);
+  CHECK(policy.window == 30 * 86400 && policy.hourly == 0);
+  policy.window = -1;
+  CHECK(tidemark_set_retention(store, NULL, NULL, &policy) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_set_retention(store, NULL, NULL, NULL) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_set_retention(store, NULL, "lobby", &policy) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_prune(store, &freed) == TIDEMARK_OK && freed >= 0);
+  CHECK(tidemark_confirm_clock(store) == TIDEMARK_OK);
 
   CHECK(tidemark_purge(store, "rooms", "lobby") == TIDEMARK_BUSY);
   CHECK(strstr(tidemark_last_error(), "in use") != NULL);
