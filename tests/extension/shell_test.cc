@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -13,8 +14,9 @@ namespace tidemark::testing {
 
 ProcessResult ShellTest::Shell(const std::string& script,
                                const std::map<std::string, std::string>& environment) {
+  const char* const other = std::getenv("TIDEMARK_TEST_SHELL");  // newer_shell_test's
   return RunProcess(
-      {TIDEMARK_SHELL, "-batch", "-bail", "-init", "/dev/null"},
+      {other == nullptr ? TIDEMARK_SHELL : other, "-batch", "-bail", "-init", "/dev/null"},
       {.input = std::string(".load ") + kExtension + "\n" + script, .environment = environment});
 }
 
