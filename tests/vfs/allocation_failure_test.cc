@@ -216,7 +216,7 @@ TEST(AllocationFailureTest, InPackings) {
       ASSERT_NO_FATAL_FAILURE(pack(nth));
     }
   }
-  EXPECT_GT(failures, 60);
+  EXPECT_GT(failures, static_cast<int>(Scaled(60)));
   ASSERT_OK(store->Reclaim(ReclaimWhat::kEverything));
   size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(directory / "store/log")) {
