@@ -242,14 +242,20 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
   // its chain was. (Its own file may be there still: the index changes first.) While the index does
   // not change, what a version that stands in it builds on stands in it, too.
   while (status.code() == StatusCode::kCorruption && timeline != nullptr) {
-    const auto moved = Find(*timeline, page, version.lsn);
-    if (!moved.ok() || !*moved) return status;
-    if ((*moved)->is_block() && (*moved)->location != version.location) {
-      TIDEMARK_RETURN_IF_ERROR(ReadAt(timeline, page, **moved, out, identity, level + 1));
-      return CheckMoved(page, version, **moved, *identity);
-    }
-    if (version.is_block()) return status;
     const uint64_t change = index_->LastChange();
+    if (version.is_indirect()) {
+      const auto moved = Find(*timeline, page, version.lsn);
+      if (!moved.ok() || !*moved) return status;
+      if ((*moved)->location != version.location) {
+        return ReadAt(timeline, page, **moved, out, identity, level + 1);
+      }
+      if (version.is_block()) return status;
+    } else if (const auto moved = FindBlock(*timeline, page, version.lsn);
+               moved.ok() && moved->location != version.location) {
+      // Of the block only this very version counts: it may have none, and the log still have it.
+      const Status there = ReadAt(timeline, page, *moved, out, identity, level + 1);
+      if (there.ok() && CheckMoved(page, version, *moved, *identity).ok()) return there;
+    }
     status =
         DecodeChain(timeline, page, version, bytes, out, identity, Bases::kWhereTheyAre, level);
     if (index_->LastChange() == change) break;
