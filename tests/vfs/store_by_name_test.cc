@@ -181,6 +181,24 @@ TEST_F(StoreByNameTest, AFailedAttachChangesNothing) {
   EXPECT_EQ(databases(), before);
 }
 
+// Goal: the reason can be read, whatever texts the main database has. Method: objects and stock
+// files in each encoding, and a reason with characters of one to four bytes.
+TEST_F(StoreByNameTest, AFailedAttachToEveryEncoding) {
+  for (const char* encoding : {"UTF-8", "UTF-16le", "UTF-16be"}) {
+    for (const std::string& main : {Uri("ns/" + std::string(encoding)),
+                                    "file:" + directory_ + "-" + encoding + "?vfs=unix"}) {
+      SCOPED_TRACE(main);
+      const Connection db(main);
+      Exec(db.handle(), "PRAGMA encoding='" + std::string(encoding) + "'; CREATE TABLE t(x)");
+      const std::string name = "ns/k\u00e9\u20ac\U0001f30a";
+      EXPECT_EQ(Try(db.handle(), "ATTACH '" + Uri(name, "&mode=rw") + "' AS c"), SQLITE_CANTOPEN);
+      EXPECT_THAT(sqlite3_errmsg(db.handle()),
+                  ::testing::HasSubstr("tidemark: object " + name + " does not exist in"));
+    }
+    std::filesystem::remove(directory_ + "-" + encoding);
+  }
+}
+
 // Goal: the past is opened read-only unasked, and a write says so. Method: default flags.
 TEST_F(StoreByNameTest, ThePastIsReadOnly) {
   Connection db(Uri("ns/a"));

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "vfs/internal/plain_methods.h"
@@ -72,27 +73,78 @@ size_t PutVarint(Page& page, size_t at, size_t value) {
   return at;
 }
 
-void FillSecondPage(Page& page, std::string_view reason) {
-  constexpr std::string_view kPrefix = "tidemark: ";
-  size_t length = std::min(reason.size(), kMaxReason);
-  // No part of a character.
-  while (length < reason.size() && length > 0 && (reason[length] & 0xc0) == 0x80) --length;
-  const size_t text_size = kPrefix.size() + length;
-  const size_t text_type = 13 + 2 * text_size;
+// How the main database has its texts: SQLite takes those of an attached one for the same.
+enum class TextEncoding { kUtf8 = 1, kUtf16Little = 2, kUtf16Big = 3 };
+
+TextEncoding EncodingOfMain(sqlite3* connection) {
+  constexpr sqlite3_int64 kEncodingOffset = 56;
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  unsigned char number[4] = {};
+  if (file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xRead(file, number, sizeof number, kEncodingOffset) != SQLITE_OK) {
+    return TextEncoding::kUtf8;
+  }
+  return number[3] == 2   ? TextEncoding::kUtf16Little
+         : number[3] == 3 ? TextEncoding::kUtf16Big
+                          : TextEncoding::kUtf8;
+}
+
+// The first code point of a text in UTF-8, which it takes away; U+FFFD for what is none.
+char32_t TakeCodePoint(std::string_view& text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  const size_t more = first < 0xc0 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+  if ((first >= 0x80 && first < 0xc0) || more >= text.size()) {
+    text.remove_prefix(1);
+    return 0xfffd;
+  }
+  char32_t point = more == 0 ? first : first & (0x3fu >> more);
+  for (size_t i = 1; i <= more; ++i) {
+    point = point << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  }
+  text.remove_prefix(more + 1);
+  return point;
+}
+
+// As much of the text as fits into kMaxReason bytes, in whole characters.
+std::string Encoded(std::string_view text, TextEncoding encoding) {
+  std::string out;
+  const auto put = [&](char32_t unit) {
+    const char high = static_cast<char>(unit >> 8);
+    const char low = static_cast<char>(unit & 0xff);
+    out += encoding == TextEncoding::kUtf16Big ? high : low;
+    out += encoding == TextEncoding::kUtf16Big ? low : high;
+  };
+  while (!text.empty() && out.size() + 4 <= kMaxReason) {
+    const std::string_view before = text;
+    const char32_t point = TakeCodePoint(text);
+    if (encoding == TextEncoding::kUtf8) {
+      out += before.substr(0, before.size() - text.size());
+    } else if (point < 0x10000) {
+      put(point);
+    } else {
+      put(0xd800 + ((point - 0x10000) >> 10));
+      put(0xdc00 + ((point - 0x10000) & 0x3ff));
+    }
+  }
+  return out;
+}
+
+void FillSecondPage(Page& page, std::string_view text) {
+  const size_t text_type = 13 + 2 * text.size();
   const size_t header_size = text_type < 128 ? 6 : 7;
   constexpr size_t kCell = 16;
   page[0] = 13;  // a leaf of a table, with one cell
   PutTwo(page, 3, 1);
   PutTwo(page, 5, kCell);
   PutTwo(page, 8, kCell);
-  size_t at = PutVarint(page, kCell, header_size + text_size);
+  size_t at = PutVarint(page, kCell, header_size + text.size());
   at = PutVarint(page, at, 1);  // rowid
   at = PutVarint(page, at, header_size);
   at = PutVarint(page, at, 0);  // NULL
   at = PutVarint(page, at, text_type);
   at += 3;  // NULL
-  std::copy(kPrefix.begin(), kPrefix.end(), page.begin() + static_cast<ptrdiff_t>(at));
-  std::copy_n(reason.begin(), length, page.begin() + static_cast<ptrdiff_t>(at + kPrefix.size()));
+  std::copy(text.begin(), text.end(), page.begin() + static_cast<ptrdiff_t>(at));
 }
 
 // Whether SQLite may read it. It would roll back a transaction for some codes, where the statement
@@ -117,7 +169,7 @@ int Close(sqlite3_file* file) noexcept {
   return SQLITE_OK;
 }
 
-int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept {
+int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexcept try {
   const sqlite3_int64 number = offset / kPageSize + 1;
   const auto at = static_cast<int>(offset % kPageSize);
   if (number >= kPages || at + amount > kPageSize) return Handle(file)->code;
@@ -125,10 +177,14 @@ int Read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) noexce
   if (number == 1) {
     FillFirstPage(page);
   } else {
-    FillSecondPage(page, Handle(file)->reason->message());
+    // SQLite reads only while it has told the connection.
+    const std::string reason = "tidemark: " + Handle(file)->reason->message();
+    FillSecondPage(page, Encoded(reason, EncodingOfMain(*Handle(file)->connection)));
   }
   std::memcpy(out, page.data() + at, static_cast<size_t>(amount));
   return SQLITE_OK;
+} catch (const std::bad_alloc&) {
+  return SQLITE_NOMEM;
 }
 
 int Write(sqlite3_file* file, const void*, int, sqlite3_int64) noexcept {
