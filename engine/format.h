@@ -93,15 +93,16 @@
 //                   of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
 //   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold,
-//                   policy or purge, the first 8 bytes of its id, as a big-endian number; of a namespace,
-//                   and of a namespace's policy, the XXH3-64 of its name, seed 0; of a licence, and
-//                   of the store's policy, the XXH3-64 of nothing, seed 0
+//                   policy or purge, the first 8 bytes of its id, as a big-endian number; of a
+//                   namespace, and of a namespace's policy, the XXH3-64 of its name, seed 0; of a
+//                   licence, and of the store's policy, the XXH3-64 of nothing, seed 0
 //
 // Record:
 //
 //   u8      kind
 //   varint  header_length
-//   varint  payload_length    0 for all kinds but frames, batches and history
+//   varint  payload_length    0 for all kinds but frames, batches, history and
+//                             dictionaries
 //   header                    begins with the three fields every kind has:
 //     varint  lsn             so that a record is not taken for another one in whose place a
 //                             misdirected write has put it
@@ -178,6 +179,8 @@
 //                   changed the schema; number of page versions; bytes of log
 //   history (14)    in packed segments only: varint timeline; its payload is blocks, sorted by page
 //                   and, of one page, by LSN
+//   dictionary (16) in packed segments only, before the history that needs it: varint timeline; its
+//                   payload is the u64 hash (seed 0) of a dictionary of zstd's, and that dictionary
 //   purge (15)      id of an object, varint its namespace, varint count (at least 1), and so many
 //                   varints: the LSNs of its timelines, in order, each as the difference to the one
 //                   before (of the first, to 0). Whatever is told of the object and its timelines
@@ -203,7 +206,9 @@
 //   u8      how many other blocks must be read for that, at most, when this was written
 //   u8      log2(page size)
 //   count times: varint LSN, as the difference to the version before (not of the first); varint
-//           4 * length of its data + form
+//           8 * length of its data + form
+//   varint  length of the payload with the dictionary that the data needs; 0 if it needs none, and
+//           else: varint offset of that payload in this segment
 //   varint  decompressed length of all data; 0 if it is not compressed
 //   data    of all versions, side by side; one zstd frame if it is compressed. By form:
 //     zeros (0)  nothing
@@ -211,8 +216,16 @@
 //     ranges (2) as of a page version, on the version before or, of the first, on its base
 //     moves (3)  on the same: (varint skip, varint 2 * length + 0, bytes, or
 //                varint skip, varint 2 * length + 1, varint shift)*: keep `skip` bytes, replace
-//                `length` (at least 1) by those given, or by those that stood in the base `shift` / 2
-//                bytes further on, or before if it is odd
+//                `length` (at least 1) by those given, or by those that stood in the base `shift` /
+//                2 bytes further on, or before if it is odd
+//     slots (4)  the page, which has two-byte big-endian numbers at 3, how many slots, and from 8
+//                (if its first byte is 10 or 13; 12 if it is 2 or 5) on, in which place the cell of
+//                each slot begins, all different; a cell ends where the next one begins, or the
+//                page. The bytes up to 8 (12); of each slot the high byte of its place minus the
+//                one before (of the first, minus 0), then the low bytes; the bytes between the
+//                slots and the first cell; then the cells, by length and by slot: of those of one
+//                length their first bytes, their second ones, and so on, each minus the byte
+//                before, the first of each kind as it is
 //
 // Page version: decodes on its own, given its base.
 //
@@ -248,7 +261,7 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;
@@ -316,6 +329,7 @@ enum class RecordKind : uint8_t {
   kCommits = 13,
   kHistory = 14,
   kPurge = 15,
+  kDictionary = 16,
 };
 
 enum class TimelineOperation : uint8_t {

@@ -199,6 +199,7 @@ std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_
       break;
     }
     case RecordKind::kCommits:
+    case RecordKind::kDictionary:
     case RecordKind::kHistory: {
       Reader reader(record.fields);
       entry.timeline = TimelineId(reader.Varint());

@@ -6,6 +6,7 @@
 #include "engine/check.h"
 #include "engine/internal/coding.h"
 #include "engine/internal/record.h"
+#include "engine/internal/slotted_page.h"
 
 namespace tidemark::internal {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 constexpr size_t kMostData = 32u << 10;  // beside an image
 constexpr uint32_t kMostVersions = 512;
 
-constexpr uint64_t kFormMask = 3;
-constexpr int kFormBits = 2;
+constexpr uint64_t kFormMask = 7;
+constexpr int kFormBits = 3;
 // Ranges up to here are taken as they are.
 constexpr size_t kSmallPatchBytes = 112;
 
@@ -64,7 +65,19 @@ HistoryBlock::Form HistoryBlockBuilder::Encode(ConstBytes image) {
   }
   const bool zeros =
       std::all_of(image.begin(), image.end(), [](std::byte byte) { return byte == std::byte{0}; });
-  return zeros ? HistoryBlock::Form::kZeros : HistoryBlock::Form::kImage;
+  if (zeros) return HistoryBlock::Form::kZeros;
+  return EncodeBySlots(image) ? HistoryBlock::Form::kSlots : HistoryBlock::Form::kImage;
+}
+
+bool HistoryBlockBuilder::EncodeBySlots(ConstBytes image) {
+  if (!EncodeSlots(image, patch_)) return false;
+  const auto size_of = [this](ConstBytes bytes) {
+    tried_.clear();
+    return CompressPage(bytes, tried_, kPackingLevel) ? tried_.size() : bytes.size();
+  };
+  if (size_of(patch_) < size_of(image)) return true;
+  patch_.clear();
+  return false;
 }
 
 bool HistoryBlockBuilder::Add(Lsn lsn, ConstBytes image) {
@@ -101,14 +114,14 @@ void HistoryBlockBuilder::End(Buffer& out, PageVersion& row) {
   AppendFixed(body_, blocks_before_);
   AppendFixed(body_, static_cast<uint8_t>(std::countr_zero(page_size_)));
   AppendBytes(body_, versions_);
-  const size_t head = body_.size();
-  AppendVarint(body_, data_.size());
   // A page's versions are alike, and so are the rows that were added to it.
-  if (data_.empty() || !CompressPage(data_, body_)) {
-    body_.resize(head);
-    AppendVarint(body_, 0);
-    AppendBytes(body_, data_);
-  }
+  tried_.clear();
+  const bool with_dictionary = dictionary_ != nullptr && dictionary_->Compress(data_, tried_);
+  const bool compressed = with_dictionary || CompressPage(data_, tried_, kPackingLevel);
+  AppendVarint(body_, with_dictionary ? dictionary_place_.length : 0);
+  if (with_dictionary) AppendVarint(body_, dictionary_place_.offset);
+  AppendVarint(body_, compressed ? data_.size() : 0);
+  AppendBytes(body_, compressed ? tried_ : data_);
   row = {};
   row.lsn = first_;
   row.depth = PageVersion::kBlock;
@@ -120,6 +133,12 @@ void HistoryBlockBuilder::End(Buffer& out, PageVersion& row) {
   AppendFixed(out, row.hash);
   AppendBytes(out, body_);
   row.length = static_cast<uint32_t>(out.size()) - row.location.offset;
+  count_ = 0;
+}
+
+void HistoryBlockBuilder::EndAsSample(BlockSamples& samples) {
+  AppendBytes(samples.data, data_);
+  samples.sizes.push_back(data_.size());
   count_ = 0;
 }
 
@@ -175,12 +194,13 @@ bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> 
     }
     const uint64_t shape = fields.Varint();
     const uint64_t length = shape >> kFormBits;
-    if (length > format::kMaxPageSize) return false;
+    const uint64_t form = shape & kFormMask;
+    if (length > format::kMaxPageSize || form > static_cast<uint64_t>(Form::kSlots)) return false;
     Version& version = versions_.emplace_back();
     version.lsn = Lsn(lsn);
     version.begin = static_cast<uint32_t>(end);
     version.length = static_cast<uint32_t>(length);
-    version.form = static_cast<Form>(shape & kFormMask);
+    version.form = static_cast<Form>(form);
     end += length;
   }
   const bool begins_with_patch = IsPatch(0);
@@ -188,15 +208,26 @@ bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> 
       (begins_with_patch && base_lsn_ >= versions_.front().lsn)) {
     return false;
   }
+  dictionary_.reset();
+  if (const uint32_t length = fields.Varint32(); length > 0) {
+    dictionary_ = DictionaryPlace{.offset = fields.Varint32(), .length = length};
+  }
   const uint64_t decompressed = fields.Varint();
   if (!fields.ok()) return false;
   data_ = fields.Span(fields.remaining());
-  if (decompressed == 0) return data_.size() == end;
-  if (decompressed != end || end > kMostData + 2 * size_t{format::kMaxPageSize}) return false;
-  decompressed_.resize(end);
-  if (!DecompressPage(data_, decompressed_)) return false;
+  decompressed_size_ = decompressed;
+  if (decompressed == 0) return data_.size() == end && !dictionary_;
+  return decompressed == end && end <= kMostData + 2 * size_t{format::kMaxPageSize};
+}
+
+bool HistoryBlock::Decompress(const Dictionary* dictionary) {
+  CHECK((dictionary != nullptr) == dictionary_.has_value());
+  if (decompressed_size_ == 0) return true;
+  decompressed_.resize(decompressed_size_);
+  const bool done = dictionary != nullptr ? dictionary->Decompress(data_, decompressed_)
+                                          : DecompressPage(data_, decompressed_);
   data_ = decompressed_;
-  return true;
+  return done;
 }
 
 size_t HistoryBlock::CountUpTo(Lsn lsn) const {
@@ -217,6 +248,7 @@ bool HistoryBlock::Apply(size_t i, Bytes page) const {
       return true;
     case Form::kRanges: return ApplyRanges(data, page);
     case Form::kMoves: return ApplyMoves(data, page);
+    case Form::kSlots: return DecodeSlots(data, page);
   }
   return false;
 }

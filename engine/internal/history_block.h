@@ -2,6 +2,7 @@
 //
 //   first version -> patch -> patch -> ...   each on the one before
 //
+// All of it is compressed together, with a dictionary of the object's if there is one.
 // Whatever version is wanted, it costs one read. The first version is an image, or a patch on a
 // version that stands elsewhere, in the block before. See engine/format.h for the bytes.
 //
@@ -15,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/internal/dictionary.h"
 #include "engine/internal/index.h"
 #include "engine/internal/page_codec.h"
 #include "engine/lsn.h"
@@ -27,7 +29,7 @@ inline constexpr uint8_t kMostBlocksBefore = 3;
 // A block taken apart.
 class HistoryBlock {
  public:
-  enum class Form : uint8_t { kZeros, kImage, kRanges, kMoves };  // as in the block
+  enum class Form : uint8_t { kZeros, kImage, kRanges, kMoves, kSlots };  // as in the block
   struct Version {
     Lsn lsn;
     Form form = Form::kImage;
@@ -36,8 +38,12 @@ class HistoryBlock {
   };
 
   // False if the bytes are not exactly a whole block of this page with the hash that the index, or
-  // the block itself, says.
+  // the block itself, says. They must stay until it is decompressed.
   bool Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> hash);
+  // The dictionary that it needs.
+  const std::optional<DictionaryPlace>& dictionary() const { return dictionary_; }
+  // To be called before Apply; `dictionary` is not null if one is needed. False if that fails.
+  bool Decompress(const Dictionary* dictionary);
 
   const std::vector<Version>& versions() const { return versions_; }
   uint32_t page_size() const { return page_size_; }
@@ -45,7 +51,8 @@ class HistoryBlock {
   Lsn base_lsn() const { return base_lsn_; }
   // The number of versions at or before `lsn`.
   size_t CountUpTo(Lsn lsn) const;
-  // Makes version `i` of the page of the one before, or of the base. False if it does not fit.
+  // Makes version `i` of the page of the one before, or of the base. False if it does not fit. The
+  // bytes that were parsed must still be there.
   bool Apply(size_t i, Bytes page) const;
   // Is version `i` made of the one before it?
   bool IsPatch(size_t i) const {
@@ -56,6 +63,8 @@ class HistoryBlock {
   uint32_t page_size_ = 0;
   Lsn base_lsn_;
   std::vector<Version> versions_;
+  std::optional<DictionaryPlace> dictionary_;
+  size_t decompressed_size_ = 0;  // 0: not compressed
   ConstBytes data_;
   Buffer decompressed_;
 };
@@ -63,6 +72,12 @@ class HistoryBlock {
 // Makes blocks. Its buffers stay.
 class HistoryBlockBuilder {
  public:
+  // For the blocks that follow; null: none. It stands at `place` in their file.
+  void UseDictionary(const CompressionDictionary* dictionary, const DictionaryPlace& place) {
+    dictionary_ = dictionary;
+    dictionary_place_ = place;
+  }
+
   // A block of which the first version is an image.
   void Begin(PageNo page, uint32_t page_size);
   // A block that begins with a patch on the version `base_lsn`, whose page is `base`. For that
@@ -77,10 +92,16 @@ class HistoryBlockBuilder {
   // Appends the block to `out` and makes `row` what the index says of it, but for its segment; its
   // offset is that in `out`.
   void End(Buffer& out, PageVersion& row);
+  // Appends what a block would be made of to the samples instead.
+  void EndAsSample(BlockSamples& samples);
 
  private:
   HistoryBlock::Form Encode(ConstBytes image);
+  // Do the image's bytes compress better by their slots? Then they are in `patch_`.
+  bool EncodeBySlots(ConstBytes image);
 
+  const CompressionDictionary* dictionary_ = nullptr;
+  DictionaryPlace dictionary_place_;
   PageNo page_;
   uint32_t page_size_ = 0;
   Lsn base_lsn_;
@@ -92,6 +113,7 @@ class HistoryBlockBuilder {
   Buffer versions_;  // encoded: what is told of each
   Buffer data_;
   Buffer patch_;
+  Buffer tried_;
   Buffer body_;
 };
 

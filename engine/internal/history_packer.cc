@@ -40,7 +40,8 @@ Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
 Status HistoryPacker::LoadBlock(const PackedPiece& piece) {
   block_bytes_.resize(piece.version.length);
   TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(piece.version.location, block_bytes_));
-  return block_.Parse(piece.page, block_bytes_, piece.version.hash) ? OkStatus() : Damaged(piece);
+  const Status loaded = reader_.LoadBlock(piece.page, piece.version, block_bytes_, block_);
+  return loaded.code() == StatusCode::kCorruption ? Damaged(piece) : loaded;
 }
 
 Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
@@ -108,6 +109,11 @@ Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& pi
 
 Status HistoryPacker::EndBlock(PageNo page) {
   if (builder_.empty()) return OkStatus();
+  if (samples_ != nullptr) {
+    builder_.EndAsSample(*samples_);
+    hashes_.clear();
+    return OkStatus();
+  }
   Block& block = blocks_->emplace_back();
   block.page = page;
   builder_.End(*out_, block.row);
@@ -165,6 +171,16 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
     }
   }
   return EndBlock(pieces.front().page);
+}
+
+Status HistoryPacker::Sample(const Timeline& timeline, const KeptPoints& points,
+                             std::span<const PackedPiece> pieces, BlockSamples& samples) {
+  samples_ = &samples;
+  Buffer out;
+  std::vector<Block> blocks;
+  const Status made = Pack(timeline, points, pieces, out, blocks, [] { return OkStatus(); });
+  samples_ = nullptr;
+  return made;
 }
 
 Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& points,

@@ -54,6 +54,14 @@ class HistoryPacker {
               std::span<const PackedPiece> pieces, Buffer& out, std::vector<Block>& blocks,
               const std::function<Status()>& on_block);
 
+  // Appends to `samples` what the blocks of one page would be made of. Errors: as Pack.
+  Status Sample(const Timeline& timeline, const KeptPoints& points,
+                std::span<const PackedPiece> pieces, BlockSamples& samples);
+  // For the blocks that Pack makes from now on; see HistoryBlockBuilder.
+  void UseDictionary(const CompressionDictionary* dictionary, const DictionaryPlace& place) {
+    builder_.UseDictionary(dictionary, place);
+  }
+
   // How many bytes a block would take for what is needed of each piece, about. Reads no page.
   Status Estimate(const Timeline& timeline, const KeptPoints& points,
                   std::span<const PackedPiece> pieces,
@@ -84,6 +92,7 @@ class HistoryPacker {
   Buffer* out_ = nullptr;
   std::vector<Block>* blocks_ = nullptr;
   const std::function<Status()>* on_block_ = nullptr;
+  BlockSamples* samples_ = nullptr;  // blocks go there, while it is not null
   HistoryBlockBuilder builder_;
   std::vector<uint64_t> hashes_;  // of the block that is being made
   HistoryBlock block_;            // that is being read

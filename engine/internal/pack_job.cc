@@ -196,7 +196,8 @@ Status PackJob::Collect(const ScannedGroup& group, const DirectoryEntry& entry,
     case RecordKind::kBatch: return CollectBatch(group, entry, record);
     case RecordKind::kCommits: return CollectCommits(group, entry, record);
     case RecordKind::kHistory: return CollectHistory(group, entry, record);
-    case RecordKind::kClose: return OkStatus();
+    case RecordKind::kClose:
+    case RecordKind::kDictionary: return OkStatus();  // those of its own are made anew
     case RecordKind::kPurge: return CollectPurge(group, entry, record);
     default: return CopyRecord(group, entry, record);
   }

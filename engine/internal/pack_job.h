@@ -138,6 +138,8 @@ class PackJob {
   // ---- writing: pack_job_writing.cc ----
   Status WriteHistories();
   Status WriteCommits(TimelineId timeline);
+  // Learns from some of the pages of a timeline, and writes what was learnt if that pays.
+  Status WriteDictionary(const Line& line, std::span<const PackedPiece> pieces);
   Status FlushBlocks(TimelineId timeline, std::vector<HistoryPacker::Block>& blocks);
   Result<PackedWriter::Added> AddRecord(RecordKind kind, TimelineId timeline, ConstBytes payload);
   Status CheckWritten();
@@ -166,6 +168,7 @@ class PackJob {
   std::vector<LabelRow> labels_;  // that go
   std::vector<PurgeRow> ended_;   // purges
   std::vector<WrittenBlock> written_;
+  std::unique_ptr<const CompressionDictionary> dictionary_;  // of the timeline at hand, or null
   Buffer fields_;
   Buffer payload_;
 };

@@ -1,6 +1,7 @@
 // PackJob's second part, see pack_job.h: the new segment, and the switch to it.
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -15,6 +16,15 @@ namespace {
 
 // A history record is written when its blocks have grown to this.
 constexpr size_t kHistoryBytes = 128u << 10;
+
+// A timeline with less than this in the input gets no dictionary.
+constexpr uint64_t kLeastForDictionary = 1u << 20;
+// Of a timeline's bytes this part is learnt from, up to a limit.
+constexpr uint64_t kSampled = 8;
+constexpr uint64_t kMostSampled = 512u << 10;
+// What is in a block was about so many times as long.
+constexpr uint64_t kBlockRatio = 4;
+constexpr ptrdiff_t kMostSampledOfPage = 64;  // versions
 
 }  // namespace
 
@@ -55,8 +65,9 @@ Status PackJob::WriteHistories() {
   std::vector<HistoryPacker::Block> blocks;
   TIDEMARK_RETURN_IF_ERROR(
       ForEachPage([&](const Line& line, std::span<const PackedPiece> pieces) -> Status {
-        if (timeline && *timeline != line.timeline->id()) {
-          TIDEMARK_RETURN_IF_ERROR(FlushBlocks(*timeline, blocks));
+        if (!timeline || *timeline != line.timeline->id()) {
+          if (timeline) TIDEMARK_RETURN_IF_ERROR(FlushBlocks(*timeline, blocks));
+          TIDEMARK_RETURN_IF_ERROR(WriteDictionary(line, pieces));
         }
         timeline = line.timeline->id();
         return packer_.Pack(*line.timeline, line.points, pieces, payload_, blocks, [&] {
@@ -64,6 +75,48 @@ Status PackJob::WriteHistories() {
         });
       }));
   return timeline ? FlushBlocks(*timeline, blocks) : OkStatus();
+}
+
+// `pieces` are the first page's; those of the timeline's others stand behind them.
+Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> pieces) {
+  packer_.UseDictionary(nullptr, {});
+  dictionary_.reset();
+  const PackedPiece* const first = pieces.data();
+  const PackedPiece* const all_end = pieces_.data() + pieces_.size();
+  const PackedPiece* const last = std::find_if(
+      first, all_end, [&](const PackedPiece& piece) { return piece.timeline != first->timeline; });
+  uint64_t total = 0;
+  for (const PackedPiece* piece = first; piece != last; ++piece) {
+    total += piece->version.length * (piece->version.is_block() ? kBlockRatio : 1);
+  }
+  if (total < kLeastForDictionary) return OkStatus();
+
+  const uint64_t most = std::min(kMostSampled, total / kSampled);
+  const uint64_t step = std::max<uint64_t>(1, total / most);
+  BlockSamples samples;
+  uint64_t page = 0;
+  for (const PackedPiece* begin = first; begin != last && samples.data.size() < 2 * most; ++page) {
+    const PackedPiece* const end = std::find_if(
+        begin, last, [&](const PackedPiece& piece) { return piece.page != begin->page; });
+    if (page % step == 0) {
+      TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
+      const PackedPiece* const enough = std::min(end, begin + kMostSampledOfPage);
+      TIDEMARK_RETURN_IF_ERROR(
+          packer_.Sample(*line.timeline, line.points, {begin, enough}, samples));
+    }
+    begin = end;
+  }
+  dictionary_ = CompressionDictionary::Train(samples, total);
+  if (dictionary_ == nullptr) return OkStatus();
+  fields_.clear();
+  AppendVarint(fields_, first->timeline.value);
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const PackedWriter::Added added,
+      AddRecord(RecordKind::kDictionary, first->timeline, dictionary_->bytes()));
+  packer_.UseDictionary(dictionary_.get(),
+                        {.offset = added.payload_offset,
+                         .length = static_cast<uint32_t>(dictionary_->bytes().size())});
+  return OkStatus();
 }
 
 Status PackJob::WriteCommits(TimelineId timeline) {
@@ -138,7 +191,9 @@ Status PackJob::CheckBlock(const WrittenBlock& written) {
   bytes.resize(row.length);
   TIDEMARK_RETURN_IF_ERROR(store_->reader().ReadBytes(row.location, bytes));
   HistoryBlock history;
-  if (!history.Parse(written.block.page, bytes, row.hash)) return wrong("it was not written so");
+  if (!store_->reader().LoadBlock(written.block.page, row, bytes, history).ok()) {
+    return wrong("it was not written so");
+  }
   if (history.versions().size() != written.block.hashes.size())
     return wrong("versions are missing");
   Buffer page(history.page_size());

@@ -3,16 +3,14 @@
 // Inlined, because a call through the shared library costs more than hashing a small record.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <memory>
-#include <new>
 
 #include "engine/check.h"
 #include "engine/internal/coding.h"
+#include "engine/internal/zstd_contexts.h"
 
 namespace tidemark::internal {
 namespace {
@@ -20,9 +18,6 @@ namespace {
 // Two changed ranges with fewer equal bytes than this between them are written as one: a range of
 // its own costs a skip and a length, two to four bytes.
 constexpr size_t kMinGap = 4;
-
-// Level 1 compresses a 4 KiB page in about 10 us; higher levels win little on inputs this small.
-constexpr int kZstdLevel = 1;
 
 uint64_t Difference(const std::byte* a, const std::byte* b) {
   return LoadFixed<uint64_t>(a) ^ LoadFixed<uint64_t>(b);
@@ -67,37 +62,11 @@ size_t FindRangeEnd(const std::byte* a, const std::byte* b, size_t from, size_t 
   return end;
 }
 
-struct FreeContext {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-
 // zstd takes a dictionary that begins with this number for one of its own making, with tables in
 // it.
 bool LooksLikeDictionary(ConstBytes base) {
   return base.size() >= sizeof(uint32_t) &&
          LoadFixed<uint32_t>(base.data()) == ZSTD_MAGIC_DICTIONARY;
-}
-
-// Whether `data` is one frame of a page of `size` bytes: the library would also take several
-// frames, or a skippable one, in a row; we wrote just one.
-bool IsFrameOf(ConstBytes data, size_t size) {
-  return ZSTD_getFrameContentSize(data.data(), data.size()) == size &&
-         ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size();
-}
-
-ZSTD_CCtx* CompressionContext() {
-  thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context;
-  if (context == nullptr) context.reset(ZSTD_createCCtx());
-  if (context == nullptr) throw std::bad_alloc();
-  return context.get();
-}
-
-ZSTD_DCtx* DecompressionContext() {
-  thread_local std::unique_ptr<ZSTD_DCtx, FreeContext> context;
-  if (context == nullptr) context.reset(ZSTD_createDCtx());
-  if (context == nullptr) throw std::bad_alloc();
-  return context.get();
 }
 
 }  // namespace
@@ -346,12 +315,17 @@ bool ApplyMoves(ConstBytes patch, Bytes page) {
   return reader.ok();
 }
 
-bool CompressPage(ConstBytes page, Buffer& out) {
+bool IsFrameOf(ConstBytes data, size_t size) {
+  return ZSTD_getFrameContentSize(data.data(), data.size()) == size &&
+         ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size();
+}
+
+bool CompressPage(ConstBytes page, Buffer& out, int level) {
   const size_t start = out.size();
   const size_t room = page.size() - page.size() / 8;
   out.resize(start + room);
   const size_t written = ZSTD_compressCCtx(CompressionContext(), out.data() + start, room,
-                                           page.data(), page.size(), kZstdLevel);
+                                           page.data(), page.size(), level);
   const bool saves_enough = ZSTD_isError(written) == 0;  // the usual error is: no room
   out.resize(saves_enough ? start + written : start);
   return saves_enough;
@@ -370,7 +344,7 @@ bool CompressPatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& o
   out.resize(start + max_bytes);
   const size_t written =
       ZSTD_compress_usingDict(CompressionContext(), out.data() + start, max_bytes, page.data(),
-                              page.size(), base.data(), base.size(), kZstdLevel);
+                              page.size(), base.data(), base.size(), kCommitLevel);
   const bool fits = ZSTD_isError(written) == 0;
   out.resize(fits ? start + written : start);
   return fits;

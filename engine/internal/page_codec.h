@@ -35,15 +35,24 @@ bool EncodeRanges(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& ou
 // then unspecified. Never reads or writes out of bounds, whatever the bytes.
 bool ApplyRanges(ConstBytes patch, Bytes page);
 
-// The same with bytes of the base that stand elsewhere in the page, for rows that moved inside it: a
-// third of the bytes where a row was put between others. Takes a few us; ApplyMoves does not.
+// The same with bytes of the base that stand elsewhere in the page, for rows that moved inside it:
+// a third of the bytes where a row was put between others. Takes a few us; ApplyMoves does not.
 bool EncodeMoves(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out);
 // As ApplyRanges.
 bool ApplyMoves(ConstBytes patch, Bytes page);
 
+// zstd's levels. The first compresses a 4 KiB page in about 10 us, and higher ones win little on
+// inputs this small; history is written once, and side by side.
+inline constexpr int kCommitLevel = 1;
+inline constexpr int kPackingLevel = 3;
+
+// Whether `data` is one zstd frame of `size` bytes: the library would also take several frames, or
+// a skippable one, in a row; we wrote just one.
+bool IsFrameOf(ConstBytes data, size_t size);
+
 // Appends a zstd frame of `page` to `out` and returns true; false, and `out` as it was, if it does
 // not save at least an eighth. Reuses a context per thread.
-bool CompressPage(ConstBytes page, Buffer& out);
+bool CompressPage(ConstBytes page, Buffer& out, int level = kCommitLevel);
 // False if `data` is not a zstd frame of exactly page.size() bytes.
 bool DecompressPage(ConstBytes data, Bytes page);
 

@@ -267,10 +267,37 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
   return searched.ok() ? searched : status;
 }
 
+Status PageReader::LoadBlock(PageNo page, const PageVersion& row, ConstBytes bytes,
+                             HistoryBlock& block) const {
+  if (!block.Parse(page, bytes, row.hash)) return Damaged(page, row, "its block");
+  std::shared_ptr<const Dictionary> dictionary;
+  if (block.dictionary()) {
+    TIDEMARK_ASSIGN_OR_RETURN(dictionary,
+                              FindDictionary(row.location.segment, *block.dictionary()));
+    if (dictionary == nullptr) return Damaged(page, row, "the dictionary of its block");
+  }
+  return block.Decompress(dictionary.get()) ? OkStatus()
+                                            : Damaged(page, row, "its block is not decompressed");
+}
+
+// Null if it is damaged.
+Result<std::shared_ptr<const Dictionary>> PageReader::FindDictionary(
+    uint32_t segment, const DictionaryPlace& place) const {
+  const Location location{segment, place.offset};
+  return dictionaries_.Find(location, [&]() -> Result<std::shared_ptr<const Dictionary>> {
+    if (place.length > CompressionDictionary::kMostBytes) {
+      return std::shared_ptr<const Dictionary>();
+    }
+    Buffer bytes(place.length);
+    TIDEMARK_RETURN_IF_ERROR(ReadBytes(location, bytes));
+    return Dictionary::Parse(bytes);
+  });
+}
+
 Status PageReader::DecodeBlock(const Timeline* timeline, PageNo page, const PageVersion& block,
                                ConstBytes bytes, Bytes out, Lsn* lsn, size_t level) const {
   HistoryBlock& history = workspaces[level].block;
-  if (!history.Parse(page, bytes, block.hash)) return Damaged(page, block, "its block");
+  TIDEMARK_RETURN_IF_ERROR(LoadBlock(page, block, bytes, history));
   const size_t count = history.CountUpTo(block.lsn);
   if (count == 0) return Damaged(page, block, "the block is younger");
   size_t first = count - 1;

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "engine/internal/commit_queue.h"
+#include "engine/internal/dictionary_cache.h"
+#include "engine/internal/history_block.h"
 #include "engine/internal/index.h"
 #include "engine/internal/segments.h"
 #include "engine/internal/timeline.h"
@@ -70,6 +72,11 @@ class PageReader {
   Status Decode(const Timeline* timeline, PageNo page, const PageVersion& version, ConstBytes bytes,
                 Bytes out) const;
 
+  // Takes the bytes of a block apart that stand where `row` says, with the hash that it says, and
+  // reads the dictionary that they need. Errors: kCorruption, naming the place; kIoError.
+  Status LoadBlock(PageNo page, const PageVersion& row, ConstBytes bytes,
+                   HistoryBlock& block) const;
+
   // A stretch of several records at once; false if that is not possible (not all written yet).
   bool ReadStretch(Location location, Bytes out) const;
 
@@ -116,8 +123,12 @@ class PageReader {
   Status ReadBySearch(const Timeline& timeline, PageNo page, const PageVersion& version, Bytes out,
                       PageIdentity* identity, size_t level) const;
 
+  Result<std::shared_ptr<const Dictionary>> FindDictionary(uint32_t segment,
+                                                           const DictionaryPlace& place) const;
+
   Index* const index_;
   Segments* const segments_;
+  mutable DictionaryCache dictionaries_;
   CommitQueue* const queue_;
 };
 

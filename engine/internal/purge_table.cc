@@ -81,6 +81,7 @@ bool PurgeTable::Covers(const DirectoryEntry& entry, const RecordView& record) c
   switch (record.kind) {
     case RecordKind::kFrame:
     case RecordKind::kCommits:
+    case RecordKind::kDictionary:
     case RecordKind::kHistory: return Covers(entry.timeline);
     // Their LSNs are timelines.
     case RecordKind::kObject:

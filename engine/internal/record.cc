@@ -303,7 +303,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kPurge) ||
+      kind > static_cast<uint8_t>(RecordKind::kDictionary) ||
       kind == static_cast<uint8_t>(RecordKind::kMigration)) {
     return ParseOutcome::kBad;
   }

@@ -46,6 +46,8 @@ class Recovery {
                      const RecordView& record);
   Status ReplayCommits(const ScannedGroup& group, const DirectoryEntry& entry,
                        const RecordView& record);
+  Status ReplayDictionary(const ScannedGroup& group, const DirectoryEntry& entry,
+                          const RecordView& record);
   Status ReplayHistory(const ScannedGroup& group, const DirectoryEntry& entry,
                        const RecordView& record);
   // Rows of packed segments go into the index themselves, before the checkpoint moves over them.

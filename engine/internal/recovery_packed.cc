@@ -111,6 +111,19 @@ Status Recovery::ReplayHistory(const ScannedGroup& group, const DirectoryEntry& 
   return OkStatus();
 }
 
+// Blocks find it by themselves.
+Status Recovery::ReplayDictionary(const ScannedGroup& group, const DirectoryEntry& entry,
+                                  const RecordView& record) {
+  Reader fields(record.fields);
+  const TimelineId timeline(fields.Varint());
+  if (!in_packed_ || !fields.AtEnd()) return Inconsistent(group, entry, "is no dictionary");
+  const ConstBytes bytes =
+      group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length);
+  const bool right =
+      timeline == entry.timeline && (group.intact || Dictionary::Parse(bytes) != nullptr);
+  return right ? OkStatus() : Quarantine(group, entry);
+}
+
 Status Recovery::FlushPackedRows() {
   if (blocks_.empty() && runs_.empty()) return OkStatus();
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer_->UpdateIndex([&](IndexWriter& writer) -> Status {

@@ -108,6 +108,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
     case RecordKind::kCommits: return ReplayCommits(group, entry, record);
     case RecordKind::kHistory: return ReplayHistory(group, entry, record);
+    case RecordKind::kDictionary: return ReplayDictionary(group, entry, record);
     case RecordKind::kLabel: return ReplayLabel(group, entry, record);
     case RecordKind::kHold:
     case RecordKind::kPolicy: return ReplayRule(group, entry, record);

@@ -145,6 +145,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     if (record.kind == RecordKind::kFrame) CheckFrame(group, entry, record);
     if (record.kind == RecordKind::kCommits) CheckCommits(entry, record, place);
     if (record.kind == RecordKind::kHistory) CheckHistory(group, entry, record);
+    if (record.kind == RecordKind::kDictionary) CheckDictionary(group, entry, record);
     if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
     if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
     CheckRetention(entry, record, place);

@@ -32,6 +32,8 @@ class Verifier {
   Status CheckGroup(const ScannedGroup& group);
   void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckCommits(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void CheckDictionary(const ScannedGroup& group, const DirectoryEntry& entry,
+                       const RecordView& record);
   void CheckHistory(const ScannedGroup& group, const DirectoryEntry& entry,
                     const RecordView& record);
   Status CheckBlock(const Timeline& timeline, const PageChange& block, ConstBytes bytes);

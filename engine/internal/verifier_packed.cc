@@ -50,12 +50,20 @@ void Verifier::CheckHistory(const ScannedGroup& group, const DirectoryEntry& ent
   }
 }
 
+void Verifier::CheckDictionary(const ScannedGroup& group, const DirectoryEntry& entry,
+                               const RecordView& record) {
+  if (Dictionary::Parse(group.bytes.subspan(entry.offset + record.payload_offset,
+                                            record.payload_length)) != nullptr)
+    return;
+  Report(group.PlaceOf(entry), ObjectOf(entry.timeline), "a dictionary is damaged");
+}
+
 Status Verifier::CheckBlock(const Timeline& timeline, const PageChange& block, ConstBytes bytes) {
   const auto damaged = [&](const char* what) {
     return Status(StatusCode::kCorruption, Describe(block.page, block.version) + what);
   };
   HistoryBlock history;
-  if (!history.Parse(block.page, bytes, std::nullopt)) return damaged(" is damaged: its block");
+  TIDEMARK_RETURN_IF_ERROR(store_->reader().LoadBlock(block.page, block.version, bytes, history));
   Buffer page(history.page_size());
   if (history.base_lsn().valid()) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto base,

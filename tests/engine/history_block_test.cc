@@ -38,11 +38,11 @@ TEST(HistoryBlockTest, GoldenBytes) {
   PageVersion row;
   builder.End(bytes, row);
   const std::string hash = Hex(ConstBytes(bytes).subspan(3, 8));
-  EXPECT_EQ(Hex(bytes), Golden("07 8e04" + hash +  // page, length, hash of what follows
+  EXPECT_EQ(Hex(bytes), Golden("07 8f04" + hash +  // page, length, hash of what follows
                                "02 ac02 00 00 09"  // two versions from LSN 300 on, no base, 512
-                               "8110"              // an image of 512 bytes
-                               "02 0e"             // two LSNs on, a patch of 3 bytes
-                               "00" +              // not compressed
+                               "8120"              // an image of 512 bytes
+                               "02 1a"             // two LSNs on, a patch of 3 bytes
+                               "00 00" +           // no dictionary, not compressed
                                image +             //
                                "0301" +
                                Hex(ConstBytes(page).subspan(3, 1))));
@@ -57,9 +57,9 @@ TEST(HistoryBlockTest, GoldenBytes) {
   builder.BeginOn(kPage, Lsn(302), base, 2);
   ASSERT_TRUE(builder.Add(Lsn(310), page));
   builder.End(on_base, row);
-  EXPECT_EQ(Hex(on_base), Golden("07 0c" + Hex(ConstBytes(on_base).subspan(2, 8)) +
+  EXPECT_EQ(Hex(on_base), Golden("07 0d" + Hex(ConstBytes(on_base).subspan(2, 8)) +
                                  "01 b602 ae02 02 09"  // from LSN 310 on, on LSN 302, two blocks
-                                 "0e 00 090155"));
+                                 "1a 00 00 090155"));
   EXPECT_EQ(row.chain_units, 2);
   const auto head = ParseHistoryBlockHead(on_base);
   ASSERT_TRUE(head.has_value());
@@ -114,6 +114,8 @@ TEST(HistoryBlockTest, EveryVersionComesBack) {
     const ConstBytes block_bytes = ConstBytes(bytes).subspan(1);
     HistoryBlock block;
     ASSERT_TRUE(block.Parse(kPage, block_bytes, row.hash));
+    ASSERT_FALSE(block.dictionary().has_value());
+    ASSERT_TRUE(block.Decompress(nullptr));
     ASSERT_EQ(block.versions().size(), made.size());
     ASSERT_EQ(block.page_size(), page_size);
     EXPECT_EQ(block.CountUpTo(Lsn(9)), 0u);
@@ -177,7 +179,8 @@ TEST(HistoryBlockTest, HostileBytes) {
     const uint64_t value = SeededHash(ConstBytes(bytes).subspan(body_at), kPage.value);
     AppendFixed(hash, value);
     std::copy(hash.begin(), hash.end(), bytes.begin() + static_cast<ptrdiff_t>(body_at) - 8);
-    if (!block.Parse(kPage, bytes, std::nullopt)) continue;
+    if (!block.Parse(kPage, bytes, std::nullopt) || block.dictionary()) continue;
+    if (!block.Decompress(nullptr)) continue;
     page.resize(block.page_size());
     for (size_t i = 0; i < block.versions().size(); ++i) (void)block.Apply(i, page);
   }

@@ -347,7 +347,7 @@ TEST(RecordFormatTest, OtherRecordsAreRefused) {
     AppendRecord(static_cast<RecordKind>(kind), {}, {}, {}, kIncarnation, record);
     RecordView view;
     EXPECT_EQ(ParseRecord(record, kIncarnation, view) == ParseOutcome::kOk,
-              kind >= 1 && kind <= 15 && kind != 11)
+              kind >= 1 && kind <= 16 && kind != 11)
         << kind;
   }
   // Header length 2: no group offset. LSN in two bytes that fits one. Lengths beyond 1 GiB.

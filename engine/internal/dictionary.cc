@@ -1,0 +1,122 @@
+#include "engine/internal/dictionary.h"
+
+#include <zdict.h>
+
+#include <new>
+
+#include "engine/internal/coding.h"
+#include "engine/internal/record.h"
+#include "engine/internal/zstd_contexts.h"
+
+namespace tidemark::internal {
+namespace {
+
+// zstd's tables alone take about 200 bytes; what it learns of fewer samples is of these only.
+constexpr size_t kLeastBytes = 256;
+constexpr size_t kLeastSamples = 8;
+// What it must save, as a multiple of what it takes.
+constexpr uint64_t kLeastGain = 2;
+
+constexpr uint64_t kHashSeed = 0;
+
+// Sets what Compress needs, and takes it back: contexts are shared.
+class DictionaryScope {
+ public:
+  explicit DictionaryScope(const ZSTD_CDict* dictionary) : context_(CompressionContext()) {
+    ZSTD_CCtx_reset(context_, ZSTD_reset_session_and_parameters);
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_dictIDFlag, 0);
+    ZSTD_CCtx_refCDict(context_, dictionary);
+  }
+  ~DictionaryScope() { ZSTD_CCtx_reset(context_, ZSTD_reset_session_and_parameters); }
+  DictionaryScope(const DictionaryScope&) = delete;
+  DictionaryScope& operator=(const DictionaryScope&) = delete;
+
+  ZSTD_CCtx* context() const { return context_; }
+
+ private:
+  ZSTD_CCtx* const context_;
+};
+
+// The samples from `first` on, each second one.
+BlockSamples EachSecond(const BlockSamples& samples, size_t first) {
+  BlockSamples some;
+  const ConstBytes all(samples.data);
+  size_t at = 0;
+  for (size_t i = 0; i < samples.sizes.size(); ++i) {
+    if (i % 2 == first) {
+      AppendBytes(some.data, all.subspan(at, samples.sizes[i]));
+      some.sizes.push_back(samples.sizes[i]);
+    }
+    at += samples.sizes[i];
+  }
+  return some;
+}
+
+}  // namespace
+
+std::unique_ptr<const CompressionDictionary> CompressionDictionary::Train(
+    const BlockSamples& samples, uint64_t total_bytes) {
+  if (samples.sizes.size() < 2 * kLeastSamples) return nullptr;
+  const BlockSamples learnt = EachSecond(samples, 0);
+  Buffer contents(kMostBytes - sizeof(uint64_t));
+  const size_t size =
+      ZDICT_trainFromBuffer(contents.data(), contents.size(), learnt.data.data(),
+                            learnt.sizes.data(), static_cast<unsigned>(learnt.sizes.size()));
+  if (ZDICT_isError(size) != 0 || size < kLeastBytes) return nullptr;  // nothing in common
+  contents.resize(size);
+  auto made = std::make_unique<CompressionDictionary>();
+  AppendFixed(made->bytes_, SeededHash(contents, kHashSeed));
+  AppendBytes(made->bytes_, contents);
+  made->dictionary_.reset(ZSTD_createCDict(contents.data(), contents.size(), kPackingLevel));
+  if (made->dictionary_ == nullptr) throw std::bad_alloc();
+
+  // Does it pay, where nothing was learnt?
+  const BlockSamples others = EachSecond(samples, 1);
+  const ConstBytes all(others.data);
+  size_t at = 0;
+  size_t with = 0;
+  size_t without = 0;
+  Buffer out;
+  for (const size_t length : others.sizes) {
+    const ConstBytes data = all.subspan(at, length);
+    out.clear();
+    with += made->Compress(data, out) ? out.size() : length;
+    out.clear();
+    without += CompressPage(data, out, kPackingLevel) ? out.size() : length;
+    at += length;
+  }
+  if (with >= without) return nullptr;
+  const uint64_t gain = (without - with) * total_bytes / others.data.size();
+  return gain > kLeastGain * made->bytes_.size() ? std::move(made) : nullptr;
+}
+
+bool CompressionDictionary::Compress(ConstBytes data, Buffer& out) const {
+  const DictionaryScope scope(dictionary_.get());
+  const size_t start = out.size();
+  const size_t room = data.size() - data.size() / 8;
+  out.resize(start + room);
+  const size_t written =
+      ZSTD_compress2(scope.context(), out.data() + start, room, data.data(), data.size());
+  const bool saves_enough = ZSTD_isError(written) == 0;  // the usual error is: no room
+  out.resize(saves_enough ? start + written : start);
+  return saves_enough;
+}
+
+std::shared_ptr<const Dictionary> Dictionary::Parse(ConstBytes bytes) {
+  Reader reader(bytes);
+  const auto hash = reader.Fixed<uint64_t>();
+  const ConstBytes contents = reader.Span(reader.remaining());
+  if (!reader.ok() || hash != SeededHash(contents, kHashSeed)) return nullptr;
+  auto made = std::make_shared<Dictionary>();
+  made->dictionary_.reset(ZSTD_createDDict(contents.data(), contents.size()));
+  if (made->dictionary_ == nullptr) throw std::bad_alloc();  // the bytes are right
+  return made;
+}
+
+bool Dictionary::Decompress(ConstBytes data, Bytes out) const {
+  if (!IsFrameOf(data, out.size())) return false;
+  return ZSTD_decompress_usingDDict(DecompressionContext(), out.data(), out.size(), data.data(),
+                                    data.size(), dictionary_.get()) == out.size();
+}
+
+}  // namespace tidemark::internal
