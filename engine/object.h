@@ -28,6 +28,7 @@ namespace internal {
 class StoreImpl;
 class ObjectState;
 class Retention;
+class Scrubber;
 struct FoundCommit;
 struct LabelRow;
 }  // namespace internal
@@ -225,6 +226,7 @@ class TIDEMARK_API Object {
   friend class Transaction;
   friend class Store;
   friend class internal::Retention;
+  friend class internal::Scrubber;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
   // With the write lock held.
   Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation);

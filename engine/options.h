@@ -63,6 +63,15 @@ struct StoreOptions {
   // to, as long as one core can pack what they write.
   uint64_t packing_backlog_bytes = 256u << 20;
 
+  // How often the whole store is read and checked (a scrub: Store::RunScrub), so that damage is
+  // found while there is still a copy to repair it from; counted over closings. 0: never.
+  std::chrono::seconds scrub_interval{std::chrono::hours{24 * 7}};
+  // How often a random past state of a random object is made and checked by its hash (a restore
+  // drill). 0: never.
+  std::chrono::seconds drill_interval{std::chrono::hours{1}};
+  // What both read at most, so that they cost commits little. 0: as fast as they can.
+  uint64_t scrub_bytes_per_second = 4u << 20;
+
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
   // and of how many. After a crash that is the tail of the log, with a deleted index all of it.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> recovery_progress{};

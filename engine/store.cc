@@ -9,7 +9,7 @@
 #include "engine/internal/retention_worker.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
-#include "engine/internal/verifier.h"
+#include "engine/internal/scrubber.h"
 
 namespace tidemark {
 
@@ -286,6 +286,15 @@ StoreStats Store::Stats() const {
   stats.background_licences = background.licences;
   stats.background_reclaimed_bytes = background.reclaimed_bytes;
   stats.damaged_object_count = impl_->damaged_timeline_count();
+  auto scrubs = impl_->scrubber().report();
+  stats.health = impl_->scrubber().health();
+  stats.scrub_error = std::move(scrubs.error);
+  stats.scrub_damage = std::move(scrubs.damage);
+  stats.failed_drill = std::move(scrubs.failed_drill);
+  stats.scrubs = scrubs.scrubs;
+  stats.scrubbed_bytes = scrubs.scrubbed_bytes;
+  stats.drills = scrubs.drills;
+  stats.failed_drills = scrubs.failed_drills;
   stats.commits = impl_->commits;
   stats.groups_written = impl_->queue().groups_written();
   stats.appended_bytes = impl_->queue().appended_bytes();
@@ -297,13 +306,6 @@ StoreStats Store::Stats() const {
 
 Result<ReclaimReport> Store::Reclaim(ReclaimWhat what) try {
   return impl_->packer().Run(what);
-} catch (const std::bad_alloc&) {
-  return impl_->OutOfMemory();
-}
-
-Result<VerifyReport> Store::Verify(const Progress& progress) try {
-  const auto files = impl_->packer().KeepFiles();
-  return internal::Verifier(impl_.get()).Run(progress);
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
 }

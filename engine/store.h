@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/export.h"
+#include "engine/health.h"
 #include "engine/lsn.h"
 #include "engine/object.h"
 #include "engine/object_id.h"
@@ -105,6 +106,14 @@ struct RetentionEntry {
   std::optional<HoldInfo> hold;
 };
 
+// A damaged place that Verify or a scrub found.
+struct Damage {
+  std::string object;  // "rooms/lobby"; empty if it cannot be blamed on one
+  uint32_t segment = 0;
+  uint64_t offset = 0;  // of the damaged record or group in the segment
+  std::string message;  // what is wrong, in a sentence
+};
+
 struct StoreStats {
   std::string store_id;  // 16 hex digits, random, for ever
   uint32_t format_version = 0;
@@ -132,6 +141,12 @@ struct StoreStats {
   // will try again. OK if nothing did.
   Status retention_error;
   uint64_t damaged_object_count = 0;
+  StoreHealth health;
+  // What kept the background's last scrub or drill (Store::RunScrub) from its end: it will try
+  // again. OK if nothing did.
+  Status scrub_error;
+  std::string failed_drill;            // since this open, the last: object, point and reason
+  std::vector<Damage> scrub_damage{};  // the first hundred places that the last scrub found
   // Since this open:
   uint64_t commits = 0;
   uint64_t groups_written = 0;   // each is one write and one sync
@@ -141,14 +156,10 @@ struct StoreStats {
   uint64_t checkpoints = 0;
   uint64_t background_licences = 0;         // granted by RunRetention
   uint64_t background_reclaimed_bytes = 0;  // that it gave back
-};
-
-// A damaged place that Verify found.
-struct Damage {
-  std::string object;  // "rooms/lobby"; empty if it cannot be blamed on one
-  uint32_t segment = 0;
-  uint64_t offset = 0;  // of the damaged record or group in the segment
-  std::string message;  // what is wrong, in a sentence
+  uint64_t scrubs = 0;
+  uint64_t scrubbed_bytes = 0;  // by those, and the one under way
+  uint64_t drills = 0;
+  uint64_t failed_drills = 0;
 };
 
 struct VerifyReport {
@@ -333,6 +344,24 @@ class TIDEMARK_API Store {
   // state hash. What the disk cannot read is reported as damage, and the rest is looked at. Commits
   // go on meanwhile; what came after the start is not looked at. Waits for a Reclaim to end.
   Result<VerifyReport> Verify(const Progress& progress = nullptr);
+
+  // One look of the background at the store's health; a thread does this once a minute, if
+  // BackgroundWork is kThreads. If StoreOptions::scrub_interval has passed since the last scrub (or
+  // Verify) that came to its end, in whatever process, else since the store was opened, it makes
+  // one: it reads all that Verify reads, file by file, at most
+  // StoreOptions::scrub_bytes_per_second, but for labels that are missing, and takes nothing from
+  // packing. And every StoreOptions::drill_interval it makes a restore drill, as Drill does. Writes
+  // nothing; what is found is in Stats(), and of it `health` is kept when the store is closed.
+  // Blocks for as long as it takes; with BackgroundWork::kManual it does not wait to keep to the
+  // rate. Errors: what kept it from its end (kIoError, kBroken); damage is none.
+  Status RunScrub();
+
+  // Makes `count` restore drills, one after the other: a random object of a random namespace,
+  // deleted ones included; of that a random commit that has not expired or, one time in four, the
+  // oldest state that it can be restored to; all of that state's pages as a restore would show
+  // them; and their state hash, which the commit has. Writes nothing. Blocks for as long as that
+  // takes. A failure is in the report, and in Stats(). Errors: kBroken; those of reading the index.
+  Result<DrillReport> Drill(uint64_t count = 1, const Progress& progress = nullptr);
 
  private:
   friend class internal::StorePeer;  // of tests

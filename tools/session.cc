@@ -52,6 +52,7 @@ Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) 
   StoreOptions options;
   // A command does what it is asked to: history expires by `tidemark prune`.
   options.retention_share = 0;
+  options.scrub_interval = options.drill_interval = std::chrono::seconds(0);
   options.recovery_progress = [&progress](uint64_t done, uint64_t total) {
     progress.Update(done, total);
   };

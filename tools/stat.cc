@@ -10,6 +10,9 @@ namespace tidemark::tools {
 
 namespace {
 
+// Null if it has not come to be.
+Json TimeJson(Timestamp time) { return time == Timestamp() ? Json() : Json(FormatTime(time)); }
+
 Json StatsJson(const std::string& path, const StoreStats& stats) {
   return {{"store", path},
           {"store_id", stats.store_id},
@@ -18,7 +21,7 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"namespaces", stats.namespace_count},
           {"objects", stats.object_count},
           {"damaged_objects", stats.damaged_object_count},
-          {"horizon", stats.horizon == Timestamp() ? Json() : Json(FormatTime(stats.horizon))},
+          {"horizon", TimeJson(stats.horizon)},
           {"paused", stats.clock_alarm.has_value()},
           {"last_lsn", stats.last_lsn.value},
           {"durable_lsn", stats.durable_lsn.value},
@@ -32,7 +35,13 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"index_bytes", stats.index_bytes},
           {"index_file_bytes", stats.index_file_bytes},
           {"recent_versions", stats.recent_version_count},
-          {"purges", stats.purge_count}};
+          {"purges", stats.purge_count},
+          {"last_scrub", TimeJson(stats.health.last_scrub)},
+          {"scrub_damage", stats.health.scrub_damage},
+          {"last_drill", TimeJson(stats.health.last_drill)},
+          {"last_drill_ok",
+           stats.health.last_drill == Timestamp() ? Json() : Json(stats.health.last_drill_ok)},
+          {"oldest_verified_restorable_time", TimeJson(stats.health.oldest_verified)}};
 }
 
 void PrintField(const std::string& name, const std::string& value) {
@@ -70,6 +79,23 @@ void PrintStats(const std::string& path, const StoreStats& stats) {
   }
 }
 
+void PrintHealth(const StoreHealth& health) {
+  PrintField("scrub",
+             health.last_scrub == Timestamp()
+                 ? "never"
+                 : FormatLocalTime(health.last_scrub) + ", " +
+                       (health.scrub_damage == 0 ? "every hash was right"
+                                                 : Plural(health.scrub_damage, "damaged place") +
+                                                       ": see `tidemark verify`"));
+  if (health.last_drill == Timestamp()) return PrintField("drill", "never");
+  PrintField("drill",
+             FormatLocalTime(health.last_drill) +
+                 (health.last_drill_ok ? ", the state was right" : ", it FAILED") +
+                 (health.oldest_verified == Timestamp()
+                      ? std::string()
+                      : "; the oldest that was is of " + FormatLocalTime(health.oldest_verified)));
+}
+
 void PrintPurges(const StoreStats& stats) {
   if (stats.purge_count == 0) return;
   PrintField("PURGES", Plural(stats.purge_count, "object") +
@@ -84,6 +110,7 @@ void Run(const std::string& directory, bool json) {
     PrintJson(StatsJson(session.path(), stats));
   } else {
     PrintStats(session.path(), stats);
+    PrintHealth(stats.health);
     PrintPurges(stats);
   }
 }
@@ -107,9 +134,12 @@ void AddStat(CLI::App& app, Invocation* invocation) {
            " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\n"
            " \"checkpoint_lsn\",\"segments\",\"packed_segments\",\"spare_segments\",\n"
            " \"log_bytes\",\"log_file_bytes\",\"waiting_bytes\",\"index_bytes\",\n"
-           " \"index_file_bytes\",\"recent_versions\",\"purges\"}; sizes in bytes; horizon:\n"
+           " \"index_file_bytes\",\"recent_versions\",\"purges\",\"last_scrub\",\n"
+           " \"scrub_damage\",\"last_drill\",\"last_drill_ok\",\n"
+           " \"oldest_verified_restorable_time\"}; sizes in bytes; horizon:\n"
            "null if nothing has expired; paused: nothing expires, the clock is in doubt;\n"
-           "waiting: full segments that are not packed; purges: that were interrupted"},
+           "waiting: full segments that are not packed; purges: that were interrupted; last_...\n"
+           "and oldest_...: null if there was none, kept when the store is closed"},
       &arguments->store, invocation);
   verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }

@@ -256,6 +256,12 @@ Result<std::optional<LicenceRow>> Index::Licence() const {
       [](ConstBytes, ConstBytes value) { return DecodeLicenceRow(value); });
 }
 
+Result<std::optional<StoreHealth>> Index::Health() const {
+  return impl_->Find(
+      kMetaTable, [](LmdbCursor& cursor) { return cursor.Seek(TextKey(kHealthKey)); },
+      [](ConstBytes, ConstBytes value) { return DecodeHealthRow(value); });
+}
+
 Result<std::vector<ChildRow>> Index::ListChildren(TimelineId parent, const ChildRow& first,
                                                   size_t limit) const {
   const Key8 key = NumberKey(parent.value);

@@ -40,6 +40,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/health.h"
 #include "engine/internal/page_set.h"
 #include "engine/internal/purge_record.h"
 #include "engine/internal/retention_rows.h"
@@ -264,6 +265,7 @@ class IndexWriter {
   virtual Status RemovePages(TimelineId timeline, uint64_t* most) = 0;
   virtual Status PutRule(const RuleRow& row) = 0;
   virtual Status PutLicence(const LicenceRow& row) = 0;
+  virtual Status PutHealth(const StoreHealth& row) = 0;
 };
 
 struct IndexOptions {
@@ -354,6 +356,7 @@ class Index {
   Result<std::optional<RuleRow>> FindRule(const RuleKey& key) const;
   Result<std::vector<RuleRow>> ListRules() const;  // policies first, the store's the first of them
   Result<std::optional<LicenceRow>> Licence() const;
+  Result<std::optional<StoreHealth>> Health() const;
   // The timeline's children at or behind `first`, in order of parent LSNs, at most `limit`.
   Result<std::vector<ChildRow>> ListChildren(TimelineId parent, const ChildRow& first,
                                              size_t limit) const;

@@ -406,6 +406,29 @@ std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value) {
   return row;
 }
 
+std::vector<std::byte> EncodeHealthRow(const StoreHealth& row) {
+  std::vector<std::byte> out;
+  AppendTime(out, row.last_scrub);
+  AppendFixed(out, row.scrub_damage);
+  AppendTime(out, row.last_drill);
+  AppendFixed(out, static_cast<uint8_t>(row.last_drill_ok));
+  AppendTime(out, row.oldest_verified);
+  return out;
+}
+
+std::optional<StoreHealth> DecodeHealthRow(ConstBytes value) {
+  Reader reader(value);
+  StoreHealth row;
+  row.last_scrub = ReadTime(reader);
+  row.scrub_damage = reader.Fixed<uint64_t>();
+  row.last_drill = ReadTime(reader);
+  const auto ok = reader.Fixed<uint8_t>();
+  row.last_drill_ok = ok == 1;
+  row.oldest_verified = ReadTime(reader);
+  if (!reader.AtEnd() || ok > 1) return std::nullopt;
+  return row;
+}
+
 Key16 EncodeChildRow(const ChildRow& row) {
   Key16 value;
   StoreBigEndian(value.data(), row.parent_lsn.value);

@@ -10,6 +10,8 @@
 //   meta             "licence"                         LSN 8, granted 8, time 8, by default 8,
 //                                                      paused 1, from 8, to 8, confirms 1
 //   meta             "purge ", object id 32            LSN 8, log is clean 1, the record's fields
+//   meta             "health"                          last scrub 8, damage 8, last drill 8, its
+//                                                      outcome 1, oldest verified 8
 //   meta             "compact"                         nothing: the file is to be compacted
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
 //   objects          namespace id 8, object id 32      timeline 8, created 8, name
@@ -85,6 +87,7 @@ extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kCheckpointKey = "checkpoint";
 inline constexpr std::string_view kDurableKey = "durable";
+inline constexpr std::string_view kHealthKey = "health";
 inline constexpr std::string_view kLicenceKey = "licence";
 inline constexpr std::string_view kPurgePrefix = "purge ";
 inline constexpr std::string_view kCompactKey = "compact";
@@ -131,6 +134,7 @@ std::vector<std::byte> EncodePackedRow(const PackedRow& row);
 std::vector<std::byte> EncodePurgeRow(const PurgeRow& row);
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
 std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
+std::vector<std::byte> EncodeHealthRow(const StoreHealth& row);
 Key16 EncodeChildRow(const ChildRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
@@ -148,6 +152,7 @@ std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value);
 std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value);
 std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
 std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
+std::optional<StoreHealth> DecodeHealthRow(ConstBytes value);
 std::optional<ChildRow> DecodeChildRow(ConstBytes value);
 
 }  // namespace tidemark::internal

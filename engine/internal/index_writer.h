@@ -189,6 +189,10 @@ class LmdbIndexWriter final : public IndexWriter {
     return transaction_.Put(kRulesTable, EncodeRuleKey(row.key), EncodeRuleRow(row));
   }
 
+  Status PutHealth(const StoreHealth& row) override {
+    return transaction_.Put(kMetaTable, TextKey(kHealthKey), EncodeHealthRow(row));
+  }
+
   Status PutLicence(const LicenceRow& row) override {
     return transaction_.Put(kMetaTable, TextKey(kLicenceKey), EncodeLicenceRow(row));
   }

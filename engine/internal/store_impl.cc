@@ -11,6 +11,7 @@
 #include "engine/internal/recovery.h"
 #include "engine/internal/retention_record.h"
 #include "engine/internal/retention_worker.h"
+#include "engine/internal/scrubber.h"
 #include "engine/internal/segment_header.h"
 #include "engine/version.h"
 
@@ -36,6 +37,8 @@ Status CheckOptions(const StoreOptions& options) {
     return invalid("max_chain_length must be 1 to 126");
   }
   if (options.flush_delay.count() < 0) return invalid("flush_delay must not be negative");
+  if (options.scrub_interval.count() < 0) return invalid("scrub_interval must not be negative");
+  if (options.drill_interval.count() < 0) return invalid("drill_interval must not be negative");
   if (!(options.retention_share >= 0 && options.retention_share <= 1)) {
     return invalid("retention_share must be 0 to 1");
   }
@@ -165,6 +168,8 @@ Status StoreImpl::OpenFiles() {
   packer_ = std::make_unique<Packer>(this);
   purger_ = std::make_unique<Purger>(this);
   retention_worker_ = std::make_unique<RetentionWorker>(this);
+  scrubber_ = std::make_unique<Scrubber>(this);
+  TIDEMARK_RETURN_IF_ERROR(scrubber_->Load());
   TIDEMARK_RETURN_IF_ERROR(ChoosePacked());
   TIDEMARK_ASSIGN_OR_RETURN(const auto namespaces, index_->ListNamespaces());
   for (const NamespaceRow& row : namespaces) {
@@ -217,6 +222,7 @@ Status StoreImpl::StartLog() {
   if (options_.background_work == BackgroundWork::kThreads) {
     checkpointer_->StartThread();
     retention_worker_->StartThread();
+    scrubber_->StartThread();
   }
   return OkStatus();
 }
@@ -275,6 +281,7 @@ Status StoreImpl::SealLog() {
 StoreImpl::~StoreImpl() {
   if (packer_ != nullptr) packer_->Stop();
   // Threads first: they use what is destroyed below.
+  if (scrubber_ != nullptr) scrubber_->Stop();
   if (retention_worker_ != nullptr) retention_worker_->Stop();
   if (checkpointer_ != nullptr) checkpointer_->Stop();
   if (queue_ != nullptr) queue_->Stop();
@@ -288,12 +295,17 @@ Status StoreImpl::Close() {
 
 Status StoreImpl::Finish() {
   packer_->Stop();
+  scrubber_->Stop();
   retention_worker_->Stop();
   checkpointer_->Stop();
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
   TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
+  if (const auto health = scrubber_->Changed()) {
+    TIDEMARK_RETURN_IF_ERROR(checkpointer_->UpdateIndex(
+        [&](IndexWriter& writer) { return writer.PutHealth(*health); }));
+  }
   TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
   queue_->AbandonReservations();

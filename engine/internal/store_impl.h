@@ -7,6 +7,7 @@
 //       Recovery                           at open (recovery.h)
 //       Checkpointer                       behind the log (checkpointer.h)
 //       Packer, RetentionWorker            history that expires, and its space (packer.h)
+//       Scrubber                           damage that nobody has met yet (scrubber.h)
 //       Purger, PurgeTable                 objects that go without a trace (purger.h)
 //
 // Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
@@ -55,6 +56,7 @@ struct AutomaticLabel {
 class Packer;
 class Purger;
 class RetentionWorker;
+class Scrubber;
 
 class StoreImpl {
  public:
@@ -90,6 +92,7 @@ class StoreImpl {
   PurgeTable& purges() { return *purges_; }
   Purger& purger() { return *purger_; }
   RetentionWorker& retention_worker() { return *retention_worker_; }
+  Scrubber& scrubber() { return *scrubber_; }
   LabelTable& labels() { return *labels_; }
   Retention& retention() { return *retention_; }
 
@@ -278,6 +281,7 @@ class StoreImpl {
   std::unique_ptr<Packer> packer_;
   std::unique_ptr<Purger> purger_;
   std::unique_ptr<RetentionWorker> retention_worker_;
+  std::unique_ptr<Scrubber> scrubber_;
 };
 
 }  // namespace tidemark::internal

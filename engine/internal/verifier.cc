@@ -10,16 +10,64 @@
 #include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
+namespace {
+
+// What looking at an object's present counts for, about: its rows of the index.
+constexpr uint64_t kObjectBytes = 4096;
+
+// Ends a scan behind what is to be checked.
+Status EndOfScan() { return Status(StatusCode::kOutOfRange, "enough was seen"); }
+
+}  // namespace
 
 Result<VerifyReport> Verifier::Run(const Progress& progress) {
+  TIDEMARK_RETURN_IF_ERROR(Begin());
+  CheckHeaders();
+  TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
+  ReportMissingLabels();
+  TIDEMARK_RETURN_IF_ERROR(CheckObjects([](uint64_t) { return OkStatus(); }));
+  return std::move(report_);
+}
+
+Status Verifier::Begin() {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitDurable(store_->queue().last_lsn()));
   TIDEMARK_ASSIGN_OR_RETURN(end_, store_->queue().CutForCheckpoint());
-  TIDEMARK_RETURN_IF_ERROR(CheckHeaders());
-  TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
-  ReportMissingLabels();
-  TIDEMARK_RETURN_IF_ERROR(CheckObjects());
-  return std::move(report_);
+  return OkStatus();
+}
+
+std::vector<uint32_t> Verifier::Files() const {
+  std::vector<uint32_t> numbers;
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    numbers.push_back(packed.header.number);
+  }
+  for (const auto& [number, header] : store_->segments().Headers()) {
+    if (number <= end_.position.segment) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+Status Verifier::CheckFile(uint32_t number, const Visited& visited) {
+  const auto check = [&](const ScannedGroup& group) -> Status {
+    TIDEMARK_RETURN_IF_ERROR(visited(group.bytes.size()));
+    report_.bytes += group.bytes.size();
+    return CheckGroup(group);
+  };
+  const auto headers = store_->segments().Headers();
+  if (const auto header = headers.find(number); header != headers.end()) {
+    CheckHeader(header->second);
+    return ScanFrom(header->second, [&](const ScannedGroup& group) {
+      return group.location.segment == number ? check(group) : EndOfScan();
+    });
+  }
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    if (packed.header.number != number) continue;
+    CheckHeader(packed.header);
+    return ScanPacked(
+        store_->segments(), {number, format::kFirstGroupOffset}, check,
+        [this](Location begin, const Status& what) { Report(begin, "", what.message()); });
+  }
+  return OkStatus();  // it was packed
 }
 
 void Verifier::Report(Location location, const std::string& object, const std::string& message) {
@@ -47,26 +95,27 @@ std::string Verifier::ObjectOf(const DirectoryEntry& entry) {
 }
 
 // Either copy of a segment's header will do for reading; a lost one is still damage.
-Status Verifier::CheckHeaders() {
-  const auto headers = store_->segments().Headers();
-  const auto check = [this](const format::SegmentHeader& expected) {
-    for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
-      format::SegmentHeader header;
-      const Location place{expected.number, offset};
-      const Status read =
-          store_->segments().Read(place, std::as_writable_bytes(std::span(&header, 1)));
-      if (read.code() == StatusCode::kIoError) {
-        Report(place, "", read.message());
-      } else if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
-        Report(place, "", "one of the two copies of the segment's header is damaged");
-      }
+void Verifier::CheckHeader(const format::SegmentHeader& expected) {
+  for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
+    format::SegmentHeader header;
+    const Location place{expected.number, offset};
+    const Status read =
+        store_->segments().Read(place, std::as_writable_bytes(std::span(&header, 1)));
+    if (read.code() == StatusCode::kIoError) {
+      Report(place, "", read.message());
+    } else if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
+      Report(place, "", "one of the two copies of the segment's header is damaged");
     }
-  };
+  }
+}
+
+void Verifier::CheckHeaders() {
+  const auto headers = store_->segments().Headers();
   uint32_t packed_through = 0;
   for (const Segments::Packed& packed : store_->segments().ListPacked()) {
     ++report_.segments;
     packed_through = packed.header.previous;
-    check(packed.header);
+    CheckHeader(packed.header);
   }
   for (const auto& [number, expected] : headers) {
     ++report_.segments;
@@ -74,9 +123,8 @@ Status Verifier::CheckHeaders() {
       Report({expected.previous, 0}, "",
              "the segment is missing, or both copies of its header are damaged");
     }
-    check(expected);
+    CheckHeader(expected);
   }
-  return OkStatus();
 }
 
 Status Verifier::ScanSegments(const Progress& progress) {
@@ -97,22 +145,22 @@ Status Verifier::ScanSegments(const Progress& progress) {
     TIDEMARK_RETURN_IF_ERROR(ScanPacked(
         store_->segments(), {one.header.number, format::kFirstGroupOffset}, check, on_lost));
   }
+  return ScanFrom(headers.begin()->second, check);
+}
+
+Status Verifier::ScanFrom(const format::SegmentHeader& header,
+                          const std::function<Status(const ScannedGroup&)>& check) {
   ScanStart start;
-  start.position = {headers.begin()->first, format::kFirstGroupOffset};
-  start.last_lsn = Lsn(headers.begin()->second.first_lsn - 1);
+  start.position = {header.number, format::kFirstGroupOffset};
+  start.last_lsn = Lsn(header.first_lsn - 1);
   start.proven_lsn = end_.lsn;
-  bool finished = false;
   const auto scanned = ScanLog(
       store_->segments(), start,
-      [&](const ScannedGroup& group) -> Status {
-        if (group.directory.front().lsn > end_.lsn) {
-          finished = true;
-          return Status(StatusCode::kOutOfRange, "the end of what is verified");
-        }
-        return check(group);
+      [&](const ScannedGroup& group) {
+        return group.directory.front().lsn > end_.lsn ? EndOfScan() : check(group);
       },
-      on_lost);
-  return finished ? OkStatus() : scanned.status();
+      [this](Location begin, const Status& what) { Report(begin, "", what.message()); });
+  return scanned.status().code() == StatusCode::kOutOfRange ? OkStatus() : scanned.status();
 }
 
 Status Verifier::CheckGroup(const ScannedGroup& group) {
@@ -252,7 +300,7 @@ Status Verifier::CheckIndexed(const Timeline& timeline, const PageChange& change
                                              ": it must be rebuilt from the log");
 }
 
-Status Verifier::CheckObjects() {
+Status Verifier::CheckObjects(const Visited& visited) {
   for (const auto& ns : store_->Namespaces()) {
     if (ns->id == 0) continue;
     std::optional<ObjectId> after;
@@ -260,6 +308,7 @@ Status Verifier::CheckObjects() {
       TIDEMARK_ASSIGN_OR_RETURN(const auto rows, store_->index().ListObjects(ns->id, after, 1000));
       for (const ObjectRow& row : rows) {
         if (store_->purges().Has(row.id)) continue;
+        TIDEMARK_RETURN_IF_ERROR(visited(kObjectBytes));
         ++report_.objects;
         const auto object = store_->FindObject(ns, row.id, row.name, IfMissing::kCreate);
         if (object.status().code() == StatusCode::kIoError) {  // its latest commit's record

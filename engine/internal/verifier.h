@@ -8,6 +8,7 @@
 #ifndef TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 #define TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -23,12 +24,29 @@ class Verifier {
  public:
   explicit Verifier(StoreImpl* store) : store_(store) {}
 
-  // Errors: what keeps it from going on (kIoError, kBroken). Damage is in the report.
+  // Called between pieces of the work, with the bytes of each; an error of it ends the work.
+  using Visited = std::function<Status(uint64_t bytes)>;
+
+  // All of it. No file may be packed meanwhile (Packer::KeepFiles). Errors: what keeps it from
+  // going on (kIoError, kBroken). Damage is in the report.
   Result<VerifyReport> Run(const Progress& progress);
 
+  // Or a part, for a scrub: first this, then one file of those that there are, or the objects. A
+  // label that is missing is found by Run only. What is reported of a file that is packed meanwhile
+  // may be no damage. Errors: as Run; those of `visited`.
+  Status Begin();
+  std::vector<uint32_t> Files() const;
+  Status CheckFile(uint32_t number, const Visited& visited);
+  Status CheckObjects(const Visited& visited);
+  const VerifyReport& report() const { return report_; }
+
  private:
-  Status CheckHeaders();
+  void CheckHeaders();
+  void CheckHeader(const format::SegmentHeader& expected);
   Status ScanSegments(const Progress& progress);
+  // Groups of the log from a segment's first one on, up to the end of what is verified.
+  Status ScanFrom(const format::SegmentHeader& header,
+                  const std::function<Status(const ScannedGroup&)>& check);
   Status CheckGroup(const ScannedGroup& group);
   void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckCommits(const DirectoryEntry& entry, const RecordView& record, Location place);
@@ -46,7 +64,6 @@ class Verifier {
   void ReportMissingLabels();
   bool HasExpired(const Timeline& timeline, const PageChange& change);
   Status CheckIndexed(const Timeline& timeline, const PageChange& change);
-  Status CheckObjects();
   void CheckObject(const ObjectState& object);
 
   void Report(Location location, const std::string& object, const std::string& message);

@@ -28,7 +28,7 @@ TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
   const ProcessResult all = Tool({"--help"});
   ASSERT_DONE(all);
   for (const char* verb : {"init", "import", "export", "sql", "ls", "log", "bookmark", "restore",
-                           "restores", "fork", "promote", "delete", "undelete", "verify", "stat"}) {
+                           "restores", "fork", "promote", "delete", "undelete", "verify", "drill", "stat"}) {
     SCOPED_TRACE(verb);
     EXPECT_NE(all.out.find("\n  " + std::string(verb) + " "), std::string::npos);
     const ProcessResult help = Tool({verb, "--help"});
@@ -265,6 +265,35 @@ TEST_F(VerbsTest, VerifyAndStatCount) {
   ASSERT_DONE(text);
   EXPECT_NE(text.out.find("every hash is right"), std::string::npos);
   EXPECT_NE(Tool({"stat", store()}).out.find("2 in 2 namespaces"), std::string::npos);
+}
+
+// Goal: drill says what it restored, stat remembers it, and so it does of a verify; a state that
+// cannot be had is exit code 3 and names the object.
+TEST_F(VerbsTest, DrillAndStatOfHealth) {
+  MakeStore();
+  EXPECT_EQ(ToolJson({"drill", store()})["drills"], 0);
+  EXPECT_EQ(ToolJson({"stat", store()})["last_drill_ok"], nullptr);
+  MakeObject("rooms/lobby");
+  const nlohmann::json report = ToolJson({"drill", store(), "--count", "20"});
+  EXPECT_EQ(report["drills"], 20);
+  EXPECT_EQ(report["failures"], 0);
+  EXPECT_EQ(report["failure"], nullptr);
+  EXPECT_GT(report["bytes"], 0);
+  nlohmann::json stats = ToolJson({"stat", store()});
+  EXPECT_EQ(stats["last_drill_ok"], true);
+  EXPECT_EQ(stats["oldest_verified_restorable_time"], report["oldest_verified_restorable_time"]);
+  EXPECT_NE(stats["oldest_verified_restorable_time"], nullptr);
+  EXPECT_EQ(stats["last_scrub"], nullptr);
+  ASSERT_DONE(Tool({"verify", store()}));
+  stats = ToolJson({"stat", store()});
+  EXPECT_NE(stats["last_scrub"], nullptr);
+  EXPECT_EQ(stats["scrub_damage"], 0);
+  const ProcessResult text = Tool({"drill", store(), "--count", "3"});
+  ASSERT_DONE(text);
+  EXPECT_NE(text.out.find("every state hash is right"), std::string::npos);
+
+  DamageCommit(BookmarkOf("rooms/lobby"));
+  EXPECT_ENDS(Tool({"drill", store(), "--count", "20"}), 3, "rooms/lobby");
 }
 
 // Goal: a damaged commit is listed as one, the others as always, and the exit code says that there
