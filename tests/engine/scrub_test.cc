@@ -113,7 +113,7 @@ TEST_P(ScrubDamageTest, IsFound) {
   EXPECT_TRUE(std::any_of(stats.scrub_damage.begin(), stats.scrub_damage.end(),
                           [](const auto& damage) { return !damage.object.empty(); }));
   DrillReport drills;
-  for (int i = 0; i < 40 && drills.failures == 0; ++i) {
+  for (int i = 0; i < 2000 && drills.failures == 0; ++i) {
     ASSERT_OK_AND_ASSIGN(drills, sim_.store().Drill(50));
   }
   EXPECT_GT(drills.failures, 0u);
