@@ -23,16 +23,14 @@ Status HistoryPacker::Damaged(const PackedPiece& piece) const {
                 Describe(piece.page, piece.version) + " is damaged: " + kNotPacked);
 }
 
-Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
-                                                std::span<const PackedPiece> pieces) const {
-  const PackedPiece& last = pieces.back();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto next,
-                            index_.FindNextPageRow(timeline.id(), last.page, last.version.lsn));
-  if (!next) return End{.lsn = kEndOfTime};
+HistoryPacker::End HistoryPacker::EndOf(const PageRows& rows) {
+  const auto& next = rows.behind;
+  if (!next) return {.lsn = kEndOfTime};
   // A large commit's, ahead of others that may build on this page.
-  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, index_.Checkpoint());
-  if (!checkpoint || next->lsn > checkpoint->lsn) return End{.lsn = kEndOfTime, .needs_base = true};
-  return End{.lsn = next->lsn,
+  if (!rows.checkpoint || next->lsn > *rows.checkpoint) {
+    return {.lsn = kEndOfTime, .needs_base = true};
+  }
+  return {.lsn = next->lsn,
              .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
              .is_block = next->is_block()};
 }
@@ -87,9 +85,8 @@ Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& pie
 Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
   const auto page_size = static_cast<uint32_t>(image_.size());
   builder_.Begin(piece.page, page_size);
-  TIDEMARK_ASSIGN_OR_RETURN(const auto before,
-                            index_.FindPageRow(timeline.id(), piece.page, Lsn(lsn.value - 1)));
-  if (!before || !before->is_block() || before->chain_units >= most_before_ ||
+  const PageVersion* const before = rows_->RowAt(Lsn(lsn.value - 1));
+  if (before == nullptr || !before->is_block() || before->chain_units >= most_before_ ||
       before->length > 2 * page_size || is_input_(before->location.segment)) {
     return OkStatus();
   }
@@ -128,10 +125,11 @@ Status HistoryPacker::Keep(const Timeline& timeline, const PackedPiece& piece, L
 }
 
 Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
-                           std::span<const PackedPiece> pieces, Buffer& out,
-                           std::vector<Block>& blocks, const std::function<Status()>& on_block) {
+                           std::span<const PackedPiece> pieces, const PageRows& rows,
+                           Buffer& out, std::vector<Block>& blocks,
+                           const std::function<Status()>& on_block) {
   if (points.empty()) return OkStatus();  // nobody will ever read it, nor what was made on it
-  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  const End end = EndOf(rows);
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
   // Blocks that build on this page's last one have counted what it needs: it must not become more.
   const PageVersion& first = pieces.front().version;
@@ -139,6 +137,7 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
   if (end.needs_base && end.is_block) most_before_ = first.is_block() ? first.chain_units : 0;
   image_lsn_ = {};
   hashes_.clear();
+  rows_ = &rows;
   out_ = &out;
   blocks_ = &blocks;
   on_block_ = &on_block;
@@ -167,11 +166,11 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
   return EndBlock(pieces.front().page);
 }
 
-Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& points,
-                               std::span<const PackedPiece> pieces,
+Status HistoryPacker::Estimate(const KeptPoints& points, std::span<const PackedPiece> pieces,
+                               const PageRows& rows,
                                const std::function<void(const PackedPiece&, uint64_t)>& note) {
   if (points.empty()) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  const End end = EndOf(rows);
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
   // A patch behind what goes becomes an image, if nothing stays before it, or perhaps one.
   uint64_t gap = pieces.front().page_size;

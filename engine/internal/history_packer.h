@@ -17,6 +17,7 @@
 #include "engine/internal/history_block.h"
 #include "engine/internal/kept_points.h"
 #include "engine/internal/page_reader.h"
+#include "engine/internal/page_rows.h"
 
 namespace tidemark::internal {
 
@@ -37,9 +38,8 @@ inline constexpr char kNotPacked[] =
 class HistoryPacker {
  public:
   // `is_input` tells segments that are being packed.
-  HistoryPacker(const PageReader& reader, const Index& index,
-                std::function<bool(uint32_t)> is_input)
-      : reader_(reader), index_(index), is_input_(std::move(is_input)) {}
+  HistoryPacker(const PageReader& reader, std::function<bool(uint32_t)> is_input)
+      : reader_(reader), is_input_(std::move(is_input)) {}
 
   // A block that was made. Its place in `row` is an offset in `out`.
   struct Block {
@@ -48,15 +48,15 @@ class HistoryPacker {
     std::vector<uint64_t> hashes;  // of the pages of its versions, in order
   };
   // Appends to `out` the blocks of one page, and to `blocks` what they are; calls `on_block` behind
-  // each, which may empty both. `pieces` are all that the input has of the page, in order of LSNs.
-  // Errors: kCorruption, kIoError, those of `on_block`.
+  // each, which may empty both. `pieces` are all that the input has of the page, in order of LSNs,
+  // and `rows` what the index has around them. Errors: kCorruption, kIoError, those of `on_block`.
   Status Pack(const Timeline& timeline, const KeptPoints& points,
-              std::span<const PackedPiece> pieces, Buffer& out, std::vector<Block>& blocks,
-              const std::function<Status()>& on_block);
+              std::span<const PackedPiece> pieces, const PageRows& rows, Buffer& out,
+              std::vector<Block>& blocks, const std::function<Status()>& on_block);
 
   // How many bytes a block would take for what is needed of each piece, about. Reads no page.
-  Status Estimate(const Timeline& timeline, const KeptPoints& points,
-                  std::span<const PackedPiece> pieces,
+  Status Estimate(const KeptPoints& points, std::span<const PackedPiece> pieces,
+                  const PageRows& rows,
                   const std::function<void(const PackedPiece&, uint64_t)>& note);
 
  private:
@@ -66,7 +66,7 @@ class HistoryPacker {
     bool needs_base = false;  // what comes then is made on it
     bool is_block = false;    // and is a block
   };
-  Result<End> EndOf(const Timeline& timeline, std::span<const PackedPiece> pieces) const;
+  static End EndOf(const PageRows& rows);
   // Makes the pieces' versions in `image_`, one after the other.
   Status Step(const Timeline& timeline, const PackedPiece& piece);
   Status StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i);
@@ -78,8 +78,8 @@ class HistoryPacker {
   Status Damaged(const PackedPiece& piece) const;
 
   const PageReader& reader_;
-  const Index& index_;
   const std::function<bool(uint32_t)> is_input_;
+  const PageRows* rows_ = nullptr;  // of the page that is packed
   // Where Pack's blocks go.
   Buffer* out_ = nullptr;
   std::vector<Block>* blocks_ = nullptr;

@@ -5,6 +5,7 @@
 #include "engine/format.h"
 #include "engine/internal/commit_list.h"
 #include "engine/internal/index_impl.h"
+#include "engine/internal/page_rows.h"
 
 namespace tidemark::internal {
 namespace {
@@ -76,6 +77,36 @@ Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, P
         return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
       },
       [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
+Status Index::ListPageRows(TimelineId timeline, PageNo page, Lsn first, Lsn last,
+                           PageRows* out) const {
+  out->before.reset();
+  out->rows.clear();
+  out->behind.reset();
+  out->checkpoint.reset();
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& cursor = read.cursor(kPagesTable);
+  const Key12 key = PageKey(timeline, page);
+  const bool has_before = SeekLatest(cursor, key, Lsn(first.value - 1));
+  for (bool there = has_before || cursor.Seek(key); there && !out->behind;
+       there = cursor.NextDuplicate()) {
+    const auto row = DecodePageVersion(cursor.value());
+    if (!row) return impl_->Damaged(kPagesTable);
+    if (row->lsn < first) {
+      out->before = row;
+    } else if (row->lsn <= last) {
+      out->rows.push_back(*row);
+    } else {
+      out->behind = row;
+    }
+  }
+  if (LmdbCursor& meta = read.cursor(kMetaTable); meta.Seek(TextKey(kCheckpointKey))) {
+    const auto checkpoint = DecodeCheckpointRow(meta.value());
+    if (!checkpoint) return impl_->Damaged(kMetaTable);
+    out->checkpoint = checkpoint->lsn;
+  }
+  return read.status();
 }
 
 Result<PageSet> Index::ListPages(TimelineId timeline) const {

@@ -224,7 +224,8 @@ Status PackJob::CollectFrame(const ScannedGroup& group, const DirectoryEntry& en
   commit.schema_changed = fields->schema_changed;
   commits_[fields->timeline].push_back(commit);
   moved_commits_[fields->timeline].push_back({.lsn = entry.lsn, .location = {}});
-  return CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes);
+  CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes);
+  return OkStatus();
 }
 
 Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -241,22 +242,16 @@ Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& en
       ParsePageVersions(PayloadBytes(group, entry, record), PayloadOf(group, entry, record),
                         static_cast<uint32_t>(fields->pages.size()), claim->second.lsn);
   if (!changes) return Damaged(group.PlaceOf(entry), "has malformed pages");
-  return CollectVersions(claim->second, *changes);
+  CollectVersions(claim->second, *changes);
+  return OkStatus();
 }
 
 // Its group's hash has shown that a version is what was written.
-Status PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes) {
+void PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes) {
   for (const PageChange& change : changes) {
     if (claim.IsReplaced(change.page)) continue;
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const auto known, store_->index().FindPageVersion(claim.timeline, change.page, claim.lsn));
-    if (!known ||
-        (known->in_chain ? !known->MayBuildOn(change.version) : *known != change.version)) {
-      return Damaged(change.version.location, "is not what the index says");
-    }
     pieces_.push_back({claim.timeline, change.page, claim.page_size, change.version});
   }
-  return OkStatus();
 }
 
 Status PackJob::CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -276,14 +271,10 @@ Status PackJob::CollectHistory(const ScannedGroup& group, const DirectoryEntry& 
   const ConstBytes bytes = PayloadBytes(group, entry, record);
   for (size_t at = 0; at < bytes.size();) {
     const Location place{payload.segment, payload.offset + static_cast<uint32_t>(at)};
-    const auto head = ParseHistoryBlockHead(bytes.subspan(at));
+    auto head = ParseHistoryBlockHead(bytes.subspan(at));
     if (!head) return Damaged(place, "is no block");
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const auto known, store_->index().FindPageRow(entry.timeline, head->page, head->row.lsn));
-    if (!known || known->lsn != head->row.lsn || known->location != place) {
-      return Damaged(place, "is not what the index says");
-    }
-    pieces_.push_back({entry.timeline, head->page, head->page_size, *known});
+    head->row.location = place;
+    pieces_.push_back({entry.timeline, head->page, head->page_size, head->row});
     at += head->row.length;
   }
   return OkStatus();
@@ -336,12 +327,14 @@ Status PackJob::CopyRecord(const ScannedGroup& group, const DirectoryEntry& entr
 }
 
 Status PackJob::ForEachPage(
-    const std::function<Status(const Line&, std::span<const PackedPiece>)>& visit) {
+    const std::function<Status(const Line&, std::span<const PackedPiece>, const PageRows&)>&
+        visit) {
   std::sort(pieces_.begin(), pieces_.end(), [](const PackedPiece& a, const PackedPiece& b) {
     return std::tie(a.timeline, a.page, a.version.lsn) <
            std::tie(b.timeline, b.page, b.version.lsn);
   });
   const std::span<const PackedPiece> all(pieces_);
+  PageRows rows;
   for (size_t begin = 0; begin < all.size();) {
     size_t end = begin + 1;
     while (end < all.size() && all[end].timeline == all[begin].timeline &&
@@ -349,8 +342,17 @@ Status PackJob::ForEachPage(
       ++end;
     }
     TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
-    TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(all[begin].timeline));
-    TIDEMARK_RETURN_IF_ERROR(visit(*line, all.subspan(begin, end - begin)));
+    const auto pieces = all.subspan(begin, end - begin);
+    TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(pieces.front().timeline));
+    TIDEMARK_RETURN_IF_ERROR(store_->index().ListPageRows(
+        pieces.front().timeline, pieces.front().page, pieces.front().version.lsn,
+        pieces.back().version.lsn, &rows));
+    for (const PackedPiece& piece : pieces) {
+      if (!rows.Know(piece.version)) {
+        return Damaged(piece.version.location, "is not what the index says");
+      }
+    }
+    TIDEMARK_RETURN_IF_ERROR(visit(*line, pieces, rows));
     begin = end;
   }
   return OkStatus();
@@ -376,8 +378,9 @@ Result<std::map<uint32_t, uint64_t>> PackJob::Estimate(const LicenceRow* licence
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,
                   const RecordView& record) { return Collect(group, entry, record); }));
   TIDEMARK_RETURN_IF_ERROR(
-      ForEachPage([this](const Line& line, std::span<const PackedPiece> pieces) {
-        return packer_.Estimate(*line.timeline, line.points, pieces,
+      ForEachPage([this](const Line& line, std::span<const PackedPiece> pieces,
+                         const PageRows& rows) {
+        return packer_.Estimate(line.points, pieces, rows,
                                 [this](const PackedPiece& piece, uint64_t bytes) {
                                   estimated_[piece.version.location.segment] += bytes;
                                 });

@@ -57,7 +57,7 @@ class PackJob {
   PackJob(StoreImpl* store, PackInput input)
       : store_(store),
         input_(std::move(input)),
-        packer_(store->reader(), store->index(), [this](uint32_t s) { return IsInput(s); }) {}
+        packer_(store->reader(), [this](uint32_t s) { return IsInput(s); }) {}
 
   // What would be left of each file, in bytes, about; under `licence` if it is not the one in
   // force. Reads it all, and writes nothing. Errors: as Run.
@@ -119,7 +119,7 @@ class PackJob {
                       const RecordView& record);
   Status CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
-  Status CollectVersions(const Claim& claim, std::span<const PageChange> changes);
+  void CollectVersions(const Claim& claim, std::span<const PageChange> changes);
   Status CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
   Status CollectHistory(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -130,8 +130,11 @@ class PackJob {
                     const RecordView& record);
   // Of an automatic label whose commit has expired; its row goes, too.
   Result<bool> HasExpired(const DirectoryEntry& entry, const LabelFields& label);
-  // Orders what was collected; then calls `visit` for the pieces of each page.
-  Status ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>)>& visit);
+  // Orders what was collected; then calls `visit` for the pieces of each page and what the index
+  // has around them.
+  Status ForEachPage(
+      const std::function<Status(const Line&, std::span<const PackedPiece>, const PageRows&)>&
+          visit);
   // The commits of a timeline that are needed.
   Result<std::vector<CommitInfo>> NeededCommits(TimelineId id);
 

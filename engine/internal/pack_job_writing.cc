@@ -54,12 +54,13 @@ Status PackJob::WriteHistories() {
   std::optional<TimelineId> timeline;  // of `blocks`
   std::vector<HistoryPacker::Block> blocks;
   TIDEMARK_RETURN_IF_ERROR(
-      ForEachPage([&](const Line& line, std::span<const PackedPiece> pieces) -> Status {
+      ForEachPage([&](const Line& line, std::span<const PackedPiece> pieces,
+                      const PageRows& rows) -> Status {
         if (timeline && *timeline != line.timeline->id()) {
           TIDEMARK_RETURN_IF_ERROR(FlushBlocks(*timeline, blocks));
         }
         timeline = line.timeline->id();
-        return packer_.Pack(*line.timeline, line.points, pieces, payload_, blocks, [&] {
+        return packer_.Pack(*line.timeline, line.points, pieces, rows, payload_, blocks, [&] {
           return payload_.size() < kHistoryBytes ? OkStatus() : FlushBlocks(*timeline, blocks);
         });
       }));
