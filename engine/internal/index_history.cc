@@ -15,6 +15,13 @@ bool IsOf(const LmdbCursor& cursor, TimelineId timeline) {
   return BeginsWith(cursor.key(), NumberKey(timeline.value));
 }
 
+// The row of a page's versions that `seek` finds in Index::Impl.
+template <typename Impl, typename Seek>
+Result<std::optional<PageVersion>> FindRow(const Impl& impl, Seek seek) {
+  return impl.Find(kPagesTable, seek,
+                   [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+}
+
 }  // namespace
 
 Result<std::optional<PageVersion>> Index::FindPageVersion(TimelineId timeline, PageNo page,
@@ -63,20 +70,15 @@ Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
 
 Result<std::optional<PageVersion>> Index::FindPageRow(TimelineId timeline, PageNo page,
                                                       Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+  return FindRow(
+      *impl_, [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); });
 }
 
 Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, PageNo page,
                                                           Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) {
-        return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
-      },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+  return FindRow(*impl_, [&](LmdbCursor& cursor) {
+    return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
+  });
 }
 
 Status Index::ListPageRows(TimelineId timeline, PageNo page, Lsn first, Lsn last,
