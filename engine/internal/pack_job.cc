@@ -257,7 +257,8 @@ Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& en
 }
 
 // Its group's hash has shown that a version is what was written.
-// It is held, too: a page's versions stand far from each other.
+// It is held, too: a page's versions stand far from each other. Not so those of batches, which are
+// few and long.
 void PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes,
                               const ScannedGroup& group) {
   for (const PageChange& change : changes) {
@@ -267,7 +268,7 @@ void PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> ch
     piece.page = change.page;
     piece.page_size = claim.page_size;
     piece.version = change.version;
-    if (change.version.length > held_.capacity() - held_.size()) continue;
+    if (claim.frame != nullptr || change.version.length > held_.capacity() - held_.size()) continue;
     piece.held_at = static_cast<uint32_t>(held_.size());
     AppendBytes(held_, group.bytes.subspan(change.version.location.offset - group.location.offset,
                                            change.version.length));

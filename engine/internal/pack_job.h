@@ -1,7 +1,8 @@
 // PackJob: writes neighbouring segments, of the log or packed ones, anew as one packed segment:
 // the history of each page side by side, without what nobody needs any more.
 //
-//   scan: copy records, collect commits and rows -> write histories -> sync -> read it all back ->
+//   scan: copy records, collect commits and versions -> write histories, each block checked ->
+//   sync -> read it all back ->
 //   one index transaction -> old files are put aside
 //
 // A page version is needed while a point that must stay reachable shows it (Retention), or while

@@ -32,7 +32,7 @@ Status PackJob::Run() {
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,
                   const RecordView& record) { return Collect(group, entry, record); }));
   TIDEMARK_RETURN_IF_ERROR(WriteHistories());
-  held_ = {};
+  Buffer().swap(held_);  // gives the room back
   TIDEMARK_RETURN_IF_ERROR(writer_->Finish(end_));
   // Should these fail the index does not name the new segment: the packer removes it.
   TIDEMARK_RETURN_IF_ERROR(CheckWritten());
