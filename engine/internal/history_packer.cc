@@ -23,18 +23,16 @@ Status HistoryPacker::Damaged(const PackedPiece& piece) const {
                 Describe(piece.page, piece.version) + " is damaged: " + kNotPacked);
 }
 
-Result<HistoryPacker::End> HistoryPacker::EndOf(const Timeline& timeline,
-                                                std::span<const PackedPiece> pieces) const {
-  const PackedPiece& last = pieces.back();
-  TIDEMARK_ASSIGN_OR_RETURN(const auto next,
-                            index_.FindNextPageRow(timeline.id(), last.page, last.version.lsn));
-  if (!next) return End{.lsn = kEndOfTime};
+HistoryPacker::End HistoryPacker::EndOf(const PageRows& rows) {
+  const auto& next = rows.behind;
+  if (!next) return {.lsn = kEndOfTime};
   // A large commit's, ahead of others that may build on this page.
-  TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, index_.Checkpoint());
-  if (!checkpoint || next->lsn > checkpoint->lsn) return End{.lsn = kEndOfTime, .needs_base = true};
-  return End{.lsn = next->lsn,
-             .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
-             .is_block = next->is_block()};
+  if (!rows.checkpoint || next->lsn > *rows.checkpoint) {
+    return {.lsn = kEndOfTime, .needs_base = true};
+  }
+  return {.lsn = next->lsn,
+          .needs_base = next->is_block() ? next->chain_units > 0 : next->depth > 0,
+          .is_block = next->is_block()};
 }
 
 Status HistoryPacker::LoadBlock(const PackedPiece& piece) {
@@ -44,14 +42,45 @@ Status HistoryPacker::LoadBlock(const PackedPiece& piece) {
   return loaded.code() == StatusCode::kCorruption ? Damaged(piece) : loaded;
 }
 
-Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
+Result<ConstBytes> HistoryPacker::BytesOf(const PackedPiece& piece) {
   const PageVersion& version = piece.version;
+  if (piece.held_at != PackedPiece::kNotHeld) {
+    return ConstBytes(held_).subspan(piece.held_at, version.length);
+  }
   bytes_.resize(version.length);
   TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(version.location, bytes_));
-  const auto view = ParsePageVersion(bytes_);
+  return ConstBytes(bytes_);
+}
+
+Status HistoryPacker::LoadBase(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
+  const PageVersion* const row = rows_->RowAt(Lsn(lsn.value - 1));
+  if (row != nullptr && row == base_row_) return OkStatus();
+  base_row_ = nullptr;
+  if (row == nullptr || !row->is_block() || is_input_(row->location.segment)) return OkStatus();
+  base_.resize(piece.page_size);
+  PageVersion base = *row;
+  base.lsn = Lsn(lsn.value - 1);
+  PageIdentity identity;
+  TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, base_, &identity));
+  base_row_ = row;
+  base_lsn_ = identity.lsn;
+  return OkStatus();
+}
+
+Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
+  const PageVersion& version = piece.version;
+  TIDEMARK_ASSIGN_OR_RETURN(const ConstBytes bytes, BytesOf(piece));
+  const auto view = ParsePageVersion(bytes);
   if (!view || view->page != piece.page || view->length != version.length ||
       view->hash != version.hash) {
     return Damaged(piece);
+  }
+  if (format::IsPatch(view->form) && !image_lsn_.valid()) {
+    TIDEMARK_RETURN_IF_ERROR(LoadBase(timeline, piece, version.lsn));
+    if (base_row_ != nullptr) {
+      image_ = base_;
+      image_lsn_ = base_lsn_;
+    }
   }
   const bool at_hand = format::IsPatch(view->form) && image_lsn_.valid() &&
                        view->base_lsn == image_lsn_ && image_.size() == piece.page_size;
@@ -62,19 +91,28 @@ Status HistoryPacker::Step(const Timeline& timeline, const PackedPiece& piece) {
     TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, version, image_));
   }
   image_lsn_ = version.lsn;
-  hash_ = PageHash(piece.page, image_);
-  return hash_ == version.hash ? OkStatus() : Damaged(piece);
+  hash_ = version.hash;
+  return OkStatus();
+}
+
+Status HistoryPacker::LoadBlockBase(const Timeline& timeline, const PackedPiece& piece) {
+  TIDEMARK_RETURN_IF_ERROR(LoadBase(timeline, piece, block_.versions().front().lsn));
+  if (base_row_ != nullptr && base_lsn_ == block_.base_lsn()) {
+    image_ = base_;
+    return OkStatus();
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(const PageVersion base,
+                            reader_.FindBlock(timeline, piece.page, block_.base_lsn()));
+  image_.resize(block_.page_size());
+  PageIdentity identity;
+  TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, image_, &identity));
+  return identity.lsn == block_.base_lsn() ? OkStatus() : Damaged(piece);
 }
 
 Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& piece, size_t i) {
   const HistoryBlock::Version& version = block_.versions()[i];
   if (i == 0 && block_.IsPatch(0) && image_lsn_ != block_.base_lsn()) {
-    TIDEMARK_ASSIGN_OR_RETURN(const PageVersion base,
-                              reader_.FindBlock(timeline, piece.page, block_.base_lsn()));
-    image_.resize(block_.page_size());
-    PageIdentity identity;
-    TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, image_, &identity));
-    if (identity.lsn != block_.base_lsn()) return Damaged(piece);
+    TIDEMARK_RETURN_IF_ERROR(LoadBlockBase(timeline, piece));
   }
   image_.resize(block_.page_size());
   if (!block_.Apply(i, image_)) return Damaged(piece);
@@ -88,22 +126,14 @@ Status HistoryPacker::StepBlock(const Timeline& timeline, const PackedPiece& pie
 Status HistoryPacker::BeginBlock(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
   const auto page_size = static_cast<uint32_t>(image_.size());
   builder_.Begin(piece.page, page_size);
-  TIDEMARK_ASSIGN_OR_RETURN(const auto before,
-                            index_.FindPageRow(timeline.id(), piece.page, Lsn(lsn.value - 1)));
-  if (!before || !before->is_block() || before->chain_units >= most_before_ ||
-      before->length > 2 * page_size || is_input_(before->location.segment)) {
+  const PageVersion* const before = rows_->RowAt(Lsn(lsn.value - 1));
+  if (before == nullptr || !before->is_block() || before->chain_units >= most_before_ ||
+      before->length > 2 * page_size) {
     return OkStatus();
   }
-  bytes_.resize(before->length);
-  TIDEMARK_RETURN_IF_ERROR(reader_.ReadBytes(before->location, bytes_));
-  const auto head = ParseHistoryBlockHead(bytes_);
-  if (!head || head->page_size != page_size) return OkStatus();
-  base_.resize(page_size);
-  PageVersion base = *before;
-  base.lsn = Lsn(lsn.value - 1);
-  PageIdentity identity;
-  TIDEMARK_RETURN_IF_ERROR(reader_.Read(&timeline, piece.page, base, base_, &identity));
-  builder_.BeginOn(piece.page, identity.lsn, base_, static_cast<uint8_t>(before->chain_units + 1));
+  TIDEMARK_RETURN_IF_ERROR(LoadBase(timeline, piece, lsn));
+  if (base_row_ == nullptr) return OkStatus();
+  builder_.BeginOn(piece.page, base_lsn_, base_, static_cast<uint8_t>(before->chain_units + 1));
   return OkStatus();
 }
 
@@ -117,9 +147,37 @@ Status HistoryPacker::EndBlock(PageNo page) {
   Block& block = blocks_->emplace_back();
   block.page = page;
   builder_.End(*out_, block.row);
-  block.hashes = std::move(hashes_);
+  TIDEMARK_RETURN_IF_ERROR(Check(block, ConstBytes(*out_).subspan(block.row.location.offset)));
   hashes_.clear();
   return (*on_block_)();
+}
+
+Status HistoryPacker::Check(const Block& block, ConstBytes bytes) {
+  const auto wrong = [&](const char* what) {
+    return Status(StatusCode::kCorruption,
+                  Describe(block.page, block.row) + ", packed anew: " + what);
+  };
+  if (!made_.Parse(block.page, bytes, block.row.hash)) return wrong("it is no block");
+  if (made_.dictionary() && *made_.dictionary() != made_dictionary_place_) {
+    return wrong("it has another dictionary");
+  }
+  if (!made_.Decompress(made_dictionary_.get())) return wrong("it is not decompressed");
+  if (made_.versions().size() != hashes_.size()) return wrong("versions are missing");
+  made_image_.resize(made_.page_size());
+  if (made_.base_lsn().valid()) {
+    if (base_row_ == nullptr || made_.base_lsn() != base_lsn_) return wrong("it has another base");
+    made_image_.assign(base_.begin(), base_.end());
+  }
+  for (size_t i = 0; i < hashes_.size(); ++i) {
+    if (!made_.Apply(i, made_image_) || PageHash(block.page, made_image_) != hashes_[i]) {
+      // What the log has may be made of a page that it does not say.
+      return Status(StatusCode::kCorruption,
+                    "page " + std::to_string(block.page.value) + " at LSN " +
+                        std::to_string(made_.versions()[i].lsn.value) +
+                        " is not the page that was committed: " + kNotPacked);
+    }
+  }
+  return OkStatus();
 }
 
 Status HistoryPacker::Keep(const Timeline& timeline, const PackedPiece& piece, Lsn lsn) {
@@ -134,10 +192,10 @@ Status HistoryPacker::Keep(const Timeline& timeline, const PackedPiece& piece, L
 }
 
 Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
-                           std::span<const PackedPiece> pieces, Buffer& out,
+                           std::span<const PackedPiece> pieces, const PageRows& rows, Buffer& out,
                            std::vector<Block>& blocks, const std::function<Status()>& on_block) {
   if (points.empty()) return OkStatus();  // nobody will ever read it, nor what was made on it
-  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  const End end = EndOf(rows);
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
   // Blocks that build on this page's last one have counted what it needs: it must not become more.
   const PageVersion& first = pieces.front().version;
@@ -145,6 +203,8 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
   if (end.needs_base && end.is_block) most_before_ = first.is_block() ? first.chain_units : 0;
   image_lsn_ = {};
   hashes_.clear();
+  rows_ = &rows;
+  base_row_ = nullptr;
   out_ = &out;
   blocks_ = &blocks;
   on_block_ = &on_block;
@@ -174,20 +234,28 @@ Status HistoryPacker::Pack(const Timeline& timeline, const KeptPoints& points,
 }
 
 Status HistoryPacker::Sample(const Timeline& timeline, const KeptPoints& points,
-                             std::span<const PackedPiece> pieces, BlockSamples& samples) {
+                             std::span<const PackedPiece> pieces, const PageRows& rows,
+                             BlockSamples& samples) {
   samples_ = &samples;
   Buffer out;
   std::vector<Block> blocks;
-  const Status made = Pack(timeline, points, pieces, out, blocks, [] { return OkStatus(); });
+  const Status made = Pack(timeline, points, pieces, rows, out, blocks, [] { return OkStatus(); });
   samples_ = nullptr;
   return made;
 }
 
-Status HistoryPacker::Estimate(const Timeline& timeline, const KeptPoints& points,
-                               std::span<const PackedPiece> pieces,
+void HistoryPacker::UseDictionary(const CompressionDictionary* dictionary,
+                                  const DictionaryPlace& place) {
+  builder_.UseDictionary(dictionary, place);
+  made_dictionary_ = dictionary == nullptr ? nullptr : Dictionary::Parse(dictionary->bytes());
+  made_dictionary_place_ = place;
+}
+
+Status HistoryPacker::Estimate(const KeptPoints& points, std::span<const PackedPiece> pieces,
+                               const PageRows& rows,
                                const std::function<void(const PackedPiece&, uint64_t)>& note) {
   if (points.empty()) return OkStatus();
-  TIDEMARK_ASSIGN_OR_RETURN(const End end, EndOf(timeline, pieces));
+  const End end = EndOf(rows);
   if (!end.needs_base && !points.AnyIn(pieces.front().version.lsn, end.lsn)) return OkStatus();
   // A patch behind what goes becomes an image, if nothing stays before it, or perhaps one.
   uint64_t gap = pieces.front().page_size;

@@ -5,6 +5,7 @@
 #include "engine/format.h"
 #include "engine/internal/commit_list.h"
 #include "engine/internal/index_impl.h"
+#include "engine/internal/page_rows.h"
 
 namespace tidemark::internal {
 namespace {
@@ -12,6 +13,13 @@ namespace {
 // Does the cursor stand on a key that begins with the timeline?
 bool IsOf(const LmdbCursor& cursor, TimelineId timeline) {
   return BeginsWith(cursor.key(), NumberKey(timeline.value));
+}
+
+// The row of a page's versions that `seek` finds in Index::Impl.
+template <typename Impl, typename Seek>
+Result<std::optional<PageVersion>> FindRow(const Impl& impl, Seek seek) {
+  return impl.Find(kPagesTable, seek,
+                   [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
 }
 
 }  // namespace
@@ -62,20 +70,45 @@ Status Index::FindPageVersions(TimelineId timeline, PageNo first, Lsn lsn,
 
 Result<std::optional<PageVersion>> Index::FindPageRow(TimelineId timeline, PageNo page,
                                                       Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+  return FindRow(
+      *impl_, [&](LmdbCursor& cursor) { return SeekLatest(cursor, PageKey(timeline, page), lsn); });
 }
 
 Result<std::optional<PageVersion>> Index::FindNextPageRow(TimelineId timeline, PageNo page,
                                                           Lsn lsn) const {
-  return impl_->Find(
-      kPagesTable,
-      [&](LmdbCursor& cursor) {
-        return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
-      },
-      [](ConstBytes, ConstBytes value) { return DecodePageVersion(value); });
+  return FindRow(*impl_, [&](LmdbCursor& cursor) {
+    return cursor.SeekDuplicateAtOrAfter(PageKey(timeline, page), NumberKey(lsn.value + 1));
+  });
+}
+
+Status Index::ListPageRows(TimelineId timeline, PageNo page, Lsn first, Lsn last,
+                           PageRows* out) const {
+  out->before.reset();
+  out->rows.clear();
+  out->behind.reset();
+  out->checkpoint.reset();
+  LmdbReadTransaction read(impl_->env());
+  LmdbCursor& cursor = read.cursor(kPagesTable);
+  const Key12 key = PageKey(timeline, page);
+  const bool has_before = SeekLatest(cursor, key, Lsn(first.value - 1));
+  for (bool there = has_before || cursor.Seek(key); there && !out->behind;
+       there = cursor.NextDuplicate()) {
+    const auto row = DecodePageVersion(cursor.value());
+    if (!row) return impl_->Damaged(kPagesTable);
+    if (row->lsn < first) {
+      out->before = row;
+    } else if (row->lsn <= last) {
+      out->rows.push_back(*row);
+    } else {
+      out->behind = row;
+    }
+  }
+  if (LmdbCursor& meta = read.cursor(kMetaTable); meta.Seek(TextKey(kCheckpointKey))) {
+    const auto checkpoint = DecodeCheckpointRow(meta.value());
+    if (!checkpoint) return impl_->Damaged(kMetaTable);
+    out->checkpoint = checkpoint->lsn;
+  }
+  return read.status();
 }
 
 Result<PageSet> Index::ListPages(TimelineId timeline) const {

@@ -16,6 +16,8 @@ namespace {
 
 // What a commit takes in a run, about.
 constexpr uint64_t kCommitBytes = 12;
+// What a page version takes in the log at the least, about.
+constexpr uint64_t kLeastVersionBytes = 16;
 
 Location PayloadOf(const ScannedGroup& group, const DirectoryEntry& entry,
                    const RecordView& record) {
@@ -123,15 +125,19 @@ Status PackJob::ClaimBatches(const ScannedGroup& group, const DirectoryEntry& en
 // Whose the batches of the input are: that of a frame in it or behind it.
 Status PackJob::FindBatches() {
   std::map<Location, uint32_t> batches;  // and the epochs
+  uint64_t versions = 0;
   TIDEMARK_RETURN_IF_ERROR(Scan([&](const ScannedGroup& group, const DirectoryEntry& entry,
                                     const RecordView& record) -> Status {
     if (record.kind == RecordKind::kBatch) batches[group.PlaceOf(entry)] = group.header.epoch;
     if (record.kind != RecordKind::kFrame) return OkStatus();
     const auto fields = DecodeFrame(record.fields);
     if (!fields) return Damaged(group.PlaceOf(entry), "is no frame");
+    versions += fields->version_count;
     if (fields->batch_count == 0 || store_->purges().Covers(fields->timeline)) return OkStatus();
     return ClaimBatches(group, entry, record, *fields);
   }));
+  // What grows by itself takes twice as much for a while.
+  pieces_.reserve(std::min(versions, input_.bytes / kLeastVersionBytes));
   std::erase_if(batches, [this](const auto& batch) { return claims_.contains(batch.first); });
   if (batches.empty() || splits_commit_) return OkStatus();
   const Lsn checkpoint = store_->checkpointer().checkpoint_lsn();
@@ -223,9 +229,14 @@ Status PackJob::CollectFrame(const ScannedGroup& group, const DirectoryEntry& en
   commit.pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions);
   commit.log_bytes = record.length + fields->batch_bytes;
   commit.schema_changed = fields->schema_changed;
-  commits_[fields->timeline].push_back(commit);
-  moved_commits_[fields->timeline].push_back({.lsn = entry.lsn, .location = {}});
-  return CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes);
+  Commits& commits = commits_[fields->timeline];
+  if (commit.lsn <= commits.strip.last_lsn()) {
+    return Damaged(group.PlaceOf(entry), "is no later than a commit before it");
+  }
+  commits.strip.Add(commit);
+  if (!commits.first_of_log.valid()) commits.first_of_log = commit.lsn;
+  CollectVersions({fields->timeline, fields->page_size, entry.lsn}, *changes, group);
+  return OkStatus();
 }
 
 Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -242,22 +253,27 @@ Status PackJob::CollectBatch(const ScannedGroup& group, const DirectoryEntry& en
       ParsePageVersions(PayloadBytes(group, entry, record), PayloadOf(group, entry, record),
                         static_cast<uint32_t>(fields->pages.size()), claim->second.lsn);
   if (!changes) return Damaged(group.PlaceOf(entry), "has malformed pages");
-  return CollectVersions(claim->second, *changes);
+  CollectVersions(claim->second, *changes, group);
+  return OkStatus();
 }
 
 // Its group's hash has shown that a version is what was written.
-Status PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes) {
+// It is held, too: a page's versions stand far from each other. Not so those of batches, which are
+// few and long.
+void PackJob::CollectVersions(const Claim& claim, std::span<const PageChange> changes,
+                              const ScannedGroup& group) {
   for (const PageChange& change : changes) {
     if (claim.IsReplaced(change.page)) continue;
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const auto known, store_->index().FindPageVersion(claim.timeline, change.page, claim.lsn));
-    if (!known ||
-        (known->in_chain ? !known->MayBuildOn(change.version) : *known != change.version)) {
-      return Damaged(change.version.location, "is not what the index says");
-    }
-    pieces_.push_back({claim.timeline, change.page, claim.page_size, change.version});
+    PackedPiece& piece = pieces_.emplace_back();
+    piece.timeline = claim.timeline;
+    piece.page = change.page;
+    piece.page_size = claim.page_size;
+    piece.version = change.version;
+    if (claim.frame != nullptr || change.version.length > held_.capacity() - held_.size()) continue;
+    piece.held_at = static_cast<uint32_t>(held_.size());
+    AppendBytes(held_, group.bytes.subspan(change.version.location.offset - group.location.offset,
+                                           change.version.length));
   }
-  return OkStatus();
 }
 
 Status PackJob::CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -265,8 +281,11 @@ Status PackJob::CollectCommits(const ScannedGroup& group, const DirectoryEntry& 
   const auto commits = DecodeCommitRun(record.fields);
   if (!commits) return Damaged(group.PlaceOf(entry), "is no run of commits");
   const TimelineId timeline = commits->front().timeline;
-  auto& all = commits_[timeline];
-  all.insert(all.end(), commits->begin(), commits->end());
+  CommitStrip& strip = commits_[timeline].strip;
+  if (commits->front().lsn <= strip.last_lsn()) {
+    return Damaged(group.PlaceOf(entry), "is no later than a commit before it");
+  }
+  for (const CommitInfo& commit : *commits) strip.Add(commit);
   old_runs_.push_back({timeline, {.lsn = commits->front().lsn, .location = {}}});
   return OkStatus();
 }
@@ -277,14 +296,14 @@ Status PackJob::CollectHistory(const ScannedGroup& group, const DirectoryEntry& 
   const ConstBytes bytes = PayloadBytes(group, entry, record);
   for (size_t at = 0; at < bytes.size();) {
     const Location place{payload.segment, payload.offset + static_cast<uint32_t>(at)};
-    const auto head = ParseHistoryBlockHead(bytes.subspan(at));
+    auto head = ParseHistoryBlockHead(bytes.subspan(at));
     if (!head) return Damaged(place, "is no block");
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const auto known, store_->index().FindPageRow(entry.timeline, head->page, head->row.lsn));
-    if (!known || known->lsn != head->row.lsn || known->location != place) {
-      return Damaged(place, "is not what the index says");
-    }
-    pieces_.push_back({entry.timeline, head->page, head->page_size, *known});
+    head->row.location = place;
+    PackedPiece& piece = pieces_.emplace_back();
+    piece.timeline = entry.timeline;
+    piece.page = head->page;
+    piece.page_size = head->page_size;
+    piece.version = head->row;
     at += head->row.length;
   }
   return OkStatus();
@@ -331,18 +350,19 @@ Status PackJob::CopyRecord(const ScannedGroup& group, const DirectoryEntry& entr
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Damaged(group.PlaceOf(entry), "is no timeline record");
   if (fields->operation == format::TimelineOperation::kRewrite) return OkStatus();
-  moved_commits_[TimelineId(entry.lsn.value)].push_back(
-      {.lsn = entry.lsn, .location = added.location});
+  moved_commits_.push_back(
+      {TimelineId(entry.lsn.value), {.lsn = entry.lsn, .location = added.location}});
   return OkStatus();
 }
 
-Status PackJob::ForEachPage(
-    const std::function<Status(const Line&, std::span<const PackedPiece>)>& visit) {
+Status PackJob::ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>,
+                                                       const PageRows&)>& visit) {
   std::sort(pieces_.begin(), pieces_.end(), [](const PackedPiece& a, const PackedPiece& b) {
     return std::tie(a.timeline, a.page, a.version.lsn) <
            std::tie(b.timeline, b.page, b.version.lsn);
   });
   const std::span<const PackedPiece> all(pieces_);
+  PageRows rows;
   for (size_t begin = 0; begin < all.size();) {
     size_t end = begin + 1;
     while (end < all.size() && all[end].timeline == all[begin].timeline &&
@@ -350,23 +370,37 @@ Status PackJob::ForEachPage(
       ++end;
     }
     TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
-    TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(all[begin].timeline));
-    TIDEMARK_RETURN_IF_ERROR(visit(*line, all.subspan(begin, end - begin)));
+    const auto pieces = all.subspan(begin, end - begin);
+    TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(pieces.front().timeline));
+    TIDEMARK_RETURN_IF_ERROR(
+        store_->index().ListPageRows(pieces.front().timeline, pieces.front().page,
+                                     pieces.front().version.lsn, pieces.back().version.lsn, &rows));
+    for (const PackedPiece& piece : pieces) {
+      if (!rows.Know(piece.version)) {
+        return Damaged(piece.version.location, "is not what the index says");
+      }
+    }
+    TIDEMARK_RETURN_IF_ERROR(visit(*line, pieces, rows));
     begin = end;
   }
   return OkStatus();
 }
 
-Result<std::vector<CommitInfo>> PackJob::NeededCommits(TimelineId id) {
-  const std::vector<CommitInfo>& all = commits_.at(id);
+Status PackJob::ForEachNeededCommit(TimelineId id,
+                                    const std::function<Status(const CommitInfo&)>& visit) {
+  const CommitStrip& strip = commits_.at(id).strip;
   TIDEMARK_ASSIGN_OR_RETURN(Line* const line, LineOf(id));
-  TIDEMARK_ASSIGN_OR_RETURN(const auto next, store_->index().FindNextCommit(id, all.back().lsn));
-  std::vector<CommitInfo> needed;
-  for (size_t i = 0; i < all.size(); ++i) {
-    const Lsn until = i + 1 < all.size() ? all[i + 1].lsn : next.value_or(Lsn(UINT64_MAX));
-    if (line->points.AnyIn(all[i].lsn, until)) needed.push_back(all[i]);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto behind,
+                            store_->index().FindNextCommit(id, strip.last_lsn()));
+  CommitStrip::Cursor cursor(strip);
+  CommitInfo commit;
+  CommitInfo next;
+  for (bool there = cursor.Next(&commit); there; commit = next) {
+    there = cursor.Next(&next);
+    const Lsn until = there ? next.lsn : behind.value_or(Lsn(UINT64_MAX));
+    if (line->points.AnyIn(commit.lsn, until)) TIDEMARK_RETURN_IF_ERROR(visit(commit));
   }
-  return needed;
+  return OkStatus();
 }
 
 Result<std::map<uint32_t, uint64_t>> PackJob::Estimate(const LicenceRow* licence) {
@@ -376,16 +410,19 @@ Result<std::map<uint32_t, uint64_t>> PackJob::Estimate(const LicenceRow* licence
   TIDEMARK_RETURN_IF_ERROR(
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,
                   const RecordView& record) { return Collect(group, entry, record); }));
-  TIDEMARK_RETURN_IF_ERROR(
-      ForEachPage([this](const Line& line, std::span<const PackedPiece> pieces) {
-        return packer_.Estimate(*line.timeline, line.points, pieces,
+  TIDEMARK_RETURN_IF_ERROR(ForEachPage(
+      [this](const Line& line, std::span<const PackedPiece> pieces, const PageRows& rows) {
+        return packer_.Estimate(line.points, pieces, rows,
                                 [this](const PackedPiece& piece, uint64_t bytes) {
                                   estimated_[piece.version.location.segment] += bytes;
                                 });
       }));
-  for (const auto& [timeline, all] : commits_) {
-    TIDEMARK_ASSIGN_OR_RETURN(const auto needed, NeededCommits(timeline));
-    estimated_[input_.numbers.front()] += needed.size() * kCommitBytes;
+  uint64_t& of_commits = estimated_[input_.numbers.front()];
+  for (const auto& [timeline, commits] : commits_) {
+    TIDEMARK_RETURN_IF_ERROR(ForEachNeededCommit(timeline, [&](const CommitInfo&) {
+      of_commits += kCommitBytes;
+      return OkStatus();
+    }));
   }
   return std::move(estimated_);
 }

@@ -1,7 +1,8 @@
 // PackJob: writes neighbouring segments, of the log or packed ones, anew as one packed segment:
 // the history of each page side by side, without what nobody needs any more.
 //
-//   scan: copy records, collect commits and rows -> write histories -> sync -> read it all back ->
+//   scan: copy records, collect commits and versions -> write histories, each block checked ->
+//   sync -> read it all back ->
 //   one index transaction -> old files are put aside
 //
 // A page version is needed while a point that must stay reachable shows it (Retention), or while
@@ -16,7 +17,7 @@
 //
 // Damage is never copied nor thrown away: a job that meets some leaves everything as it is.
 //
-// Memory: about 170 bytes a commit of one page in the input, 200 MB of 64 MiB of the smallest ones.
+// Memory: about 80 bytes a commit of one page in the input, and up to 64 MiB of its log.
 //
 // Threads: one job at a time; commits, reads and checkpoints go on beside it.
 
@@ -33,6 +34,7 @@
 #include <vector>
 
 #include "engine/internal/batched_pages.h"
+#include "engine/internal/commit_strip.h"
 #include "engine/internal/history_packer.h"
 #include "engine/internal/log_scanner.h"
 #include "engine/internal/packed_writer.h"
@@ -57,7 +59,7 @@ class PackJob {
   PackJob(StoreImpl* store, PackInput input)
       : store_(store),
         input_(std::move(input)),
-        packer_(store->reader(), store->index(), [this](uint32_t s) { return IsInput(s); }) {}
+        packer_(store->reader(), held_, [this](uint32_t s) { return IsInput(s); }) {}
 
   // What would be left of each file, in bytes, about; under `licence` if it is not the one in
   // force. Reads it all, and writes nothing. Errors: as Run.
@@ -101,6 +103,10 @@ class PackJob {
     TimelineId timeline;
     HistoryPacker::Block block;
   };
+  struct Commits {
+    CommitStrip strip;
+    Lsn first_of_log;  // those from here on have rows of their own
+  };
   using Visit =
       std::function<Status(const ScannedGroup&, const DirectoryEntry&, const RecordView&)>;
 
@@ -119,7 +125,8 @@ class PackJob {
                       const RecordView& record);
   Status CollectBatch(const ScannedGroup& group, const DirectoryEntry& entry,
                       const RecordView& record);
-  Status CollectVersions(const Claim& claim, std::span<const PageChange> changes);
+  void CollectVersions(const Claim& claim, std::span<const PageChange> changes,
+                       const ScannedGroup& group);
   Status CollectCommits(const ScannedGroup& group, const DirectoryEntry& entry,
                         const RecordView& record);
   Status CollectHistory(const ScannedGroup& group, const DirectoryEntry& entry,
@@ -130,21 +137,25 @@ class PackJob {
                     const RecordView& record);
   // Of an automatic label whose commit has expired; its row goes, too.
   Result<bool> HasExpired(const DirectoryEntry& entry, const LabelFields& label);
-  // Orders what was collected; then calls `visit` for the pieces of each page.
-  Status ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>)>& visit);
-  // The commits of a timeline that are needed.
-  Result<std::vector<CommitInfo>> NeededCommits(TimelineId id);
+  // Orders what was collected; then calls `visit` for the pieces of each page and what the index
+  // has around them.
+  Status ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>,
+                                                const PageRows&)>& visit);
+  // Calls `visit` for the commits of a timeline that are needed.
+  Status ForEachNeededCommit(TimelineId id, const std::function<Status(const CommitInfo&)>& visit);
 
   // ---- writing: pack_job_writing.cc ----
   Status WriteHistories();
   Status WriteCommits(TimelineId timeline);
   // Learns from some of the pages of a timeline, and writes what was learnt if that pays.
   Status WriteDictionary(const Line& line, std::span<const PackedPiece> pieces);
+  Status WriteRun(std::span<const CommitInfo> run);
   Status FlushBlocks(TimelineId timeline, std::vector<HistoryPacker::Block>& blocks);
   Result<PackedWriter::Added> AddRecord(RecordKind kind, TimelineId timeline, ConstBytes payload);
   Status CheckWritten();
-  Status CheckBlock(const WrittenBlock& written);
+  Status CheckBlocks();
   Status Switch();
+  static Status RemoveCommits(IndexWriter& writer, TimelineId timeline, const Commits& commits);
 
   StoreImpl* const store_;
   const PackInput input_;
@@ -152,6 +163,7 @@ class PackJob {
   const LicenceRow* licence_ = nullptr;  // none: the one in force
   std::map<uint32_t, uint64_t> estimated_;
   std::unique_ptr<PackedWriter> writer_;
+  Buffer held_;  // page versions of the log, as many as there is room for
   HistoryPacker packer_;
   std::unordered_map<TimelineId, Line> lines_;
   std::map<Location, Claim> claims_;
@@ -160,13 +172,14 @@ class PackJob {
 
   // Collected.
   std::vector<PackedPiece> pieces_;
-  std::map<TimelineId, std::vector<CommitInfo>> commits_;
+  std::map<TimelineId, Commits> commits_;
   // What becomes of rows.
-  std::map<TimelineId, std::vector<CommitRow>> moved_commits_;  // without a place: they go
+  std::vector<std::pair<TimelineId, CommitRow>> moved_commits_;
   std::vector<MovedRun> old_runs_;
   std::vector<MovedRun> new_runs_;
-  std::vector<LabelRow> labels_;  // that go
-  std::vector<PurgeRow> ended_;   // purges
+  std::vector<CommitInfo> last_of_runs_;  // of each new one
+  std::vector<LabelRow> labels_;          // that go
+  std::vector<PurgeRow> ended_;           // purges
   std::vector<WrittenBlock> written_;
   std::unique_ptr<const CompressionDictionary> dictionary_;  // of the timeline at hand, or null
   Buffer fields_;

@@ -1,6 +1,7 @@
 // PackJob's second part, see pack_job.h: the new segment, and the switch to it.
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,13 +10,16 @@
 #include "engine/internal/coding.h"
 #include "engine/internal/commit_run.h"
 #include "engine/internal/pack_job.h"
+#include "engine/internal/packed_scanner.h"
 #include "engine/internal/packer.h"
+#include "engine/internal/segment_header.h"
 
 namespace tidemark::internal {
 namespace {
 
 // A history record is written when its blocks have grown to this.
 constexpr size_t kHistoryBytes = 128u << 10;
+constexpr uint64_t kMostHeldBytes = 64u << 20;
 
 // A timeline with less than this in the input gets no dictionary.
 constexpr uint64_t kLeastForDictionary = 1u << 20;
@@ -34,10 +38,12 @@ Status PackJob::Run() {
   writer_ = std::make_unique<PackedWriter>(&store_->segments(), store_->store_id(), input_.first,
                                            input_.end);
   TIDEMARK_RETURN_IF_ERROR(writer_->Begin());
+  held_.reserve(std::min(input_.bytes, kMostHeldBytes));
   TIDEMARK_RETURN_IF_ERROR(
       Scan([this](const ScannedGroup& group, const DirectoryEntry& entry,
                   const RecordView& record) { return Collect(group, entry, record); }));
   TIDEMARK_RETURN_IF_ERROR(WriteHistories());
+  Buffer().swap(held_);  // gives the room back
   TIDEMARK_RETURN_IF_ERROR(writer_->Finish(end_));
   // Should these fail the index does not name the new segment: the packer removes it.
   TIDEMARK_RETURN_IF_ERROR(CheckWritten());
@@ -60,17 +66,19 @@ Result<PackedWriter::Added> PackJob::AddRecord(RecordKind kind, TimelineId timel
 
 // Of each timeline the commits, then the pages.
 Status PackJob::WriteHistories() {
-  for (const auto& [timeline, all] : commits_) TIDEMARK_RETURN_IF_ERROR(WriteCommits(timeline));
+  for (const auto& [timeline, commits] : commits_) {
+    TIDEMARK_RETURN_IF_ERROR(WriteCommits(timeline));
+  }
   std::optional<TimelineId> timeline;  // of `blocks`
   std::vector<HistoryPacker::Block> blocks;
-  TIDEMARK_RETURN_IF_ERROR(
-      ForEachPage([&](const Line& line, std::span<const PackedPiece> pieces) -> Status {
+  TIDEMARK_RETURN_IF_ERROR(ForEachPage(
+      [&](const Line& line, std::span<const PackedPiece> pieces, const PageRows& rows) -> Status {
         if (!timeline || *timeline != line.timeline->id()) {
           if (timeline) TIDEMARK_RETURN_IF_ERROR(FlushBlocks(*timeline, blocks));
           TIDEMARK_RETURN_IF_ERROR(WriteDictionary(line, pieces));
         }
         timeline = line.timeline->id();
-        return packer_.Pack(*line.timeline, line.points, pieces, payload_, blocks, [&] {
+        return packer_.Pack(*line.timeline, line.points, pieces, rows, payload_, blocks, [&] {
           return payload_.size() < kHistoryBytes ? OkStatus() : FlushBlocks(*timeline, blocks);
         });
       }));
@@ -94,6 +102,7 @@ Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> p
   const uint64_t most = std::min(kMostSampled, total / kSampled);
   const uint64_t step = std::max<uint64_t>(1, total / most);
   BlockSamples samples;
+  PageRows rows;
   uint64_t page = 0;
   for (const PackedPiece* begin = first; begin != last && samples.data.size() < 2 * most; ++page) {
     const PackedPiece* const end = std::find_if(
@@ -101,8 +110,10 @@ Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> p
     if (page % step == 0) {
       TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
       const PackedPiece* const enough = std::min(end, begin + kMostSampledOfPage);
+      TIDEMARK_RETURN_IF_ERROR(store_->index().ListPageRows(
+          begin->timeline, begin->page, begin->version.lsn, std::prev(enough)->version.lsn, &rows));
       TIDEMARK_RETURN_IF_ERROR(
-          packer_.Sample(*line.timeline, line.points, {begin, enough}, samples));
+          packer_.Sample(*line.timeline, line.points, {begin, enough}, rows, samples));
     }
     begin = end;
   }
@@ -120,20 +131,28 @@ Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> p
 }
 
 Status PackJob::WriteCommits(TimelineId timeline) {
-  TIDEMARK_ASSIGN_OR_RETURN(const auto needed, NeededCommits(timeline));
-  const std::span<const CommitInfo> all(needed);
-  for (size_t begin = 0; begin < all.size(); begin += kMostCommitsInRun) {
-    const auto run = all.subspan(begin, std::min(kMostCommitsInRun, all.size() - begin));
-    fields_.clear();
-    EncodeCommitRun(run, fields_);
-    TIDEMARK_ASSIGN_OR_RETURN(const PackedWriter::Added added,
-                              AddRecord(RecordKind::kCommits, timeline, {}));
-    new_runs_.push_back({timeline,
-                         {.lsn = run.front().lsn,
-                          .location = added.location,
-                          .count = static_cast<uint32_t>(run.size())}});
-  }
-  commits_[timeline] = needed;
+  std::vector<CommitInfo> run;
+  TIDEMARK_RETURN_IF_ERROR(ForEachNeededCommit(timeline, [&](const CommitInfo& commit) {
+    run.push_back(commit);
+    if (run.size() < kMostCommitsInRun) return OkStatus();
+    const Status written = WriteRun(run);
+    run.clear();
+    return written;
+  }));
+  return run.empty() ? OkStatus() : WriteRun(run);
+}
+
+Status PackJob::WriteRun(std::span<const CommitInfo> run) {
+  fields_.clear();
+  EncodeCommitRun(run, fields_);
+  const TimelineId timeline = run.front().timeline;
+  TIDEMARK_ASSIGN_OR_RETURN(const PackedWriter::Added added,
+                            AddRecord(RecordKind::kCommits, timeline, {}));
+  new_runs_.push_back({timeline,
+                       {.lsn = run.front().lsn,
+                        .location = added.location,
+                        .count = static_cast<uint32_t>(run.size())}});
+  last_of_runs_.push_back(run.back());
   return OkStatus();
 }
 
@@ -155,21 +174,13 @@ Status PackJob::FlushBlocks(TimelineId timeline, std::vector<HistoryPacker::Bloc
 
 // ---- checking ----------------------------------------------------------------------------------
 
-// What is written is read again, before what it was made from goes.
+// What is written is read again, before what it was made from goes. That a block is right was found
+// when it was made.
 Status PackJob::CheckWritten() {
-  for (const WrittenBlock& written : written_) {
-    TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
-    TIDEMARK_RETURN_IF_ERROR(CheckBlock(written).WithContext("packing"));
-  }
-  size_t at = 0;
-  const std::vector<CommitInfo>* all = nullptr;
-  for (const MovedRun& run : new_runs_) {
-    if (const auto* of_timeline = &commits_.at(run.timeline); of_timeline != all) {
-      all = of_timeline;
-      at = 0;
-    }
-    at += run.row.count;
-    const CommitInfo& last = (*all)[at - 1];
+  TIDEMARK_RETURN_IF_ERROR(CheckBlocks().WithContext("packing"));
+  for (size_t i = 0; i < new_runs_.size(); ++i) {
+    const MovedRun& run = new_runs_[i];
+    const CommitInfo& last = last_of_runs_[i];
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo read,
                               store_->ReadCommit({.lsn = run.row.lsn, .location = run.row.location},
                                                  run.timeline, last.lsn));
@@ -182,44 +193,54 @@ Status PackJob::CheckWritten() {
   return OkStatus();
 }
 
-Status PackJob::CheckBlock(const WrittenBlock& written) {
-  const PageVersion& row = written.block.row;
-  const auto wrong = [&](const char* what) {
-    return Status(StatusCode::kCorruption, Describe(written.block.page, row) + ": " + what);
+// The hashes of groups show that all bytes are there; the blocks begin where rows will say.
+Status PackJob::CheckBlocks() {
+  auto next = written_.begin();
+  HistoryBlock block;
+  const Location begin{writer_->number(), format::kFirstGroupOffset};
+  const auto wrong = [](Location place) {
+    return Status(StatusCode::kCorruption, SegmentLabel(place.segment) + ", offset " +
+                                               std::to_string(place.offset) +
+                                               ": it was not written so");
   };
-  Buffer& bytes = payload_;
-  bytes.resize(row.length);
-  TIDEMARK_RETURN_IF_ERROR(store_->reader().ReadBytes(row.location, bytes));
-  HistoryBlock history;
-  if (!store_->reader().LoadBlock(written.block.page, row, bytes, history).ok()) {
-    return wrong("it was not written so");
-  }
-  if (history.versions().size() != written.block.hashes.size())
-    return wrong("versions are missing");
-  Buffer page(history.page_size());
-  if (history.base_lsn().valid()) {
-    const Line& line = lines_.at(written.timeline);
-    TIDEMARK_ASSIGN_OR_RETURN(
-        const PageVersion base,
-        store_->reader().FindBlock(*line.timeline, written.block.page, history.base_lsn()));
-    TIDEMARK_RETURN_IF_ERROR(
-        store_->reader().Read(line.timeline.get(), written.block.page, base, page));
-  }
-  for (size_t i = 0; i < history.versions().size(); ++i) {
-    if (!history.Apply(i, page) || PageHash(written.block.page, page) != written.block.hashes[i]) {
-      return wrong("a version is not the page that it was");
-    }
-  }
-  return OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(
+      ScanPacked(store_->segments(), begin, [&](const ScannedGroup& group) -> Status {
+        TIDEMARK_RETURN_IF_ERROR(store_->packer().Pace());
+        if (!group.intact) return wrong(group.location);
+        const uint32_t end = group.location.offset + static_cast<uint32_t>(group.bytes.size());
+        for (; next != written_.end() && next->block.row.location.offset < end; ++next) {
+          const PageVersion& row = next->block.row;
+          if (row.location.offset < group.location.offset) return wrong(row.location);
+          const auto head = ParseHistoryBlockHead(
+              group.bytes.subspan(row.location.offset - group.location.offset));
+          PageVersion read = head ? head->row : PageVersion();
+          read.location = row.location;
+          if (!head || head->page != next->block.page || read != row) return wrong(row.location);
+          if (next != written_.begin() && std::prev(next)->timeline == next->timeline) continue;
+          // With the dictionary of its timeline, where the block says that it is.
+          TIDEMARK_RETURN_IF_ERROR(store_->reader().LoadBlock(
+              head->page, row,
+              group.bytes.subspan(row.location.offset - group.location.offset, row.length), block));
+        }
+        return OkStatus();
+      }));
+  return next == written_.end() ? OkStatus() : wrong(next->block.row.location);
 }
 
 // ---- the switch --------------------------------------------------------------------------------
 
-Status PackJob::Switch() {
-  for (auto& [timeline, rows] : moved_commits_) {
-    std::sort(rows.begin(), rows.end(),
-              [](const CommitRow& a, const CommitRow& b) { return a.lsn < b.lsn; });
+// Those that are in runs now.
+Status PackJob::RemoveCommits(IndexWriter& writer, TimelineId timeline, const Commits& commits) {
+  if (!commits.first_of_log.valid()) return OkStatus();
+  std::vector<CommitRow> gone;
+  CommitStrip::Cursor cursor(commits.strip);
+  for (CommitInfo commit; cursor.Next(&commit);) {
+    if (commit.lsn >= commits.first_of_log) gone.push_back({.lsn = commit.lsn, .location = {}});
   }
+  return writer.PutCommits(timeline, gone);
+}
+
+Status PackJob::Switch() {
   Index& index = store_->index();
   return store_->checkpointer().UpdateIndex([&](IndexWriter& writer) -> Status {
     TIDEMARK_RETURN_IF_ERROR(writer.PutPacked(
@@ -237,8 +258,11 @@ Status PackJob::Switch() {
       TIDEMARK_RETURN_IF_ERROR(
           writer.Move(MovedVersion{written.timeline, written.block.page, written.block.row}));
     }
-    for (const auto& [timeline, rows] : moved_commits_) {
-      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(timeline, rows));
+    for (const auto& [timeline, row] : moved_commits_) {
+      TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(timeline, std::span(&row, 1)));
+    }
+    for (const auto& [timeline, commits] : commits_) {
+      TIDEMARK_RETURN_IF_ERROR(RemoveCommits(writer, timeline, commits));
     }
     for (const MovedRun& run : old_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));
     for (const MovedRun& run : new_runs_) TIDEMARK_RETURN_IF_ERROR(writer.Move(run));

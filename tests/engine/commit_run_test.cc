@@ -1,10 +1,11 @@
-// Runs of commits: what goes in comes out; what is no run is refused.
+// Runs of commits, and strips of them in memory: what goes in comes out; what is no run is refused.
 
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "engine/internal/commit_run.h"
+#include "engine/internal/commit_strip.h"
 #include "tests/support/golden_bytes.h"
 #include "tests/support/test_seed.h"
 
@@ -53,28 +54,38 @@ TEST(CommitRunTest, GoldenBytes) {
   EXPECT_EQ(*decoded, commits);
 }
 
-// Goal: every commit comes back, with what == does not compare, too. Method: random ones, with the
-// largest numbers among them.
-TEST(CommitRunTest, EveryCommitComesBack) {
-  std::mt19937_64 random(TestSeed());
-  for (int round = 0; round < 200; ++round) {
-    std::vector<CommitInfo> commits;
-    uint64_t lsn = 1 + random() % 1000;
-    int64_t time = -1'000'000;
-    const size_t count = round == 0 ? kMostCommitsInRun : 1 + random() % kMostCommitsInRun;
-    while (commits.size() < count) {
-      CommitInfo commit = Commit(lsn, time);
+// `count` of them, with the largest numbers among them.
+std::vector<CommitInfo> RandomCommits(size_t count, std::mt19937_64& random) {
+  std::vector<CommitInfo> commits;
+  uint64_t lsn = 1 + random() % 1000;
+  int64_t time = -1'000'000;
+  while (commits.size() < count) {
+    CommitInfo commit = Commit(lsn, time);
+    if (commits.empty() || random() % 3 == 0) {
       commit.epoch = static_cast<uint32_t>(random() >> random() % 64);
       commit.page_size = random() % 9 == 0 ? 0 : 512u << random() % 8;
       commit.page_count = static_cast<uint32_t>(random() >> random() % 64);
-      commit.state_hash = random();
       commit.pages_changed = static_cast<uint32_t>(random() >> random() % 64);
-      commit.log_bytes = random() >> random() % 64;
-      commit.schema_changed = random() % 5 == 0;
-      commits.push_back(commit);
-      lsn += 1 + (random() >> (8 + random() % 56)) % (format::kMaxLsn / 1024);
-      time += static_cast<int64_t>(random() % 1'000'000);
+    } else {
+      commit.page_size = commits.back().page_size;
+      commit.epoch = commits.back().epoch;
     }
+    commit.state_hash = random();
+    commit.log_bytes = random() >> random() % 64;
+    commit.schema_changed = random() % 5 == 0;
+    commits.push_back(commit);
+    lsn += 1 + (random() >> (8 + random() % 56)) % (format::kMaxLsn / 1024);
+    time += static_cast<int64_t>(random() % 1'000'000) - 1000;
+  }
+  return commits;
+}
+
+// Goal: every commit comes back, with what == does not compare, too. Method: random ones.
+TEST(CommitRunTest, EveryCommitComesBack) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 200; ++round) {
+    const size_t count = round == 0 ? kMostCommitsInRun : 1 + random() % kMostCommitsInRun;
+    const std::vector<CommitInfo> commits = RandomCommits(count, random);
     Buffer bytes;
     EncodeCommitRun(commits, bytes);
     const auto decoded = DecodeCommitRun(bytes);
@@ -85,6 +96,33 @@ TEST(CommitRunTest, EveryCommitComesBack) {
       ASSERT_EQ((*decoded)[i].log_bytes, commits[i].log_bytes);
     }
   }
+}
+
+// Goal: the same of a strip, read while it is made and afterwards.
+TEST(CommitStripTest, EveryCommitComesBack) {
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 200; ++round) {
+    const std::vector<CommitInfo> commits = RandomCommits(1 + random() % 700, random);
+    CommitStrip strip;
+    const size_t middle = random() % commits.size();
+    for (size_t added = 0; added < commits.size(); ++added) {
+      strip.Add(commits[added]);
+      EXPECT_EQ(strip.last_lsn(), commits[added].lsn);
+      if (added != middle && added + 1 != commits.size()) continue;
+      CommitStrip::Cursor cursor(strip);
+      CommitInfo read;
+      for (size_t i = 0; i <= added; ++i) {
+        ASSERT_TRUE(cursor.Next(&read));
+        ASSERT_EQ(read, commits[i]);
+        ASSERT_EQ(read.pages_changed, commits[i].pages_changed);
+        ASSERT_EQ(read.log_bytes, commits[i].log_bytes);
+      }
+      EXPECT_FALSE(cursor.Next(&read));
+    }
+  }
+  CommitStrip none;
+  CommitInfo read;
+  EXPECT_FALSE(CommitStrip::Cursor(none).Next(&read));
 }
 
 // Goal: what is no run is refused, and never leads outside. Method: cut at each byte; change bytes.

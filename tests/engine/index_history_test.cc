@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/format.h"
+#include "engine/internal/page_rows.h"
 #include "tests/engine/index_fixture.h"
 #include "tests/support/test_seed.h"
 
@@ -74,6 +75,24 @@ TEST_F(IndexHistoryTest, FindPageVersionAgreesWithAModel) {
       ASSERT_OK(index_->FindPageVersions(TimelineId(timeline), PageNo(page), Lsn(lsn), several));
       for (size_t k = 0; k < several.size(); ++k) {
         ASSERT_EQ(several[k], expected(timeline, page + static_cast<uint32_t>(k), lsn)) << k;
+      }
+      // And a stretch of rows, with what stands before and behind it.
+      const uint64_t first = random.Between(1, last_lsn + 2);
+      const uint64_t last = random.Between(first, last_lsn + 2);
+      PageRows rows;
+      ASSERT_OK(
+          index_->ListPageRows(TimelineId(timeline), PageNo(page), Lsn(first), Lsn(last), &rows));
+      const auto& versions = model[{timeline, page}];
+      const auto begin = versions.lower_bound(first);
+      const auto end = versions.upper_bound(last);
+      ASSERT_EQ(rows.before, expected(timeline, page, first - 1));
+      ASSERT_EQ(rows.behind, end == versions.end() ? std::nullopt : std::optional(end->second));
+      ASSERT_EQ(rows.rows.size(), static_cast<size_t>(std::distance(begin, end)));
+      auto row = rows.rows.begin();
+      for (auto it = begin; it != end; ++it, ++row) ASSERT_EQ(*row, it->second);
+      ASSERT_EQ(rows.RowAt(Lsn(last)) == nullptr, !expected(timeline, page, last));
+      if (begin != end) {
+        ASSERT_EQ(*rows.RowAt(Lsn(last)), std::prev(end)->second);
       }
     }
   }
@@ -191,6 +210,25 @@ TEST_F(IndexHistoryTest, AVersionIsFoundByALaterOneOfItsChain) {
       ASSERT_EQ(there, model.at(found->lsn.value)) << at;
     }
     EXPECT_LT(with_rows, model.size() / 4);
+    // A stretch of rows knows the versions that a look-up finds, and no others.
+    const auto begin = std::next(model.begin(), static_cast<int>(random.Below(model.size())));
+    PageRows rows;
+    ASSERT_OK(index_->ListPageRows(TimelineId(1), PageNo(page), Lsn(begin->first),
+                                   std::prev(model.end())->second.lsn, &rows));
+    for (auto it = begin; it != model.end(); ++it) {
+      ASSERT_TRUE(rows.Know(it->second)) << it->first;
+      PageVersion other = it->second;
+      if (random.OneIn(2)) {
+        other.lsn = Lsn(std::max(other.lsn.value - random.Below(3), begin->first));
+      }
+      if (random.OneIn(2)) other.depth = static_cast<uint8_t>(random.Below(65));
+      if (random.OneIn(2)) other.hash ^= 1;
+      ASSERT_OK_AND_ASSIGN(const auto found,
+                           index_->FindPageVersion(TimelineId(1), PageNo(page), other.lsn));
+      ASSERT_TRUE(found);
+      ASSERT_EQ(rows.Know(other), found->in_chain ? found->MayBuildOn(other) : *found == other)
+          << it->first;
+    }
     // One ahead of the checkpoint leads to nothing: what it builds on may be on its way.
     const PageVersion ahead{
         .lsn = Lsn(lsn + 9), .location = {.segment = 2, .offset = 9}, .length = 9, .depth = 65};

@@ -16,29 +16,7 @@ class PackingTest : public PackingFixture {
   void Work(StoreModel& model, uint32_t segments) {
     const auto until = sim_.store().Stats().segment_count + segments;
     for (int i = 0; sim_.store().Stats().segment_count < until; ++i) {
-      sim_.clock().Advance(std::chrono::seconds(1));
-      ASSERT_OK(model.Transact(sim_.store(), 20));
-      if (i % 40 == 0) {
-        ASSERT_OK(model.TransactLarge(sim_.store(), 60, StoreModel::Ending::kCommit));
-      }
-      if (i % 55 == 0) {
-        ASSERT_OK(model.TransactLarge(sim_.store(), 60, StoreModel::Ending::kRollback));
-      }
-      if (i % 30 == 0) {
-        ASSERT_OK(model.Restore(sim_.store()));
-      }
-      if (i % 50 == 0) {
-        ASSERT_OK(model.Fork(sim_.store()));
-      }
-      if (i % 10 == 0) {
-        ASSERT_OK(model.ChangeLabel(sim_.store()));
-      }
-      if (i % 70 == 0) {
-        ASSERT_OK(model.Delete(sim_.store()));
-      }
-      if (i % 20 == 0) {
-        ASSERT_OK(model.Sync(sim_.store()));
-      }
+      ASSERT_NO_FATAL_FAILURE(Step(model, i));
     }
     ASSERT_OK(model.Sync(sim_.store()));
   }

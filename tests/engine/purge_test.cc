@@ -4,40 +4,18 @@
 #include <filesystem>
 #include <thread>
 
+#include "tests/engine/packing_fixture.h"
 #include "tests/engine/purge_fixture.h"
 #include "tests/support/store_model.h"
 
 namespace tidemark::testing {
 namespace {
 
-class PurgeTest : public StoreFixture {
+class PurgeTest : public PackingFixture {
  protected:
-  void ExpectWhole(const char* when) {
-    SCOPED_TRACE(when);
-    ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
-    for (const Damage& damage : report.damage) {
-      ADD_FAILURE() << damage.object << ": " << damage.message << " (segment " << damage.segment
-                    << ", offset " << damage.offset << ")";
-    }
-  }
-
   // Random work of other objects.
   void Work(StoreModel& model, int steps) {
-    for (int i = 0; i < steps; ++i) {
-      sim_.clock().Advance(std::chrono::seconds(1));
-      ASSERT_OK(model.Transact(sim_.store(), 20));
-      if (i % 40 == 0) {
-        ASSERT_OK(model.TransactLarge(sim_.store(), 60, StoreModel::Ending::kCommit));
-      }
-      if (i % 55 == 0) {
-        ASSERT_OK(model.TransactLarge(sim_.store(), 60, StoreModel::Ending::kRollback));
-      }
-      if (i % 20 == 0) {
-        ASSERT_OK(model.Restore(sim_.store()));
-        ASSERT_OK(model.Fork(sim_.store()));
-        ASSERT_OK(model.ChangeLabel(sim_.store()));
-      }
-    }
+    for (int i = 0; i < steps; ++i) ASSERT_NO_FATAL_FAILURE(Step(model, i));
     ASSERT_OK(model.Sync(sim_.store()));
   }
 };
