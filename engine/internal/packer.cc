@@ -228,11 +228,14 @@ Status Packer::EstimateEach(
   TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  Status damage;
   // As RunLocked: the log from its begin, and of packed files each that pays.
   for (size_t begin = 0; begin < files.size();) {
     const auto paying = CountThatPay(files, begin, &licence);
     if (paying.status().code() != StatusCode::kCorruption) {
       TIDEMARK_RETURN_IF_ERROR(paying.status());
+    } else if (damage.ok()) {
+      damage = paying.status();
     }
     const bool pays = paying.ok() && paying->count > 0;
     if (!pays && !format::IsPacked(files[begin].number)) break;
@@ -241,15 +244,17 @@ Status Packer::EstimateEach(
     for (; begin < end; ++begin) bytes += files[begin].bytes;
     TIDEMARK_RETURN_IF_ERROR(visit(files[end - 1], bytes, pays ? paying->freed_bytes : 0));
   }
-  return OkStatus();
+  return damage;
 }
 
 Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
   uint64_t freed = 0;
-  TIDEMARK_RETURN_IF_ERROR(EstimateEach(licence, [&](const File&, uint64_t, uint64_t freed_bytes) {
+  const Status status = EstimateEach(licence, [&](const File&, uint64_t, uint64_t freed_bytes) {
     freed += freed_bytes;
     return OkStatus();
-  }));
+  });
+  // What is damaged frees nothing.
+  if (status.code() != StatusCode::kCorruption) TIDEMARK_RETURN_IF_ERROR(status);
   return freed;
 }
 

@@ -61,7 +61,8 @@ class Packer {
   // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
   // nothing but a checkpoint. Errors: as Run.
   Result<uint64_t> Estimate(const LicenceRow& licence);
-  // Likewise: what files it would leave.
+  // Likewise: what files it would leave. Errors: kCorruption, too, if it would leave one for
+  // damage.
   Result<HistorySizes> EstimateSizes(const LicenceRow& licence);
   // Of packed segments.
   HistorySizes Sizes() const;
@@ -134,6 +135,7 @@ class Packer {
   Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin, size_t count,
                               const LicenceRow* licence) const;
   // Calls `visit` for what Run(kWhatPays) would look at under a licence, and what it would free.
+  // Damage, of which nothing is freed, is an error behind all else.
   Status EstimateEach(
       const LicenceRow& licence,
       const std::function<Status(const File& last, uint64_t bytes, uint64_t freed_bytes)>& visit);

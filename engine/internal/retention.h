@@ -150,8 +150,8 @@ class Retention {
   // The stops that there are for it now. None while there is no budget.
   Result<std::vector<BudgetStop>> StopsOf(const HistorySizes& sizes) const;
   // By how much the next licence has to move its horizon so that history fits, about, as the packer
-  // estimates it: reads all files, again and again, if they are larger than the budget. Errors:
-  // those of Packer::EstimateSizes.
+  // estimates it: reads all files, again and again, if they are larger than the budget. Not at all
+  // if some are damaged. Errors: the others of Packer::EstimateSizes.
   Result<std::optional<BudgetMove>> FindBudgetMove() const;
   // None clears it. Durable when it returns.
   Status SetBudget(std::optional<uint64_t> bytes);

@@ -72,9 +72,12 @@ Result<std::optional<BudgetMove>> Retention::FindBudgetMove() const {
   // Each time round it goes at least one stop further, or ends.
   while (true) {
     const LicenceRow licence = NextLicence(move);
-    TIDEMARK_ASSIGN_OR_RETURN(const HistorySizes sizes, packer.EstimateSizes(licence));
-    TIDEMARK_ASSIGN_OR_RETURN(const auto stops, StopsOf(sizes, licence.budget));
-    const auto stop = ChooseStop(stops, sizes.TotalBytes(), budget);
+    const auto sizes = packer.EstimateSizes(licence);
+    // Whole history is not to go because damaged one is not given back.
+    if (sizes.status().code() == StatusCode::kCorruption) return std::optional<BudgetMove>();
+    TIDEMARK_RETURN_IF_ERROR(sizes.status());
+    TIDEMARK_ASSIGN_OR_RETURN(const auto stops, StopsOf(*sizes, licence.budget));
+    const auto stop = ChooseStop(stops, sizes->TotalBytes(), budget);
     if (!stop) return move;
     move = BudgetMove{.after = in_force, .horizon = stops[*stop].horizon};
   }

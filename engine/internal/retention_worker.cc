@@ -183,7 +183,8 @@ Status RetentionWorker::Look(Microseconds* pause) {
   TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
   TIDEMARK_ASSIGN_OR_RETURN(const auto windows, retention.Windows());
   TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, retention.BudgetBytes());
-  if (budget != 0 && store_->packer().is_unfinished() && store_->packer().HistoryBytes() > budget) {
+  if (budget != 0 && store_->packer().is_unfinished() && Now() < waits_until_ &&
+      store_->packer().HistoryBytes() > budget) {
     *pause = kLeastPause;
     return OkStatus();
   }
@@ -198,6 +199,7 @@ Status RetentionWorker::Look(Microseconds* pause) {
   }
   *pause = std::clamp<microseconds>(windows.first / kLooksPerWindow, kLeastPause, kLongestPause);
   if (for_budget.ages) *pause = std::min<microseconds>(*pause, kBudgetKeeps);
+  waits_until_ = Now() + kLongestPause;
   std::lock_guard lock(mutex_);
   report_.licences += expires || for_budget.move;
   report_.budget_is_unmet = for_budget.is_exceeded && !for_budget.move;

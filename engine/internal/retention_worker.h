@@ -17,7 +17,7 @@
 //
 // For the budget (budget.h) a look goes by what files take when a pass has gone through all of them
 // since the last licence; such a pass has another look made soon if they take too much. While one
-// has been begun, no licence is granted that would make it of no use for that.
+// has been begun, no licence is granted for a day that would make it of no use for that.
 //
 // What a look costs: nothing, while the last one still stands that found every commit older than
 // every window (nothing was appended since). Else it asks the object of which something expired
@@ -134,7 +134,8 @@ class RetentionWorker {
 
   std::mutex step_mutex_;  // held through a step; guards what follows
   std::optional<std::pair<uint64_t, ObjectId>> last_expired_;  // namespace and object
-  Lsn settled_;  // while this is the last record, nothing will expire any more
+  Microseconds waits_until_{0};  // for the end of a pass that has been begun
+  Lsn settled_;                  // while this is the last record, nothing will expire any more
   std::optional<Seen> seen_;
 
   mutable std::mutex mutex_;  // innermost; guards what follows

@@ -1,15 +1,6 @@
 // The byte budget: history goes before its time where it takes too much, and nothing else happens.
 
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
-#include "engine/internal/packer.h"
-#include "engine/internal/retention_worker.h"
-#include "tests/engine/log_fixture.h"
-#include "tests/support/store_peer.h"
+#include "tests/engine/budget_fixture.h"
 
 namespace tidemark::testing {
 namespace {
@@ -18,100 +9,8 @@ using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::minutes;
-using std::chrono::seconds;
 
-constexpr uint32_t kPages = 40;
-constexpr uint64_t kDayBytes = uint64_t{kPages} * kPageSize;  // what Day() adds to history
-
-class BudgetTest : public LogFixture {
- protected:
-  struct Made {
-    Timestamp time;
-    Bookmark bookmark;
-  };
-
-  void SetUp() override {
-    sim_.options().retention = days(3650);
-    ASSERT_OK(sim_.Open());
-  }
-
-  internal::RetentionWorker::Report Report() {
-    return internal::StorePeer::Impl(sim_.store()).retention_worker().report();
-  }
-
-  void Pass(microseconds span, microseconds step) {
-    for (microseconds passed{0}; passed < span; passed += step) {
-      sim_.clock().Advance(step);
-      ASSERT_OK(sim_.store().RunRetention());
-    }
-  }
-
-  // All pages of the object anew.
-  void Rewrite(const std::string& name) {
-    std::map<uint32_t, PageBytes> pages;
-    for (uint32_t page = 1; page <= kPages; ++page) pages[page] = RandomPage(++seed_);
-    ASSERT_OK(Commit(Open(name).value(), pages));
-    ASSERT_OK(sim_.store().Sync());
-    commits_[name].push_back({sim_.clock().Now(), Open(name).value()->CurrentBookmark().value()});
-  }
-
-  // So many days with one such commit each; nobody lets anything go.
-  void Days(const std::string& name, int count) {
-    for (int day = 0; day < count; ++day) {
-      ASSERT_NO_FATAL_FAILURE(Rewrite(name));
-      sim_.clock().Advance(days(1));
-    }
-  }
-
-  // How many of the latest commits are there, and that none is there before them.
-  size_t Kept(const std::string& name) {
-    const auto object = Open(name).value();
-    size_t kept = 0;
-    bool gone = false;
-    const auto& commits = commits_[name];
-    for (auto it = commits.rbegin(); it != commits.rend(); ++it) {
-      const auto found = object->Resolve(it->bookmark);
-      if (!found.ok()) {
-        EXPECT_EQ(found.status().code(), StatusCode::kExpired) << found.status().ToString();
-      }
-      EXPECT_FALSE(gone && found.ok());
-      gone |= !found.ok();
-      kept += found.ok();
-    }
-    return kept;
-  }
-
-  std::string Index() {
-    std::ifstream in(sim_.options().index_directory + "/data.mdb", std::ios::binary);
-    EXPECT_TRUE(in.good());
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  // Opens the store twice, with its index made anew from the log and as that left it.
-  void RebuiltAndReopened(const std::function<void()>& check) {
-    ASSERT_OK(sim_.Close());
-    std::filesystem::remove_all(sim_.options().index_directory);
-    ASSERT_NO_FATAL_FAILURE(ByLogAndByIndex(check));
-    ASSERT_OK(sim_.Open());
-  }
-
-  // The worker does not touch a file of the log, nor the index, while `span` passes.
-  void ExpectRest(microseconds span, microseconds step) {
-    const uint64_t operations = sim_.fs().operations();
-    const std::string index = Index();
-    ASSERT_NO_FATAL_FAILURE(Pass(span, step));
-    EXPECT_EQ(sim_.fs().operations(), operations);
-    EXPECT_TRUE(Index() == index) << "the index was written";
-  }
-
-  void ExpectWhole() {
-    ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim_.store().Verify());
-    for (const Damage& damage : report.damage) ADD_FAILURE() << damage.object << damage.message;
-  }
-
-  std::map<std::string, std::vector<Made>> commits_;
-  uint64_t seed_ = 0;
-};
+class BudgetTest : public BudgetFixture {};
 
 // Goal: under load history stays within the budget, and the store within that and the log's own
 // segments; what is kept is the newest, and most of what fits. Method: 100 days of an object that
@@ -307,47 +206,6 @@ TEST_F(BudgetTest, WithStages) {
   EXPECT_EQ(later.horizon, info.horizon);
   EXPECT_EQ(later.daily_horizon, info.daily_horizon);
   EXPECT_EQ(later.budget_bytes, std::nullopt);
-}
-
-// Goal: a clock in doubt stops a budget, too; and one that was wrong for a while costs nothing.
-TEST_F(BudgetTest, AClockInDoubt) {
-  ASSERT_NO_FATAL_FAILURE(Days("a", 60));
-  ASSERT_OK(sim_.store().SetBudget(4u << 20));
-  const Timestamp good = sim_.clock().Now();
-  sim_.clock().Set(good + days(400));
-  EXPECT_ERROR(sim_.store().Prune(), StatusCode::kPaused, "--confirm-clock");
-  EXPECT_ERROR(sim_.store().PlanPrune([](const ExpiringObject&) { return true; }),
-               StatusCode::kPaused, "--confirm-clock");
-  sim_.clock().Set(good);
-  EXPECT_ERROR(sim_.store().Prune(), StatusCode::kPaused, "--confirm-clock");
-  EXPECT_EQ(Kept("a"), 60u);
-  ASSERT_OK(sim_.store().ConfirmClock());
-  ASSERT_OK(sim_.store().Prune());
-  EXPECT_LT(Kept("a"), 40u);
-  EXPECT_GT(Kept("a"), 15u);
-}
-
-// Goal: where the record of the last licence is lost, what a budget may have let go of is refused,
-// as far as it may have reached, and nothing more goes until the policy is set anew; the budget is
-// to be set again then, too.
-TEST_F(BudgetTest, ALostLicence) {
-  ASSERT_NO_FATAL_FAILURE(Days("a", 5));
-  ASSERT_OK(sim_.store().SetBudget(1u << 30));
-  ASSERT_OK(sim_.store().Prune());
-  const Group group = GroupsOf(1).back();
-  ASSERT_NO_FATAL_FAILURE(Rewrite("a"));
-  sim_.Crash(PowerLoss::kNothing);
-  sim_.fs().FlipBit(PathOf(1), group.offset + sizeof(format::GroupHeader) + 4, 2);
-  std::filesystem::remove_all(sim_.options().index_directory);
-  ASSERT_OK(sim_.Open());
-  EXPECT_EQ(Kept("a"), 2u);
-  EXPECT_ERROR(sim_.store().Prune(), StatusCode::kCorruption, "and its budget");
-  EXPECT_ERROR(sim_.store().SetBudget(1u << 30), StatusCode::kCorruption, "policy");
-  ASSERT_OK(sim_.store().ClearRetention(RetentionScope()));
-  EXPECT_EQ(sim_.store().Stats().budget_bytes, 0u);
-  ASSERT_OK(sim_.store().Prune());
-  ASSERT_OK(sim_.store().SetBudget(1u << 30));
-  EXPECT_EQ(sim_.store().Stats().budget_bytes, 1u << 30);
 }
 
 // Goal: it is the store's, beside its policy: neither changes the other; and 0 is refused.
