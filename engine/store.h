@@ -302,7 +302,8 @@ class TIDEMARK_API Store {
   // of namespaces and ids, those that exist before the deleted ones, until it returns false. Cost:
   // a look at each commit of each object that would expire. With `freed_bytes` it tells, too, how
   // many bytes of the log Prune and then Reclaim would free, about: that takes reading what Reclaim
-  // reads. Errors: kPaused; kCorruption; kIoError; with `freed_bytes` those of Reclaim.
+  // reads, as a budget that is exceeded does. Errors: kPaused; kCorruption; kIoError; with either
+  // those of Reclaim.
   Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
                    uint64_t* freed_bytes = nullptr) const;
   // One step of what a thread of the store does by itself, while StoreOptions::retention_share is
@@ -310,13 +311,13 @@ class TIDEMARK_API Store {
   //
   // It looks now and then, first a minute after the open: a 32nd of the shortest window after the
   // look before, but not within a minute nor later than a day; after a policy, hold or clock was
-  // changed within two minutes. If a commit would expire by a licence, that grants one, as Prune
-  // does; if none would, it writes nothing. And it reclaims what pays, as Reclaim does, if there is
-  // a licence, a full segment or a change of labels since it last did, eight times as long after
-  // that as it took (at most a day). Before that it packs the log's full segments whenever a
-  // quarter of StoreOptions::packing_backlog_bytes of them wait. A purge that was interrupted is
-  // continued. It gives way to Reclaim and Verify. What fails is tried again, after a minute, two,
-  // four, up to a day; commits do not notice.
+  // changed within two minutes. If a commit would expire by a licence, or can go for a budget that
+  // is exceeded, that grants one, as Prune does; if none would, it writes nothing. And it reclaims
+  // what pays, as Reclaim does, if there is a licence, a full segment or a change of labels since
+  // it last did, eight times as long after that as it took (at most a day). Before that it packs
+  // the log's full segments whenever a quarter of StoreOptions::packing_backlog_bytes of them wait.
+  // A purge that was interrupted is continued. It gives way to Reclaim and Verify. What fails is
+  // tried again, after a minute, two, four, up to a day; commits do not notice.
   //
   // So what is older than its window goes at the latest a day after that, while a process has the
   // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what

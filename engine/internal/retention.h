@@ -11,8 +11,9 @@
 //              Advance(floor, licence time - its windows)   if it has a policy
 //              Advance(floor, H(the scope around it))       if it has none (any more)
 //
-// and all that is no later than the budget's horizon (budget.h), which the licence says itself,
-// moves on to that: what was held when a licence moved it there only with the next such licence.
+// The budget's horizon (budget.h) is one for the whole store, and the licence says it itself: H is
+// never before it. An object that was held when a licence moved it there has it with the next one
+// that moves it, if it has a policy of its own, else by the scope around it.
 //
 // The clock guard: no licence is granted, until somebody confirms the clock, when it went more than
 // a day beyond what the monotonic clock says, or when more than kMostAsleep passed between the last
@@ -179,9 +180,9 @@ class Retention {
   // The last licence, or what a lost one may have been.
   LicenceRow InForce() const;
   void Extend(LicenceRow* licence, Timestamp now) const;
-  Timestamp NewestForBudget() const;
-  // Where the stops would be if the horizon were `from`.
-  Result<std::vector<BudgetStop>> StopsOf(const HistorySizes& sizes, Timestamp from) const;
+  // But for what is thinned out.
+  BudgetLimits LimitsOfBudget() const;
+  Result<std::vector<BudgetStop>> StopsOf(const HistorySizes& sizes, BudgetLimits limits) const;
   Result<Horizons> Compute(const LicenceRow& licence, uint64_t namespace_id,
                            const ObjectId* object) const;
   Result<RetentionInfo> Info(uint64_t namespace_id, const ObjectId* object) const;

@@ -1,5 +1,6 @@
 // Retention's byte budget: what is set, and how far its horizon has to move. See budget.h.
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/internal/packer.h"
@@ -32,19 +33,21 @@ Status Retention::SetBudget(std::optional<uint64_t> bytes) {
   return LogRule(std::move(row), RecordKind::kPolicy, StoreTag());
 }
 
-Timestamp Retention::NewestForBudget() const {
-  return store_->options().clock->Now() - kBudgetKeeps;
+BudgetLimits Retention::LimitsOfBudget() const {
+  // Not with every microsecond a little further.
+  using TenMinutes = std::chrono::duration<int64_t, std::ratio<600>>;
+  const Timestamp newest = store_->options().clock->Now() - kBudgetKeeps;
+  return {.from = table_.licence().budget, .newest = std::chrono::floor<TenMinutes>(newest)};
 }
 
 Result<std::vector<BudgetStop>> Retention::StopsOf(const HistorySizes& sizes) const {
-  return StopsOf(sizes, table_.licence().budget);
+  return StopsOf(sizes, LimitsOfBudget());
 }
 
 Result<std::vector<BudgetStop>> Retention::StopsOf(const HistorySizes& sizes,
-                                                   Timestamp from) const {
+                                                   BudgetLimits limits) const {
   TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, BudgetBytes());
   if (budget == 0) return std::vector<BudgetStop>();
-  BudgetLimits limits{.from = from, .newest = NewestForBudget()};
   const LicenceRow licence = table_.licence();
   TIDEMARK_ASSIGN_OR_RETURN(const auto rules, table_.List());
   for (const RuleRow& rule : rules) {
@@ -69,14 +72,18 @@ Result<std::optional<BudgetMove>> Retention::FindBudgetMove() const {
     return move;
   }
   const Lsn in_force = table_.licence().granted;
+  BudgetLimits limits = LimitsOfBudget();
   // Each time round it goes at least one stop further, or ends.
   while (true) {
     const LicenceRow licence = NextLicence(move);
+    limits.from = std::max(limits.from, licence.budget);
+    // Somebody else has granted one, which may have been enough.
+    if (table_.licence().granted != in_force) return std::optional<BudgetMove>();
     const auto sizes = packer.EstimateSizes(licence);
     // Whole history is not to go because damaged one is not given back.
     if (sizes.status().code() == StatusCode::kCorruption) return std::optional<BudgetMove>();
     TIDEMARK_RETURN_IF_ERROR(sizes.status());
-    TIDEMARK_ASSIGN_OR_RETURN(const auto stops, StopsOf(*sizes, licence.budget));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto stops, StopsOf(*sizes, limits));
     const auto stop = ChooseStop(stops, sizes->TotalBytes(), budget);
     if (!stop) return move;
     move = BudgetMove{.after = in_force, .horizon = stops[*stop].horizon};

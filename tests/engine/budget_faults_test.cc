@@ -1,6 +1,7 @@
 // The byte budget where something goes wrong: the clock, the power, bytes that rot.
 
 #include <algorithm>
+#include <atomic>
 
 #include "tests/engine/budget_fixture.h"
 
@@ -11,6 +12,19 @@ using std::chrono::days;
 using std::chrono::minutes;
 
 class BudgetFaultsTest : public BudgetFixture {};
+
+// Each look at it takes a second.
+class RunningClock final : public Clock {
+ public:
+  explicit RunningClock(Timestamp start) : start_(start) {}
+  Timestamp Now() const override { return start_ + std::chrono::seconds(++looks_); }
+  std::chrono::microseconds Monotonic() const override { return std::chrono::seconds(looks_); }
+  int64_t looks() const { return looks_; }
+
+ private:
+  const Timestamp start_;
+  mutable std::atomic<int64_t> looks_{0};
+};
 
 // Goal: a clock in doubt stops a budget, too; and one that was wrong for a while costs nothing.
 TEST_F(BudgetFaultsTest, AClockInDoubt) {
@@ -28,6 +42,29 @@ TEST_F(BudgetFaultsTest, AClockInDoubt) {
   ASSERT_OK(sim_.store().Prune());
   EXPECT_LT(Kept("a"), 40u);
   EXPECT_GT(Kept("a"), 15u);
+}
+
+// Goal: a Prune comes to its end though time goes on, which each moment lets a budget that is far
+// too small have a little more. Method: a clock that counts how often it was read.
+TEST_F(BudgetFaultsTest, TimeGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(Days("a", 30));
+  ASSERT_OK(sim_.store().SetBudget(10'000));
+  ASSERT_OK(sim_.Close());
+  const RunningClock clock(sim_.clock().Now());
+  sim_.options().clock = &clock;
+  ASSERT_OK(sim_.Open());
+  std::map<uint32_t, PageBytes> pages;
+  for (uint32_t page = 1; page <= kPages; ++page) pages[page] = RandomPage(++seed_);
+  for (int i = 0; i < 60; ++i) {
+    pages[1] = RandomPage(++seed_);
+    ASSERT_OK(Commit(Open("b" + std::to_string(i)).value(), pages));
+    ASSERT_OK(sim_.store().Sync());
+  }
+  const int64_t before = clock.looks();
+  ASSERT_OK(sim_.store().Prune());
+  EXPECT_LT(clock.looks() - before, 200);
+  EXPECT_GT(sim_.store().Stats().budget_horizon, Timestamp());
+  ASSERT_OK(sim_.Close());
 }
 
 // Goal: wherever the power fails while a budget lets go of history and its space is given back,
