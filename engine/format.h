@@ -160,14 +160,16 @@
 //                   set, too, and release 2
 //   policy (10)     u8 operation, u8 scope, of a namespace its varint number, of an object its id,
 //                   horizons of the scope; and if the operation is to set: varint window, varint
-//                   hourly, varint daily, in seconds. Operations: set 1, clear 2. Scopes: store 1,
-//                   namespace 2, object 3
-//   licence (12)    u8 operation, varint LSN of the grant in force (of a grant 0), varint time as
-//   of
+//                   hourly, varint daily, in seconds; and with a budget: varint bytes, not 0.
+//                   Operations: set 1, clear 2; of the store only set with a budget 3, clear with a
+//                   budget 4. Scopes: store 1, namespace 2, object 3
+//   licence (12)    u8 operation, varint LSN of the grant in force (of a grant 0), varint time as of
 //                   which it was granted, varint horizon that it gives to objects without a policy;
-//                   if the operation is to pause: varint time expected, varint time found.
-//                   Operations: grant 1, pause 2 (the clock is not to be trusted) and confirm 3 (it
-//                   is), which repeat the last grant
+//                   with a budget's horizon: varint that horizon, not 0, varint LSN of the grant
+//                   that moved it there (0: this one); if the operation is to pause: varint time
+//                   expected, varint time found. Operations: grant 1, pause 2 (the clock is not to
+//                   be trusted) and confirm 3 (it is), which repeat the last grant; the same with a
+//                   budget's horizon, which is there once a budget has let anything go, 4, 5 and 6
 //   migration (11): reserved
 //   commits (13)    in packed segments only: commits of one timeline. varint timeline, varint
 //   count,
@@ -351,6 +353,8 @@ enum class LabelOperation : uint8_t {
 enum class RuleOperation : uint8_t {
   kSet = 1,
   kEnd = 2,
+  kSetWithBudget = 3,
+  kEndWithBudget = 4,
 };
 
 enum class PolicyScope : uint8_t {
@@ -364,6 +368,8 @@ enum class LicenceOperation : uint8_t {
   kPause = 2,
   kConfirm = 3,
 };
+// What is added to it where a budget has given a horizon.
+inline constexpr uint8_t kLicenceHasBudget = 3;
 
 enum class PageForm : uint8_t {
   kZero = 0,

@@ -60,6 +60,8 @@ struct RetentionInfo {
   RetentionPolicy policy;  // in force: counts from the next licence on
   PolicySource source = PolicySource::kOptions;
   std::optional<HoldInfo> hold;  // of an object
+  // The store's, which counts in all of it: Store::SetBudget.
+  std::optional<uint64_t> budget_bytes;
   // What the licence in force has left: everything behind `horizon` and what was current then;
   // before it one an hour back to `hourly_horizon`, then one a day back to `daily_horizon`. Where a
   // stage is left out it equals the one before it. 1970 where nothing has ever expired.

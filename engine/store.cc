@@ -280,8 +280,17 @@ StoreStats Store::Stats() const {
   stats.recent_version_count = impl_->recent_versions;
   const auto horizons = impl_->retention().HorizonsOfNamespace(0);
   if (horizons.ok()) stats.horizon = horizons->everything;
-  stats.clock_alarm = impl_->retention().licence().alarm;
+  const auto licence = impl_->retention().licence();
+  stats.clock_alarm = licence.alarm;
   const auto background = impl_->retention_worker().report();
+  const auto budget = impl_->retention().BudgetBytes();
+  if (budget.ok()) stats.budget_bytes = *budget;
+  stats.budget_horizon = licence.budget;
+  stats.history_bytes = impl_->packer().HistoryBytes();
+  if (stats.budget_bytes != 0 && stats.history_bytes > stats.budget_bytes) {
+    const auto stops = impl_->retention().StopsOf(impl_->packer().Sizes());
+    stats.budget_is_unmet = background.budget_is_unmet || (stops.ok() && stops->empty());
+  }
   stats.retention_error = background.error;
   stats.background_licences = background.licences;
   stats.background_reclaimed_bytes = background.reclaimed_bytes;

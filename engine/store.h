@@ -104,6 +104,7 @@ struct RetentionEntry {
   std::string scope;  // "the store", "namespace rooms", "object rooms/lobby"
   std::optional<RetentionPolicy> policy;
   std::optional<HoldInfo> hold;
+  std::optional<uint64_t> budget_bytes;  // of the store
 };
 
 // A damaged place that Verify or a scrub found.
@@ -137,6 +138,12 @@ struct StoreStats {
   Timestamp horizon;
   // Nothing expires until Store::ConfirmClock().
   std::optional<ClockAlarm> clock_alarm;
+  uint64_t budget_bytes = 0;   // Store::SetBudget; 0: none
+  uint64_t history_bytes = 0;  // what counts against it: files of packed segments
+  Timestamp budget_horizon;  // what budgets have let go of so far, of all that is not held; or 1970
+  // They take more, and nothing more may go for it: the rest is current, of the last hour, named by
+  // labels, held, or a fork's. Found out when the background or Prune last tried.
+  bool budget_is_unmet = false;
   // What kept the background's retention (Store::RunRetention) from its work when it last tried: it
   // will try again. OK if nothing did.
   Status retention_error;
@@ -298,13 +305,16 @@ class TIDEMARK_API Store {
   // Grants a licence as of the present, durably. Blocks for that. Errors: kPaused if the clock is
   // in doubt: it went more than a day beyond the time that has passed, or the store lay closed for
   // more than eight days (a wrong clock must not let everything expire); kCorruption if the record
-  // of a licence or of the store's policy is damaged; kBroken and those of writing.
+  // of a licence or of the store's policy is damaged; kBroken and those of writing. With a budget
+  // that is exceeded it first reads all that Reclaim reads, some times, to find out what must go:
+  // its errors, too.
   Status Prune();
   // What Prune would let expire now: calls `visit` for each object of which commits would, in order
   // of namespaces and ids, those that exist before the deleted ones, until it returns false. Cost:
   // a look at each commit of each object that would expire. With `freed_bytes` it tells, too, how
   // many bytes of the log Prune and then Reclaim would free, about: that takes reading what Reclaim
-  // reads. Errors: kPaused; kCorruption; kIoError; with `freed_bytes` those of Reclaim.
+  // reads, as a budget that is exceeded does. Errors: kPaused; kCorruption; kIoError; with either
+  // those of Reclaim.
   Status PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
                    uint64_t* freed_bytes = nullptr) const;
   // One step of what a thread of the store does by itself, while StoreOptions::retention_share is
@@ -312,13 +322,13 @@ class TIDEMARK_API Store {
   //
   // It looks now and then, first a minute after the open: a 32nd of the shortest window after the
   // look before, but not within a minute nor later than a day; after a policy, hold or clock was
-  // changed within two minutes. If a commit would expire by a licence, that grants one, as Prune
-  // does; if none would, it writes nothing. And it reclaims what pays, as Reclaim does, if there is
-  // a licence, a full segment or a change of labels since it last did, eight times as long after
-  // that as it took (at most a day). Before that it packs the log's full segments whenever a
-  // quarter of StoreOptions::packing_backlog_bytes of them wait. A purge that was interrupted is
-  // continued. It gives way to Reclaim and Verify. What fails is tried again, after a minute, two,
-  // four, up to a day; commits do not notice.
+  // changed within two minutes. If a commit would expire by a licence, or can go for a budget that
+  // is exceeded, that grants one, as Prune does; if none would, it writes nothing. And it reclaims
+  // what pays, as Reclaim does, if there is a licence, a full segment or a change of labels since
+  // it last did, eight times as long after that as it took (at most a day). Before that it packs
+  // the log's full segments whenever a quarter of StoreOptions::packing_backlog_bytes of them wait.
+  // A purge that was interrupted is continued. It gives way to Reclaim and Verify. What fails is
+  // tried again, after a minute, two, four, up to a day; commits do not notice.
   //
   // So what is older than its window goes at the latest a day after that, while a process has the
   // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what
@@ -327,6 +337,22 @@ class TIDEMARK_API Store {
   // The clock is right as it is now: ends the pause. Durable; nothing happens if there is none.
   Status ConfirmClock();
 
+  // The history of the store is to take at most so many bytes of disk; none: as many as its
+  // policies ask for. Durable when it returns; blocks for that. Counted is what is packed; beside
+  // it there are the log's own segments: up to StoreOptions::packing_backlog_bytes that wait to be
+  // packed, the one that is written, and the next one.
+  //
+  // Where history takes more, the oldest of it goes before its time, with the next licences: of
+  // RunRetention, which looks again after each pass, or of Prune. That is one horizon for the whole
+  // store, whatever policies say, and like all of them it never moves back. Not by a budget go:
+  // what is current, what is younger than an hour, what labels name, forks and restores were made
+  // of, or snapshots show, and objects that are held. So a budget can be too small to be met: then
+  // all that may go goes, StoreStats::budget_is_unmet says so, and nothing else happens. Under load
+  // history takes more than the budget by what is packed between two passes.
+  //
+  // Errors: kInvalidArgument (0 bytes); kCorruption if the record of the store's policy is damaged:
+  // set that anew before; kBroken and those of writing.
+  Status SetBudget(std::optional<uint64_t> bytes);
   // Sets or clears a policy; cleared, what is in the scope goes by the one around it, and the store
   // by StoreOptions::retention. Durable when they return; both block for that. Errors:
   // kInvalidArgument (windows below 0 or beyond ten thousand years); kNotFound (the namespace or

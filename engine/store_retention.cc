@@ -83,6 +83,16 @@ Status Store::ClearRetention(const RetentionScope& scope) try {
   return impl_->OutOfMemory();
 }
 
+Status Store::SetBudget(std::optional<uint64_t> bytes) try {
+  if (bytes == 0) {
+    return Status(StatusCode::kInvalidArgument,
+                  "a budget of 0 bytes holds no history: none is set by giving none");
+  }
+  return impl_->retention().SetBudget(bytes);
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
+}
+
 Result<RetentionInfo> Store::GetRetention(const RetentionScope& scope) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const Scope found, FindScope(scope));
@@ -98,8 +108,9 @@ Result<std::vector<RetentionEntry>> Store::ListRetention() const try {
   std::vector<RetentionEntry> entries;
   const auto namespaces = impl_->Namespaces();
   for (const RuleRow& rule : rules) {
-    if (!rule.set) continue;
+    if (!rule.set && rule.budget_bytes == 0) continue;
     RetentionEntry entry;
+    if (rule.budget_bytes != 0) entry.budget_bytes = rule.budget_bytes;
     if (rule.key.object) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto object,
                                 impl_->FindObjectByTag(ObjectTag(*rule.key.object)));
@@ -115,7 +126,7 @@ Result<std::vector<RetentionEntry>> Store::ListRetention() const try {
     }
     if (rule.key.kind == internal::RuleKind::kHold) {
       entry.hold = HoldInfo{.reason = rule.reason, .since = rule.time};
-    } else {
+    } else if (rule.set) {
       entry.policy = rule.policy;
     }
     entries.push_back(std::move(entry));
@@ -125,7 +136,14 @@ Result<std::vector<RetentionEntry>> Store::ListRetention() const try {
   return impl_->OutOfMemory();
 }
 
-Status Store::Prune() try { return impl_->retention().Licence(); } catch (const std::bad_alloc&) {
+Status Store::Prune() try {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
+  // Before anything is read for it.
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, impl_->retention().BudgetBytes());
+  if (budget == 0 || !impl_->retention().CheckLicence().ok()) return impl_->retention().Licence();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto move, impl_->retention().FindBudgetMove());
+  return impl_->retention().Licence(move);
+} catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
 }
 
@@ -144,7 +162,8 @@ Status Store::ConfirmClock() try {
 Status Store::PlanPrune(const std::function<bool(const ExpiringObject&)>& visit,
                         uint64_t* freed_bytes) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->retention().CheckLicence());
-  const internal::LicenceRow next = impl_->retention().NextLicence();
+  TIDEMARK_ASSIGN_OR_RETURN(const auto move, impl_->retention().FindBudgetMove());
+  const internal::LicenceRow next = impl_->retention().NextLicence(move);
   Status status;
   const auto plan = [&](const ObjectSummary& summary) {
     ExpiringObject expiring{.id = summary.id,

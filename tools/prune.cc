@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "tools/byte_size.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -42,12 +43,19 @@ uint64_t Freed(const ReclaimReport& reclaimed) {
   return reclaimed.bytes_before - std::min(reclaimed.bytes_before, reclaimed.bytes_after);
 }
 
-void PrintJsonPlan(const std::string& store, bool done, const std::vector<Row>& rows,
-                   uint64_t commits, uint64_t freed_bytes) {
-  // Written object by object: a million of them make no tree in memory.
-  std::printf("{\"store\":%s,\"done\":%s,\"freed_bytes\":%s,\"commits\":%s,\"objects\":[",
-              DumpJson(store).c_str(), done ? "true" : "false", std::to_string(freed_bytes).c_str(),
-              std::to_string(commits).c_str());
+void PrintJsonPlan(const std::string& store, bool done, const StoreStats& stats,
+                   const std::vector<Row>& rows, uint64_t commits, uint64_t freed_bytes) {
+  Json document = {{"store", store},
+                   {"done", done},
+                   {"freed_bytes", freed_bytes},
+                   {"budget_bytes", stats.budget_bytes == 0 ? Json() : Json(stats.budget_bytes)},
+                   {"history_bytes", stats.history_bytes},
+                   {"budget_unmet", stats.budget_is_unmet},
+                   {"commits", commits}};
+  // The objects one by one: a million of them make no tree in memory.
+  std::string begin = DumpJson(document);
+  begin.pop_back();
+  std::printf("%s,\"objects\":[", begin.c_str());
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     const Json json = {{"object", row.object}, {"commits", row.commits},
@@ -79,6 +87,14 @@ void PrintPlan(bool done, const std::vector<Row>& rows, uint64_t commits, uint64
   }
 }
 
+// Of what stands now.
+void PrintBudget(const StoreStats& stats) {
+  if (stats.budget_bytes == 0 || stats.history_bytes <= stats.budget_bytes) return;
+  PrintLine("history takes " + FormatBytes(stats.history_bytes) + ", its budget is " +
+            FormatBytes(stats.budget_bytes) +
+            (stats.budget_is_unmet ? std::string(": ") + kUnmetBudget : ""));
+}
+
 void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   std::vector<Row> rows;
@@ -106,11 +122,13 @@ void Run(const Arguments& arguments, bool json) {
     reclaimed = OrThrow(session.store().Reclaim(), session.AboutStore());
     freed_bytes = Freed(reclaimed);
   }
+  const StoreStats stats = session.store().Stats();
   session.Close();
   if (json) {
-    PrintJsonPlan(session.path(), !arguments.dry_run, rows, commits, freed_bytes);
+    PrintJsonPlan(session.path(), !arguments.dry_run, stats, rows, commits, freed_bytes);
   } else {
     PrintPlan(!arguments.dry_run, rows, commits, reclaimed.files, freed_bytes);
+    PrintBudget(stats);
   }
 }
 
@@ -127,16 +145,19 @@ void AddPrune(CLI::App& app, Invocation* invocation) {
            "A program that has the store open does this by itself, within a day and little "
            "by little; the other\ncommands of tidemark do not. By the policies that "
            "`tidemark retention` shows. What labels name, and\nwhat is held, stays. What "
-           "expires can be restored no more, and does not come back. With --dry-run\nnothing "
+           "expires can be restored no more, and does not come back. Where history takes more "
+           "than the store's\nbudget, its oldest part expires before its time; to find out how "
+           "much is read, some times, what would\nbe written anew. With --dry-run\nnothing "
            "expires: it only says what would. Files of the log of which little is needed any "
            "more are\nwritten anew without the rest.",
        .example = "tidemark prune /var/lib/rooms --dry-run",
        .json_fields =
-           "{\"store\",\"done\",\"freed_bytes\",\"commits\",\"objects\":[{\"object\",\"commits\","
-           "\"oldest\","
-           "\"oldest_time\",\"newest\",\n\"newest_time\"}]}; freed_bytes: with --dry-run about; "
-           "commits: bookmarks that become "
-           "unreachable; oldest and newest: of them, bookmarks"},
+           "{\"store\",\"done\",\"freed_bytes\",\"budget_bytes\",\"history_bytes\","
+           "\"budget_unmet\",\"commits\",\n\"objects\":[{\"object\",\"commits\",\"oldest\","
+           "\"oldest_time\",\"newest\",\"newest_time\"}]}; freed_bytes: with\n--dry-run about; "
+           "budget_bytes: null if there is none; history_bytes: what counts against it, as it is "
+           "now;\nbudget_unmet: no more of it may go; commits: bookmarks that become unreachable; "
+           "oldest and newest: of\nthem, bookmarks"},
       &arguments->store, invocation);
   verb.Flag("--dry-run", "Only say what would expire", &arguments->dry_run);
   verb.OnRun([=] { Run(*arguments, invocation->json); });

@@ -1,10 +1,12 @@
-// tidemark retention: shows and sets how long history is kept, and confirms the clock.
+// tidemark retention: shows and sets how long history is kept and how much of the disk it may take,
+// and confirms the clock.
 
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "tools/byte_size.h"
 #include "tools/session.h"
 #include "tools/span.h"
 #include "tools/table.h"
@@ -20,6 +22,7 @@ struct Arguments {
   std::optional<std::string> keep;
   std::optional<std::string> hourly;
   std::optional<std::string> daily;
+  std::optional<std::string> budget;
   bool clear = false;
   bool confirm_clock = false;
 
@@ -67,9 +70,24 @@ Json TimeJson(Timestamp horizon) {
 struct Shown {
   std::string scope;
   RetentionInfo info;
-  std::optional<ClockAlarm> alarm;
+  StoreStats stats;
   std::vector<RetentionEntry> rules;
 };
+
+std::string DescribeRule(const RetentionEntry& rule) {
+  std::string text;
+  if (rule.policy) text = Describe(*rule.policy);
+  if (rule.hold) {
+    text = "held since " + FormatLocalTime(rule.hold->since) +
+           (rule.hold->reason.empty() ? "" : ": ") + rule.hold->reason;
+  }
+  if (rule.budget_bytes) {
+    text += (text.empty() ? "a budget of " : ", in a budget of ") + FormatBytes(*rule.budget_bytes);
+  }
+  return text;
+}
+
+Json OptionalJson(const std::optional<uint64_t>& number) { return number ? Json(*number) : Json(); }
 
 void PrintShown(const Shown& shown) {
   PrintLine("policy    " + Describe(shown.info.policy) + " (from the " +
@@ -79,25 +97,27 @@ void PrintShown(const Shown& shown) {
               (shown.info.hold->reason.empty() ? "" : ": ") +
               PrintableLine(shown.info.hold->reason));
   }
+  if (shown.info.budget_bytes) {
+    PrintLine("budget    " + FormatBytes(*shown.info.budget_bytes) + " for the store's history, " +
+              FormatBytes(shown.stats.history_bytes) + " used");
+  }
+  if (shown.stats.budget_is_unmet) PrintLine("OVER      " + std::string(kUnmetBudget));
   PrintLine("horizon   " + (shown.info.horizon == Timestamp()
                                 ? std::string("none: nothing has expired")
                                 : FormatLocalTime(shown.info.horizon)));
   if (shown.info.daily_horizon < shown.info.horizon) {
     PrintLine("thinned   back to " + FormatLocalTime(shown.info.daily_horizon));
   }
-  if (shown.alarm) {
-    PrintLine("PAUSED    the clock said " + FormatLocalTime(shown.alarm->to) + " where about " +
-              FormatLocalTime(shown.alarm->from) +
+  if (const auto& alarm = shown.stats.clock_alarm) {
+    PrintLine("PAUSED    the clock said " + FormatLocalTime(alarm->to) + " where about " +
+              FormatLocalTime(alarm->from) +
               " was to be expected: nothing expires until --confirm-clock");
   }
   if (shown.rules.empty()) return;
   PrintLine("");
   Table table({{"SCOPE"}, {"WHAT"}});
   for (const RetentionEntry& rule : shown.rules) {
-    table.AddRow({rule.scope, rule.policy ? Describe(*rule.policy)
-                                          : "held since " + FormatLocalTime(rule.hold->since) +
-                                                (rule.hold->reason.empty() ? "" : ": ") +
-                                                rule.hold->reason});
+    table.AddRow({rule.scope, DescribeRule(rule)});
   }
   table.Finish();
 }
@@ -111,26 +131,34 @@ void PrintShownJson(const std::string& store, const Shown& shown) {
                    {"hourly_horizon", TimeJson(shown.info.hourly_horizon)},
                    {"daily_horizon", TimeJson(shown.info.daily_horizon)},
                    {"hold", HoldJson(shown.info.hold)},
+                   {"budget_bytes", OptionalJson(shown.info.budget_bytes)},
+                   {"history_bytes", shown.stats.history_bytes},
                    {"clock_alarm", nullptr},
                    {"rules", Json::array()}};
-  if (shown.alarm) {
-    document["clock_alarm"] = {{"from", FormatTime(shown.alarm->from)},
-                               {"to", FormatTime(shown.alarm->to)}};
+  if (const auto& alarm = shown.stats.clock_alarm) {
+    document["clock_alarm"] = {{"from", FormatTime(alarm->from)}, {"to", FormatTime(alarm->to)}};
   }
   for (const RetentionEntry& rule : shown.rules) {
     document["rules"].push_back({{"scope", rule.scope},
                                  {"policy", rule.policy ? PolicyJson(*rule.policy) : Json()},
-                                 {"hold", HoldJson(rule.hold)}});
+                                 {"hold", HoldJson(rule.hold)},
+                                 {"budget_bytes", OptionalJson(rule.budget_bytes)}});
   }
   PrintJson(document);
 }
 
 void CheckUsage(const Arguments& arguments) {
-  if (arguments.clear && arguments.sets()) {
-    throw UsageFailure("retention", "--clear excludes --keep, --hourly and --daily");
+  if (arguments.clear && (arguments.sets() || arguments.budget)) {
+    throw UsageFailure("retention", "--clear excludes --keep, --hourly, --daily and --budget");
+  }
+  if (arguments.budget && !arguments.scope.empty()) {
+    throw UsageFailure("retention",
+                       "--budget is for the whole store: its objects share the files that it is "
+                       "about; keep less of " +
+                           arguments.scope + " with --keep");
   }
   if (arguments.confirm_clock &&
-      (arguments.clear || arguments.sets() || !arguments.scope.empty())) {
+      (arguments.clear || arguments.sets() || arguments.budget || !arguments.scope.empty())) {
     throw UsageFailure("retention", "--confirm-clock is for the whole store, and goes alone");
   }
 }
@@ -147,9 +175,18 @@ RetentionPolicy Changed(RetentionPolicy policy, const Arguments& arguments) {
   return policy;
 }
 
+// None: "none".
+std::optional<uint64_t> ParseBudget(const std::string& text) {
+  if (text == "none") return std::nullopt;
+  const uint64_t bytes = ParseByteSize(text, "retention", "--budget");
+  if (bytes == 0) throw UsageFailure("retention", "--budget: without one is --budget none");
+  return bytes;
+}
+
 void Run(const Arguments& arguments, bool json) {
   CheckUsage(arguments);
   Changed({}, arguments);
+  const auto budget = arguments.budget ? ParseBudget(*arguments.budget) : std::nullopt;
   std::optional<ObjectName> name;
   if (arguments.scope.find('/') != std::string::npos) {
     name = ParseObjectName(arguments.scope, arguments.store);
@@ -170,6 +207,7 @@ void Run(const Arguments& arguments, bool json) {
     }
     if (arguments.confirm_clock) OrThrow(store.ConfirmClock(), session.AboutStore());
     if (arguments.clear) OrThrow(store.ClearRetention(scope), about);
+    if (arguments.budget) OrThrow(store.SetBudget(budget), session.AboutStore());
     shown.info = OrThrow(store.GetRetention(scope), about);
     if (arguments.sets()) {
       // The scope is there: what is wrong now is the policy.
@@ -178,7 +216,7 @@ void Run(const Arguments& arguments, bool json) {
       shown.info = OrThrow(store.GetRetention(scope), about);
     }
     shown.scope = scope.ToString();
-    shown.alarm = store.Stats().clock_alarm;
+    shown.stats = store.Stats();
     if (arguments.scope.empty()) {
       shown.rules = OrThrow(store.ListRetention(), session.AboutStore());
     }
@@ -198,8 +236,9 @@ void AddRetention(CLI::App& app, Invocation* invocation) {
   Verb verb(
       app,
       {.name = "retention",
-       .summary = "Show or set how long history is kept",
-       .usage = "STORE [NAMESPACE | OBJECT] [--keep SPAN] [--hourly SPAN] [--daily SPAN] [--clear]",
+       .summary = "Show or set how long history is kept, and in how many bytes",
+       .usage = "STORE [NAMESPACE | OBJECT] [--keep SPAN] [--hourly SPAN] [--daily SPAN] [--clear] "
+                "[--budget SIZE]",
        .details =
            std::string("For the store, a namespace (rooms) or an object (rooms/lobby): the most "
                        "specific policy counts.\nEverything is kept for --keep, then the last "
@@ -211,7 +250,12 @@ void AddRetention(CLI::App& app, Invocation* invocation) {
            "at "
            "once with\n`tidemark prune`, and by no other command; what has expired does not come "
            "back. --confirm-clock says\nthat the machine's time is right, after it was found to "
-           "have jumped.\nWith TIDEMARK_STORE set, an OBJECT needs its STORE "
+           "have jumped.\n--budget is of the store: the packed segments of its log are to take at "
+           "most SIZE, and where they take\nmore the oldest history goes before its time, of all "
+           "objects but those that are held, down to the last\nhour at most. `tidemark prune "
+           "--dry-run` says what that is now. SIZE is " +
+           kByteSizeHelp +
+           ";\nnone: no budget.\nWith TIDEMARK_STORE set, an OBJECT needs its STORE "
            "before it all the same.",
        .example = "tidemark retention /var/lib/rooms --keep 30d --daily 365d\n"
                   "tidemark retention /var/lib/rooms rooms/lobby --keep 90d",
@@ -219,14 +263,17 @@ void AddRetention(CLI::App& app, Invocation* invocation) {
            "{\"store\",\"scope\",\"policy\":{\"keep_seconds\",\"hourly_seconds\","
            "\"daily_seconds\"},\"source\"\n(\"default\", \"store\", \"namespace\", "
            "\"object\"),\"horizon\",\"hourly_horizon\",\"daily_horizon\" (null: nothing\nhas "
-           "expired),\"hold\":{\"reason\",\"since\"},\"clock_alarm\":{\"from\",\"to\"},"
-           "\"rules\":[{\"scope\",\"policy\",\n\"hold\"}]}; hold and clock_alarm: null if there is "
-           "none; rules: of the whole store only"},
+           "expired),\"hold\":{\"reason\",\"since\"},\"budget_bytes\",\"history_bytes\","
+           "\"clock_alarm\":{\"from\",\"to\"},\n\"rules\":[{\"scope\",\"policy\",\"hold\","
+           "\"budget_bytes\"}]}; hold, budget_bytes and clock_alarm: null if there is none;\n"
+           "history_bytes: what counts against the budget; rules: of the whole store only"},
       &arguments->store, invocation);
   verb.OptionalArgument("SCOPE", "A namespace, or NAMESPACE/NAME of an object", &arguments->scope);
   verb.Option("--keep", "Keep everything for so long", &arguments->keep);
   verb.Option("--hourly", "Then one commit of each hour, until that old", &arguments->hourly);
   verb.Option("--daily", "Then one commit of each day, until that old", &arguments->daily);
+  verb.Option("--budget", "The store's history may take so many bytes; or none",
+              &arguments->budget);
   verb.Flag("--clear", "Go by the policy around it again", &arguments->clear);
   verb.Flag("--confirm-clock", "The machine's time is right: let history expire again",
             &arguments->confirm_clock);

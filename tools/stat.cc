@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "tools/byte_size.h"
 #include "tools/session.h"
 #include "tools/verbs.h"
 
@@ -22,6 +23,9 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"objects", stats.object_count},
           {"damaged_objects", stats.damaged_object_count},
           {"horizon", TimeJson(stats.horizon)},
+          {"budget_bytes", stats.budget_bytes == 0 ? Json() : Json(stats.budget_bytes)},
+          {"history_bytes", stats.history_bytes},
+          {"budget_unmet", stats.budget_is_unmet},
           {"paused", stats.clock_alarm.has_value()},
           {"last_lsn", stats.last_lsn.value},
           {"durable_lsn", stats.durable_lsn.value},
@@ -71,6 +75,11 @@ void PrintStats(const std::string& path, const StoreStats& stats) {
   PrintField("horizon", stats.horizon == Timestamp()
                             ? "none (nothing has expired)"
                             : FormatLocalTime(stats.horizon) + " (bookmarks reach back to here)");
+  if (stats.budget_bytes != 0) {
+    PrintField("budget", FormatBytes(stats.budget_bytes) + " for history, " +
+                             FormatBytes(stats.history_bytes) + " used");
+  }
+  if (stats.budget_is_unmet) PrintField("OVER", kUnmetBudget);
   if (stats.clock_alarm) {
     PrintField("PAUSED", "nothing expires: the clock said " +
                              FormatLocalTime(stats.clock_alarm->to) + " where about " +
@@ -131,13 +140,16 @@ void AddStat(CLI::App& app, Invocation* invocation) {
        .example = "tidemark stat /var/lib/rooms",
        .json_fields =
            "{\"store\",\"store_id\",\"format_version\",\"epoch\",\"namespaces\",\"objects\",\n"
-           " \"damaged_objects\",\"horizon\",\"paused\",\"last_lsn\",\"durable_lsn\",\n"
-           " \"checkpoint_lsn\",\"segments\",\"packed_segments\",\"spare_segments\",\n"
+           " \"damaged_objects\",\"horizon\",\"budget_bytes\",\"history_bytes\",\n"
+           " \"budget_unmet\",\"paused\",\"last_lsn\",\"durable_lsn\",\"checkpoint_lsn\",\n"
+           " \"segments\",\"packed_segments\",\"spare_segments\",\n"
            " \"log_bytes\",\"log_file_bytes\",\"waiting_bytes\",\"index_bytes\",\n"
            " \"index_file_bytes\",\"recent_versions\",\"purges\",\"last_scrub\",\n"
            " \"scrub_damage\",\"last_drill\",\"last_drill_ok\",\n"
            " \"oldest_verified_restorable_time\"}; sizes in bytes; horizon:\n"
-           "null if nothing has expired; paused: nothing expires, the clock is in doubt;\n"
+           "null if nothing has expired; budget_bytes: of history, null if there is none;\n"
+           "history_bytes: what counts against it; budget_unmet: it takes more, and no more\n"
+           "of it may go; paused: nothing expires, the clock is in doubt;\n"
            "waiting: full segments that are not packed; purges: that were interrupted; last_...\n"
            "and oldest_...: null if there was none, kept when the store is closed"},
       &arguments->store, invocation);

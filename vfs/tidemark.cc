@@ -358,6 +358,33 @@ int tidemark_get_retention(tidemark_store* store, const char* namespace_name, co
   });
 }
 
+int tidemark_set_budget(tidemark_store* store, sqlite3_int64 bytes) {
+  return Guarded([&]() -> Status {
+    if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+    if (bytes < 0) {
+      return Status(StatusCode::kInvalidArgument,
+                    "a budget has 0 bytes (there is none) or more, not " + std::to_string(bytes));
+    }
+    return store->store->SetBudget(bytes == 0 ? std::nullopt
+                                              : std::optional(static_cast<uint64_t>(bytes)));
+  });
+}
+
+int tidemark_get_budget(tidemark_store* store, sqlite3_int64* bytes, sqlite3_int64* used) {
+  *bytes = 0;
+  if (used != nullptr) *used = 0;
+  return Guarded([&]() -> Status {
+    if (store == nullptr) return Status(StatusCode::kInvalidArgument, "the store is null");
+    TIDEMARK_ASSIGN_OR_RETURN(const RetentionInfo info,
+                              store->store->GetRetention(RetentionScope()));
+    *bytes = static_cast<sqlite3_int64>(info.budget_bytes.value_or(0));
+    if (used != nullptr) {
+      *used = static_cast<sqlite3_int64>(store->store->Stats().history_bytes);
+    }
+    return OkStatus();
+  });
+}
+
 int tidemark_prune(tidemark_store* store, sqlite3_int64* freed) {
   if (freed != nullptr) *freed = 0;
   return Guarded([&]() -> Status {

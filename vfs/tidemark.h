@@ -180,6 +180,14 @@ TIDEMARK_API int tidemark_clear_retention(tidemark_store* store, const char* nam
 TIDEMARK_API int tidemark_get_retention(tidemark_store* store, const char* namespace_name,
                                         const char* name, tidemark_retention* policy);
 
+/* Sets and gets the budget of the store: the history that is packed is to take at most so many
+ * bytes of disk, 0 for no budget; what is beyond goes before its time, oldest first, but nothing
+ * that is younger than an hour, current, held, or named by a label. Durable on return. `used`,
+ * unless it is null, gets what it takes now. */
+TIDEMARK_API int tidemark_set_budget(tidemark_store* store, sqlite3_int64 bytes);
+TIDEMARK_API int tidemark_get_budget(tidemark_store* store, sqlite3_int64* bytes,
+                                     sqlite3_int64* used);
+
 /* Lets go of what is older than the policies keep, for good, and gives its space back where that
  * pays: `freed`, unless it is null, gets the bytes. Blocks for as long as that takes. The background
  * does the same, now and then. TIDEMARK_PAUSED while the clock is in doubt, until

@@ -12,6 +12,12 @@ namespace {
 constexpr uint32_t kLengthBits = 17;
 constexpr uint32_t kDepthBits = 7;
 
+// Flags of rows of rules, and of the licence.
+constexpr uint8_t kRuleIsSet = 1;
+constexpr uint8_t kRuleHasBudget = 2;
+constexpr uint8_t kLicenceConfirms = 1;
+constexpr uint8_t kLicenceHasBudget = 2;
+
 void AppendLocation(std::vector<std::byte>& out, Location location) {
   AppendFixed(out, location.segment);
   AppendFixed(out, location.offset);
@@ -330,7 +336,8 @@ std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value) {
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row) {
   std::vector<std::byte> out;
   out.reserve(96 + row.reason.size());
-  AppendFixed(out, static_cast<uint8_t>(row.set));
+  AppendFixed(out, static_cast<uint8_t>((row.set ? kRuleIsSet : 0) |
+                                        (row.budget_bytes != 0 ? kRuleHasBudget : 0)));
   AppendFixed(out, row.lsn.value);
   AppendTime(out, row.time);
   AppendTime(out, row.floor.everything);
@@ -340,6 +347,7 @@ std::vector<std::byte> EncodeRuleRow(const RuleRow& row) {
   AppendFixed(out, static_cast<int64_t>(row.policy.hourly.count()));
   AppendFixed(out, static_cast<int64_t>(row.policy.daily.count()));
   AppendString(out, row.reason);
+  if (row.budget_bytes != 0) AppendFixed(out, row.budget_bytes);
   return out;
 }
 
@@ -359,8 +367,8 @@ std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value) {
     Reader id(key.subspan(kRuleKeyBytes));
     row.key.object = ReadObjectId(id);
   }
-  const auto set = reader.Fixed<uint8_t>();
-  row.set = set == 1;
+  const auto flags = reader.Fixed<uint8_t>();
+  row.set = (flags & kRuleIsSet) != 0;
   row.lsn = Lsn(reader.Fixed<uint64_t>());
   row.time = ReadTime(reader);
   row.floor.everything = ReadTime(reader);
@@ -370,7 +378,8 @@ std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value) {
   row.policy.hourly = std::chrono::seconds(reader.Fixed<int64_t>());
   row.policy.daily = std::chrono::seconds(reader.Fixed<int64_t>());
   row.reason = reader.String();
-  if (!reader.AtEnd() || set > 1) return std::nullopt;
+  if ((flags & kRuleHasBudget) != 0) row.budget_bytes = reader.Fixed<uint64_t>();
+  if (!reader.AtEnd() || flags > (kRuleIsSet | kRuleHasBudget)) return std::nullopt;
   return row;
 }
 
@@ -384,7 +393,13 @@ std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row) {
   AppendFixed(out, static_cast<uint8_t>(row.alarm.has_value()));
   AppendTime(out, alarm.from);
   AppendTime(out, alarm.to);
-  AppendFixed(out, static_cast<uint8_t>(row.confirms));
+  const bool has_budget = row.budget != kNoHorizon;
+  AppendFixed(out, static_cast<uint8_t>((row.confirms ? kLicenceConfirms : 0) |
+                                        (has_budget ? kLicenceHasBudget : 0)));
+  if (has_budget) {
+    AppendTime(out, row.budget);
+    AppendFixed(out, row.budget_moved.value);
+  }
   return out;
 }
 
@@ -400,9 +415,15 @@ std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value) {
   alarm.from = ReadTime(reader);
   alarm.to = ReadTime(reader);
   if (paused == 1) row.alarm = alarm;
-  const auto confirms = reader.Fixed<uint8_t>();
-  row.confirms = confirms == 1;
-  if (!reader.AtEnd() || paused > 1 || confirms > 1) return std::nullopt;
+  const auto flags = reader.Fixed<uint8_t>();
+  row.confirms = (flags & kLicenceConfirms) != 0;
+  if ((flags & kLicenceHasBudget) != 0) {
+    row.budget = ReadTime(reader);
+    row.budget_moved = Lsn(reader.Fixed<uint64_t>());
+  }
+  if (!reader.AtEnd() || paused > 1 || flags > (kLicenceConfirms | kLicenceHasBudget)) {
+    return std::nullopt;
+  }
   return row;
 }
 

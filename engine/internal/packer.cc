@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <span>
 
 #include "engine/check.h"
 #include "engine/internal/segments.h"
@@ -220,24 +221,115 @@ Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
                                        " is being verified: reclaim its space afterwards");
 }
 
-Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
+Status Packer::EstimateEach(
+    const LicenceRow& licence,
+    const std::function<Status(const File& last, uint64_t bytes, uint64_t freed_bytes)>& visit) {
   const std::unique_lock lock = Want(mutex_);
   TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
-  uint64_t freed = 0;
+  Status damage;
   // As RunLocked: the log from its begin, and of packed files each that pays.
   for (size_t begin = 0; begin < files.size();) {
     const auto paying = CountThatPay(files, begin, &licence);
     if (paying.status().code() != StatusCode::kCorruption) {
       TIDEMARK_RETURN_IF_ERROR(paying.status());
+    } else if (damage.ok()) {
+      damage = paying.status();
     }
-    const size_t count = paying.ok() ? paying->count : 0;
-    if (count == 0 && !format::IsPacked(files[begin].number)) break;
-    if (count > 0) freed += paying->freed_bytes;
-    begin += std::max<size_t>(count, 1);
+    const bool pays = paying.ok() && paying->count > 0;
+    if (!pays && !format::IsPacked(files[begin].number)) break;
+    const size_t end = begin + (pays ? paying->count : 1);
+    uint64_t bytes = 0;
+    for (; begin < end; ++begin) bytes += files[begin].bytes;
+    TIDEMARK_RETURN_IF_ERROR(visit(files[end - 1], bytes, pays ? paying->freed_bytes : 0));
   }
+  return damage;
+}
+
+Result<uint64_t> Packer::Estimate(const LicenceRow& licence) {
+  uint64_t freed = 0;
+  const Status status = EstimateEach(licence, [&](const File&, uint64_t, uint64_t freed_bytes) {
+    freed += freed_bytes;
+    return OkStatus();
+  });
+  // What is damaged frees nothing.
+  if (status.code() != StatusCode::kCorruption) TIDEMARK_RETURN_IF_ERROR(status);
   return freed;
+}
+
+// ---- sizes, for the budget ---------------------------------------------------------------------
+
+Result<HistorySizes> Packer::EstimateSizes(const LicenceRow& licence) {
+  HistorySizes sizes;
+  sizes.first = BeginTime();
+  TIDEMARK_RETURN_IF_ERROR(
+      EstimateEach(licence, [&](const File& last, uint64_t bytes, uint64_t freed_bytes) -> Status {
+        TIDEMARK_ASSIGN_OR_RETURN(const Timestamp end, EndTime(last));
+        sizes.files.push_back({.last = end, .bytes = bytes - freed_bytes});
+        return OkStatus();
+      }));
+  return sizes;
+}
+
+std::optional<HistorySizes> Packer::SizesSince(Lsn licence) const {
+  if (complete_under_ != licence.value) return std::nullopt;
+  return Sizes();
+}
+
+HistorySizes Packer::Sizes() const {
+  HistorySizes sizes;
+  sizes.first = BeginTime();
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    const Timestamp last(std::chrono::microseconds(static_cast<int64_t>(packed.log.last_time)));
+    sizes.files.push_back({.last = last, .bytes = packed.size_bytes});
+  }
+  return sizes;
+}
+
+uint64_t Packer::HistoryBytes() const {
+  uint64_t bytes = 0;
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    bytes += packed.size_bytes;
+  }
+  return bytes;
+}
+
+namespace {
+
+// Of the first group of a segment; none if it cannot be read.
+std::optional<Timestamp> FirstTime(Segments& segments, uint32_t number) {
+  format::GroupHeader group{};
+  const Status read = segments.Read({number, format::kFirstGroupOffset},
+                                    std::as_writable_bytes(std::span(&group, 1)));
+  if (!read.ok() || group.magic != format::kGroupMagic) return std::nullopt;
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(group.time)));
+}
+
+}  // namespace
+
+Result<Timestamp> Packer::EndTime(const File& file) const {
+  Segments& segments = store_->segments();
+  for (const Segments::Packed& packed : segments.ListPacked()) {
+    if (packed.header.number != file.number) continue;
+    return Timestamp(std::chrono::microseconds(static_cast<int64_t>(packed.log.last_time)));
+  }
+  const auto headers = segments.Headers();
+  const auto next = headers.upper_bound(file.number);
+  const auto time = next == headers.end() ? std::nullopt : FirstTime(segments, next->first);
+  return time.value_or(store_->options().clock->Now());
+}
+
+// A packed segment begins with what is no commit: the first of all with the open of the new store.
+Timestamp Packer::BeginTime() const {
+  Segments& segments = store_->segments();
+  const auto packed = segments.ListPacked();
+  const auto headers = segments.Headers();
+  const uint32_t number = !packed.empty()    ? packed.front().header.number
+                          : !headers.empty() ? headers.begin()->first
+                                             : 0;
+  const auto time = number == 0 ? std::nullopt : FirstTime(segments, number);
+  return time.value_or(store_->options().clock->Now());
 }
 
 }  // namespace tidemark::internal

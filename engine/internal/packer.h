@@ -18,8 +18,10 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "engine/internal/budget.h"
 #include "engine/internal/pacer.h"
 #include "engine/internal/pack_job.h"
 
@@ -59,6 +61,15 @@ class Packer {
   // About how many bytes Run(kWhatPays) would free under a licence; reads as much, and writes
   // nothing but a checkpoint. Errors: as Run.
   Result<uint64_t> Estimate(const LicenceRow& licence);
+  // Likewise: what files it would leave. Errors: kCorruption, too, if it would leave one for
+  // damage.
+  Result<HistorySizes> EstimateSizes(const LicenceRow& licence);
+  // Of packed segments.
+  HistorySizes Sizes() const;
+  // The same, if a run has gone through all of them since `licence` was granted (by this process):
+  // nothing of what that let go of is to be given back any more.
+  std::optional<HistorySizes> SizesSince(Lsn licence) const;
+  uint64_t HistoryBytes() const;  // of packed segments
 
   // Since the open: bytes of the log's own segments that were packed, and of what was written.
   uint64_t packed_bytes() const { return packed_bytes_; }
@@ -81,6 +92,7 @@ class Packer {
  private:
   // What one job takes in, unless a large commit makes it more.
   static constexpr uint64_t kJobBytes = 64u << 20;
+  static constexpr uint64_t kNever = UINT64_MAX;  // no LSN
 
   // One file, in the order of what it stands for.
   struct File {
@@ -122,6 +134,14 @@ class Packer {
   // The same of `count` files at most.
   Result<Paying> CountThatPay(const std::vector<File>& files, size_t begin, size_t count,
                               const LicenceRow* licence) const;
+  // Calls `visit` for what Run(kWhatPays) would look at under a licence, and what it would free.
+  // Damage, of which nothing is freed, is an error behind all else.
+  Status EstimateEach(
+      const LicenceRow& licence,
+      const std::function<Status(const File& last, uint64_t bytes, uint64_t freed_bytes)>& visit);
+  // When the log had come to the end of a file; or a little later.
+  Result<Timestamp> EndTime(const File& file) const;
+  Timestamp BeginTime() const;
   // Keeps others from packing and verifying. Errors: kBusy.
   Result<std::unique_lock<std::mutex>> TakeFiles();
   // From files[begin] on as many as are wanted, or fewer where there is no room for that, but
@@ -136,6 +156,10 @@ class Packer {
   std::mutex files_mutex_;                // likewise, and by who goes through all files
   std::atomic<uint32_t> resume_from_{0};  // what the next paced run begins with: a segment's number
   std::atomic<bool> stop_{false};
+  // The licence in force when the run began that goes on at resume_from_, and when the last one
+  // began that has gone through everything.
+  Lsn began_under_;
+  std::atomic<uint64_t> complete_under_{kNever};
   std::atomic<uint64_t> packed_bytes_{0};
   std::atomic<uint64_t> rewritten_bytes_{0};
 

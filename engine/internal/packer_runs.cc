@@ -124,10 +124,13 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   TIDEMARK_RETURN_IF_ERROR(RemoveLeftOvers());
   ReclaimReport report;
+  const bool goes_on = pacer_ != nullptr && is_unfinished();
+  if (!goes_on) began_under_ = store_->retention().licence().granted;
   while (true) {
     const uint64_t after = report.bytes_after;
     const uint64_t before = report.bytes_before;
     const Status status = GoThrough(what, &report);
+    if (status.ok() && !is_unfinished()) complete_under_ = began_under_.value;
     if (status.ok()) return report;
     // What was freed may be the room that was missing.
     const bool freed = report.bytes_before - before > report.bytes_after - after;

@@ -39,6 +39,12 @@ LicenceRow Retention::InForce() const {
   if (lost && lost->lsn > licence.lsn) {
     licence.granted = lost->lsn;
     Extend(&licence, opened_at_);
+    const auto of_store = table_.Find(RuleKey::OfStore());
+    const bool had_budget = !of_store.ok() || (*of_store && (*of_store)->budget_bytes != 0);
+    if (had_budget || licence.budget > kNoHorizon) {
+      licence.budget = std::max(licence.budget, opened_at_ - kBudgetKeeps);
+      licence.budget_moved = lost->lsn;
+    }
   }
   return licence;
 }
@@ -50,8 +56,12 @@ void Retention::Extend(LicenceRow* licence, Timestamp now) const {
       std::max(licence->by_default, internal::HorizonsOf(by_default, licence->time).everything);
 }
 
-LicenceRow Retention::NextLicence() const {
+LicenceRow Retention::NextLicence(const std::optional<BudgetMove>& move) const {
   LicenceRow licence = table_.licence();
+  if (move && move->after == licence.granted && move->horizon > licence.budget) {
+    licence.budget = move->horizon;
+    licence.budget_moved = Lsn(UINT64_MAX);
+  }
   Extend(&licence, store_->options().clock->Now());
   licence.alarm.reset();
   licence.confirms = false;
@@ -63,22 +73,25 @@ Result<Horizons> Retention::Compute(const LicenceRow& licence, uint64_t namespac
                                     const ObjectId* object) const {
   if (!licence.granted.valid()) return Horizons();
   TIDEMARK_ASSIGN_OR_RETURN(const auto of_store, table_.Find(RuleKey::OfStore()));
-  Horizons horizons = Apply(licence, of_store, Horizons::At(licence.by_default));
+  // What has no hold has no horizon before the budget's.
+  Horizons horizons =
+      ByBudget(Apply(licence, of_store, Horizons::At(licence.by_default)), licence.budget);
   if (namespace_id != 0) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto rule, table_.Find(RuleKey::OfNamespace(namespace_id)));
-    horizons = Apply(licence, rule, horizons);
+    horizons = ByBudget(Apply(licence, rule, horizons), licence.budget);
   }
   if (object == nullptr) return horizons;
   TIDEMARK_ASSIGN_OR_RETURN(const auto policy,
                             table_.Find(RuleKey::OfObject(RuleKind::kPolicy, *object)));
   TIDEMARK_ASSIGN_OR_RETURN(const auto hold,
                             table_.Find(RuleKey::OfObject(RuleKind::kHold, *object)));
-  if (!hold) return Apply(licence, policy, horizons);
+  if (!hold) return ByBudget(Apply(licence, policy, horizons), licence.budget);
   const RuleRow& newest = policy && policy->lsn > hold->lsn ? *policy : *hold;
   if (hold->set || licence.granted <= newest.lsn) return newest.floor;
-  return Advance(newest.floor, policy && policy->set
-                                   ? internal::HorizonsOf(policy->policy, licence.time)
-                                   : horizons);
+  const Horizons by_rules = Advance(
+      newest.floor,
+      policy && policy->set ? internal::HorizonsOf(policy->policy, licence.time) : horizons);
+  return licence.budget_moved > newest.lsn ? ByBudget(by_rules, licence.budget) : by_rules;
 }
 
 Result<Horizons> Retention::HorizonsOf(const ObjectState& object) const {
@@ -139,7 +152,7 @@ Status Retention::CheckRulesKnown() const {
                     " keeps history is not known: the record of a licence or policy, " +
                     PlaceOf(*lost) +
                     ", is damaged; nothing expires until the store's policy is set anew, as with "
-                    "`tidemark retention`");
+                    "`tidemark retention`, and its budget if it had one");
 }
 
 // ---- what has expired --------------------------------------------------------------------------
@@ -279,7 +292,7 @@ Result<Lsn> Retention::Append(const LicenceRow& row, InForceWhen when) {
   return lsn;
 }
 
-Status Retention::Licence() {
+Status Retention::Licence(const std::optional<BudgetMove>& move) {
   std::lock_guard lock(mutex_);
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_RETURN_IF_ERROR(CheckRulesKnown());
@@ -287,8 +300,11 @@ Status Retention::Licence() {
   if (const auto alarm = table_.licence().alarm) {
     return InDoubt(*alarm);
   }
-  LicenceRow licence = NextLicence();
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, BudgetBytes());
+  const Timestamp before = table_.licence().budget;
+  LicenceRow licence = NextLicence(budget == 0 ? std::nullopt : move);
   licence.granted = Lsn();
+  if (licence.budget > before) licence.budget_moved = Lsn();
   return Append(licence, InForceWhen::kDurable).status();
 }
 
@@ -365,6 +381,10 @@ Status Retention::SetPolicy(uint64_t namespace_id, const ObjectState* object, ui
   }
   row.set = policy.has_value();
   row.policy = policy.value_or(RetentionPolicy{.window = {}, .hourly = {}, .daily = {}});
+  // A budget stays, unless the record that is damaged may have changed it.
+  if (row.key == RuleKey::OfStore() && CheckRulesKnown().ok()) {
+    TIDEMARK_ASSIGN_OR_RETURN(row.budget_bytes, BudgetBytes());
+  }
   TIDEMARK_ASSIGN_OR_RETURN(
       row.floor, Compute(InForce(), namespace_id, object == nullptr ? nullptr : &object->id));
   return LogRule(std::move(row), RecordKind::kPolicy, tag);
@@ -414,6 +434,8 @@ Result<RetentionInfo> Retention::Info(uint64_t namespace_id, const ObjectId* obj
     return OkStatus();
   };
   TIDEMARK_RETURN_IF_ERROR(look(RuleKey::OfStore(), PolicySource::kStore));
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, BudgetBytes());
+  if (budget != 0) info.budget_bytes = budget;
   if (namespace_id != 0) {
     TIDEMARK_RETURN_IF_ERROR(look(RuleKey::OfNamespace(namespace_id), PolicySource::kNamespace));
   }

@@ -11,6 +11,10 @@
 //              Advance(floor, licence time - its windows)   if it has a policy
 //              Advance(floor, H(the scope around it))       if it has none (any more)
 //
+// The budget's horizon (budget.h) is one for the whole store, and the licence says it itself: H is
+// never before it. An object that was held when a licence moved it there has it with the next one
+// that moves it, if it has a policy of its own, else by the scope around it.
+//
 // The clock guard: no licence is granted, until somebody confirms the clock, when it went more than
 // a day beyond what the monotonic clock says, or when more than kMostAsleep passed between the last
 // record and an open. That is a record, too, so that it outlives the process.
@@ -31,6 +35,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/internal/budget.h"
 #include "engine/internal/horizon.h"
 #include "engine/internal/kept_points.h"
 #include "engine/internal/object_state.h"
@@ -85,9 +90,10 @@ class Retention {
   Result<Timestamp> HorizonOf(const ObjectState& object) const;
   // Of a namespace, or of what is in none: the store's.
   Result<Horizons> HorizonsOfNamespace(uint64_t namespace_id) const;
-  // Those that another licence would give, such as the one that could be granted now.
+  // Those that another licence would give, such as the one that could be granted now; with `move`
+  // of the budget's horizon, if it counts.
   Result<Horizons> HorizonsAfter(const LicenceRow& licence, const ObjectState& object) const;
-  LicenceRow NextLicence() const;
+  LicenceRow NextLicence(const std::optional<BudgetMove>& move = std::nullopt) const;
   // Calls `visit` for the commits of the object that the licence would let go of, from new to old,
   // until it returns false. Damaged ones are none of them. Errors: those of reading.
   Status VisitExpiring(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object,
@@ -124,7 +130,7 @@ class Retention {
 
   // Grants one as of the present, durably, and puts it into force. Blocks. Errors: kPaused (the
   // clock is in doubt; names what to do), kBroken, those of writing.
-  Status Licence();
+  Status Licence(const std::optional<BudgetMove>& move = std::nullopt);
   // Could one be granted? Writes nothing. Errors: as Licence.
   Status CheckLicence() const;
   // The licence in force; granted none: there is none.
@@ -137,6 +143,19 @@ class Retention {
   // At an open, once: when the last record before was written; none in a new store. The record that
   // is returned goes into the log and the table with the open record.
   std::optional<RetentionTable::NewLicence> Start(std::optional<Timestamp> last_record);
+
+  // ---- the budget: retention_budget.cc ----
+
+  // 0: there is none.
+  Result<uint64_t> BudgetBytes() const;
+  // The stops that there are for it now. None while there is no budget.
+  Result<std::vector<BudgetStop>> StopsOf(const HistorySizes& sizes) const;
+  // By how much the next licence has to move its horizon so that history fits, about, as the packer
+  // estimates it: reads all files, again and again, if they are larger than the budget. Not at all
+  // if some are damaged. Errors: the others of Packer::EstimateSizes.
+  Result<std::optional<BudgetMove>> FindBudgetMove() const;
+  // None clears it. Durable when it returns.
+  Status SetBudget(std::optional<uint64_t> bytes);
 
   // ---- policies and holds; durable when they return ----
 
@@ -161,6 +180,9 @@ class Retention {
   // The last licence, or what a lost one may have been.
   LicenceRow InForce() const;
   void Extend(LicenceRow* licence, Timestamp now) const;
+  // But for what is thinned out.
+  BudgetLimits LimitsOfBudget() const;
+  Result<std::vector<BudgetStop>> StopsOf(const HistorySizes& sizes, BudgetLimits limits) const;
   Result<Horizons> Compute(const LicenceRow& licence, uint64_t namespace_id,
                            const ObjectId* object) const;
   Result<RetentionInfo> Info(uint64_t namespace_id, const ObjectId* object) const;

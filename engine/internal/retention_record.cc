@@ -83,26 +83,37 @@ bool ReadScope(Reader& reader, RuleKey& key) {
 uint64_t StoreTag() { return NamespaceTag(""); }
 
 void EncodeRule(const RuleRow& row, Buffer& out) {
-  AppendFixed(out, row.set ? format::RuleOperation::kSet : format::RuleOperation::kEnd);
+  using format::RuleOperation;
+  const bool has_budget = row.budget_bytes != 0;
+  AppendFixed(out, row.set ? (has_budget ? RuleOperation::kSetWithBudget : RuleOperation::kSet)
+                           : (has_budget ? RuleOperation::kEndWithBudget : RuleOperation::kEnd));
   if (row.key.kind == RuleKind::kHold) {
     AppendId(out, *row.key.object);
   } else {
     AppendScope(out, row.key);
   }
   AppendHorizons(out, row.floor);
-  if (!row.set) return;
-  if (row.key.kind == RuleKind::kHold) return AppendString(out, row.reason);
-  for (const auto span : {row.policy.window, row.policy.hourly, row.policy.daily}) {
-    AppendVarint(out, static_cast<uint64_t>(span.count()));
+  if (row.set && row.key.kind == RuleKind::kHold) AppendString(out, row.reason);
+  if (row.set && row.key.kind == RuleKind::kPolicy) {
+    for (const auto span : {row.policy.window, row.policy.hourly, row.policy.daily}) {
+      AppendVarint(out, static_cast<uint64_t>(span.count()));
+    }
   }
+  if (has_budget) AppendVarint(out, row.budget_bytes);
 }
 
 std::optional<RuleRow> DecodeRule(RuleKind kind, ConstBytes fields) {
   Reader reader(fields);
   RuleRow row;
   const auto operation = reader.Fixed<format::RuleOperation>();
-  row.set = operation == format::RuleOperation::kSet;
-  if (!row.set && operation != format::RuleOperation::kEnd) return std::nullopt;
+  bool has_budget = false;
+  switch (operation) {
+    case format::RuleOperation::kSetWithBudget: has_budget = true; [[fallthrough]];
+    case format::RuleOperation::kSet: row.set = true; break;
+    case format::RuleOperation::kEndWithBudget: has_budget = true; break;
+    case format::RuleOperation::kEnd: break;
+    default: return std::nullopt;
+  }
   row.key.kind = kind;
   bool ok = true;
   if (kind == RuleKind::kHold) {
@@ -119,6 +130,10 @@ std::optional<RuleRow> DecodeRule(RuleKind kind, ConstBytes fields) {
     row.policy.hourly = ReadSeconds(reader, ok);
     row.policy.daily = ReadSeconds(reader, ok);
   }
+  if (has_budget) {
+    row.budget_bytes = reader.Varint();
+    ok = ok && row.budget_bytes != 0 && row.key == RuleKey::OfStore();
+  }
   if (!ok || !reader.AtEnd()) return std::nullopt;
   return row;
 }
@@ -127,10 +142,16 @@ void EncodeLicence(const LicenceRow& row, Buffer& out) {
   const auto operation = row.alarm      ? format::LicenceOperation::kPause
                          : row.confirms ? format::LicenceOperation::kConfirm
                                         : format::LicenceOperation::kGrant;
-  AppendFixed(out, operation);
+  const bool has_budget = row.budget > kNoHorizon;
+  AppendFixed(out, static_cast<uint8_t>(static_cast<uint8_t>(operation) +
+                                        (has_budget ? format::kLicenceHasBudget : 0)));
   AppendVarint(out, row.granted.value);
   AppendTime(out, row.time);
   AppendTime(out, row.by_default);
+  if (has_budget) {
+    AppendTime(out, row.budget);
+    AppendVarint(out, row.budget_moved.value);
+  }
   if (!row.alarm) return;
   AppendTime(out, row.alarm->from);
   AppendTime(out, row.alarm->to);
@@ -140,11 +161,18 @@ std::optional<LicenceRow> DecodeLicence(ConstBytes fields) {
   Reader reader(fields);
   LicenceRow row;
   bool ok = true;
-  const auto operation = reader.Fixed<format::LicenceOperation>();
+  auto operation = reader.Fixed<uint8_t>();
+  const bool has_budget = operation > format::kLicenceHasBudget;
+  if (has_budget) operation -= format::kLicenceHasBudget;
   row.granted = Lsn(reader.Varint());
   row.time = ReadTime(reader, ok);
   row.by_default = ReadTime(reader, ok);
-  switch (operation) {
+  if (has_budget) {
+    row.budget = ReadTime(reader, ok);
+    row.budget_moved = Lsn(reader.Varint());
+    ok = ok && row.budget > kNoHorizon;
+  }
+  switch (static_cast<format::LicenceOperation>(operation)) {
     case format::LicenceOperation::kGrant: break;
     case format::LicenceOperation::kPause:
       row.alarm.emplace();

@@ -37,7 +37,8 @@ struct RuleRow {
   Lsn lsn{};         // of its record: counts from the next licence on
   Timestamp time{};  // of its record
   RetentionPolicy policy{};
-  std::string reason{};  // of a hold
+  std::string reason{};       // of a hold
+  uint64_t budget_bytes = 0;  // of the store's policy, or beside none; 0: there is no budget
   bool operator==(const RuleRow&) const = default;
 };
 
@@ -47,6 +48,10 @@ struct LicenceRow {
   Lsn granted{};                      // of the licence; none: nothing has ever expired
   Timestamp time = kNoHorizon;        // as of which it was granted
   Timestamp by_default = kNoHorizon;  // the horizon of what has no policy
+  // The horizon that budgets have given to all that was not held, and the licence that last moved
+  // it there: what was made or ended behind that is not concerned.
+  Timestamp budget = kNoHorizon;
+  Lsn budget_moved{};
   std::optional<ClockAlarm> alarm{};  // licences are paused
   bool confirms = false;              // the record ended a pause
   bool operator==(const LicenceRow&) const = default;

@@ -41,6 +41,7 @@ void RetentionTable::Add(NewLicence made, Lsn lsn) noexcept {
   LicenceRow& row = made.node_.mapped();
   row.lsn = lsn;
   if (!row.alarm && !row.confirms) row.granted = lsn;
+  if (row.budget > kNoHorizon && !row.budget_moved.valid()) row.budget_moved = lsn;
   std::lock_guard lock(mutex_);
   licence_ = row;
   licences_.insert(std::move(made.node_));

@@ -182,18 +182,61 @@ Status RetentionWorker::Look(Microseconds* pause) {
   TIDEMARK_RETURN_IF_ERROR(retention.CheckLicence());
   TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
   TIDEMARK_ASSIGN_OR_RETURN(const auto windows, retention.Windows());
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, retention.BudgetBytes());
+  if (budget != 0 && store_->packer().is_unfinished() && Now() < waits_until_ &&
+      store_->packer().HistoryBytes() > budget) {
+    *pause = kLeastPause;
+    return OkStatus();
+  }
   const LicenceRow licence = retention.NextLicence();
   TIDEMARK_ASSIGN_OR_RETURN(const bool expires, LetsExpire(licence));
-  if (expires) {
-    TIDEMARK_RETURN_IF_ERROR(retention.Licence());
-    std::lock_guard lock(mutex_);
-    ++report_.licences;
-  } else if (licence.time - cut.time > windows.second + hours(24)) {
+  TIDEMARK_ASSIGN_OR_RETURN(const ForBudget for_budget, LookForBudget(expires));
+  if (expires || for_budget.move) {
+    TIDEMARK_RETURN_IF_ERROR(retention.Licence(for_budget.move));
+  } else if (licence.time - cut.time > windows.second + hours(24) && !for_budget.ages) {
     // Days and hours that are thinned out end up to a day later.
     settled_ = cut.lsn;
   }
   *pause = std::clamp<microseconds>(windows.first / kLooksPerWindow, kLeastPause, kLongestPause);
+  if (for_budget.ages) *pause = std::min<microseconds>(*pause, kBudgetKeeps);
+  waits_until_ = Now() + kLongestPause;
+  std::lock_guard lock(mutex_);
+  report_.licences += expires || for_budget.move;
+  report_.budget_is_unmet = for_budget.is_exceeded && !for_budget.move;
   return OkStatus();
+}
+
+Result<RetentionWorker::ForBudget> RetentionWorker::LookForBudget(bool expires) {
+  ForBudget found;
+  Retention& retention = store_->retention();
+  TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, retention.BudgetBytes());
+  if (budget == 0) return found;
+  const Lsn in_force = retention.licence().granted;
+  const auto sizes = store_->packer().SizesSince(in_force);
+  if (!sizes || sizes->TotalBytes() <= budget) return found;  // or the next pass will tell
+  found.is_exceeded = true;
+  found.ages = sizes->files.back().last > store_->options().clock->Now() - kBudgetKeeps;
+  TIDEMARK_ASSIGN_OR_RETURN(const auto stops, retention.StopsOf(*sizes));
+  const auto first = ChooseStop(stops, sizes->TotalBytes(), budget);
+  if (!first) return found;
+  const auto moves_to = [&](size_t stop) {
+    return BudgetMove{.after = in_force, .horizon = stops[stop].horizon};
+  };
+  if (!expires) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool any,
+                              LetsExpire(retention.NextLicence(moves_to(stops.size() - 1))));
+    if (!any) return found;
+  }
+  for (size_t stop = *first; stop < stops.size(); ++stop) {
+    bool lets_go = expires;
+    if (!lets_go) {
+      TIDEMARK_ASSIGN_OR_RETURN(lets_go, LetsExpire(retention.NextLicence(moves_to(stop))));
+    }
+    if (!lets_go) continue;
+    found.move = moves_to(stop);
+    break;
+  }
+  return found;
 }
 
 Result<bool> RetentionWorker::LetsExpire(const LicenceRow& licence,
@@ -289,6 +332,15 @@ Status RetentionWorker::Pass(Microseconds* pause) {
   }
   if (store_->packer().is_unfinished()) return OkStatus();
   seen_ = current;
+  const Lsn in_force = store_->retention().licence().granted;
+  if (const auto sizes = store_->packer().SizesSince(in_force)) {
+    TIDEMARK_ASSIGN_OR_RETURN(const uint64_t budget, store_->retention().BudgetBytes());
+    TIDEMARK_ASSIGN_OR_RETURN(const auto stops, store_->retention().StopsOf(*sizes));
+    if (ChooseStop(stops, sizes->TotalBytes(), budget)) {
+      settled_ = Lsn();
+      LookSoon();
+    }
+  }
   *pause = std::clamp<microseconds>(took * kPauseAfterPass, kLeastPause, kLongestPause);
   return OkStatus();
 }

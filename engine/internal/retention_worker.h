@@ -1,7 +1,8 @@
 // The retention worker: grants licences when something would expire by one, and packs what pays, by
 // itself (Store::RunRetention says when).
 //
-//   look:     would a licence let any commit go?  -> Retention::Licence
+//   look:     would a licence let any commit go, of its windows or for the budget?
+//                                                         -> Retention::Licence
 //   log pass: does so much of the log wait to be packed?  -> Packer::PackLogPaced
 //   pass:     has anything changed that packing may gain by?  -> Packer::RunPaced
 //
@@ -13,6 +14,10 @@
 //   * No licence is written that lets nothing go, and no pass is made without a change since the
 //     one before: a store that nobody writes to comes to rest.
 //   * What fails here breaks nothing. It is kept, and tried again after longer and longer pauses.
+//
+// For the budget (budget.h) a look goes by what files take when a pass has gone through all of them
+// since the last licence; such a pass has another look made soon if they take too much. While one
+// has been begun, no licence is granted for a day that would make it of no use for that.
 //
 // What a look costs: nothing, while the last one still stands that found every commit older than
 // every window (nothing was appended since). Else it asks the object of which something expired
@@ -35,6 +40,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/internal/budget.h"
 #include "engine/internal/pacer.h"
 #include "engine/internal/retention_rows.h"
 #include "engine/lsn.h"
@@ -74,6 +80,8 @@ class RetentionWorker {
     uint64_t log_passes = 0;
     uint64_t licences = 0;
     uint64_t reclaimed_bytes = 0;
+    // The last look found that the budget cannot be met: nothing more of history may go for it.
+    bool budget_is_unmet = false;
   };
   Report report() const;
   const Pacer& pacer() const { return pacer_; }
@@ -108,6 +116,14 @@ class RetentionWorker {
   Status Look(Microseconds* pause);
   Status Pass(Microseconds* pause);
   Status LogPass(Microseconds* pause);
+  // What the next licence is to do for the budget.
+  struct ForBudget {
+    std::optional<BudgetMove> move{};
+    bool is_exceeded = false;
+    bool ages = false;  // what is too young for it now will not be soon
+  };
+  // `expires`: a commit goes by the licence as it is. Else none is moved on for no commit.
+  Result<ForBudget> LookForBudget(bool expires);
   Result<bool> LetsExpire(const LicenceRow& licence);
   Result<bool> LetsExpire(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object);
   Seen Current() const;
@@ -118,7 +134,8 @@ class RetentionWorker {
 
   std::mutex step_mutex_;  // held through a step; guards what follows
   std::optional<std::pair<uint64_t, ObjectId>> last_expired_;  // namespace and object
-  Lsn settled_;  // while this is the last record, nothing will expire any more
+  Microseconds waits_until_{0};  // for the end of a pass that has been begun
+  Lsn settled_;                  // while this is the last record, nothing will expire any more
   std::optional<Seen> seen_;
 
   mutable std::mutex mutex_;  // innermost; guards what follows

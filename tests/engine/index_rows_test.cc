@@ -323,7 +323,8 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
         .policy = {.window = std::chrono::seconds(number32()),
                    .hourly = std::chrono::seconds(number32()),
                    .daily = std::chrono::seconds(number32())},
-        .reason = std::string(random.Below(257), 'r')};
+        .reason = std::string(random.Below(257), 'r'),
+        .budget_bytes = random.OneIn(2) ? 0 : number()};
     EXPECT_EQ(DecodeRuleRow(EncodeRuleKey(rule.key), EncodeRuleRow(rule)), rule);
 
     LicenceRow licence{.lsn = Lsn(number()),
@@ -332,6 +333,10 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
                        .by_default = At(number32()),
                        .alarm = std::nullopt,
                        .confirms = random.OneIn(2)};
+    if (random.OneIn(2)) {
+      licence.budget = At(number32());
+      licence.budget_moved = Lsn(number());
+    }
     if (random.OneIn(2)) licence.alarm = ClockAlarm{.from = At(number32()), .to = At(4)};
     EXPECT_EQ(DecodeLicenceRow(EncodeLicenceRow(licence)), licence);
 
@@ -399,8 +404,13 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   const std::vector<std::byte> rule_key = EncodeRuleKey(RuleKey::OfStore());
   refuses_other_sizes(EncodeRuleRow({}), [&](ConstBytes b) { return DecodeRuleRow(rule_key, b); });
   auto rule = EncodeRuleRow({});
-  rule[0] = std::byte{2};
-  EXPECT_FALSE(DecodeRuleRow(rule_key, rule));
+  for (const uint8_t flags : {uint8_t{2}, uint8_t{4}}) {
+    rule[0] = std::byte{flags};
+    EXPECT_FALSE(DecodeRuleRow(rule_key, rule));
+  }
+  refuses_other_sizes(EncodeRuleRow({.budget_bytes = 5}),
+                      [&](ConstBytes b) { return DecodeRuleRow(rule_key, b); });
+  refuses_other_sizes(EncodeLicenceRow({.budget = At(5)}), DecodeLicenceRow);
   auto other_kind = rule_key;
   other_kind[0] = std::byte{3};
   EXPECT_FALSE(DecodeRuleRow(other_kind, EncodeRuleRow({})));

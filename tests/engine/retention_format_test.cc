@@ -70,6 +70,31 @@ std::vector<RecordSample> Samples() {
        "00"
        "00",
        decodes_rule(RuleKind::kPolicy)},
+      {"policy: the store's, with a budget",
+       Encoded(EncodeRule, RuleRow{.key = RuleKey::OfStore(),
+                                   .set = true,
+                                   .policy = {.window = seconds(300)},
+                                   .budget_bytes = 300}),
+       "03"
+       "01"
+       "00"
+       "00"
+       "00"
+       "ac02"
+       "00"
+       "00"
+       "ac02",
+       decodes_rule(RuleKind::kPolicy)},
+      {"policy: the store's is cleared, with a budget",
+       Encoded(EncodeRule,
+               RuleRow{.key = RuleKey::OfStore(), .floor = Horizons::At(Us(5)), .budget_bytes = 7}),
+       "04"
+       "01"
+       "05"
+       "00"
+       "00"
+       "07",
+       decodes_rule(RuleKind::kPolicy)},
       {"hold",
        Encoded(EncodeRule, RuleRow{.key = RuleKey::OfObject(RuleKind::kHold, SampleId()),
                                    .set = true,
@@ -101,6 +126,32 @@ std::vector<RecordSample> Samples() {
        "00"
        "e807"
        "ac02",
+       decodes_licence},
+      {"licence: with a budget's horizon, moved by it",
+       Encoded(EncodeLicence,
+               LicenceRow{.time = Us(1000), .by_default = Us(300), .budget = Us(600)}),
+       "04"
+       "00"
+       "e807"
+       "ac02"
+       "d804"
+       "00",
+       decodes_licence},
+      {"licence: pause, with a budget's horizon",
+       Encoded(EncodeLicence, LicenceRow{.granted = Lsn(7),
+                                         .time = Us(1000),
+                                         .by_default = Us(300),
+                                         .budget = Us(600),
+                                         .budget_moved = Lsn(6),
+                                         .alarm = ClockAlarm{.from = Us(2000), .to = Us(4000)}}),
+       "05"
+       "07"
+       "e807"
+       "ac02"
+       "d804"
+       "06"
+       "d00f"
+       "a01f",
        decodes_licence},
       {"licence: pause",
        Encoded(EncodeLicence, LicenceRow{.granted = Lsn(7),
@@ -158,6 +209,23 @@ TEST(RetentionFormatTest, Fields) {
                                 .alarm = ClockAlarm{.from = Us(2000), .to = Us(4000)}}));
   EXPECT_TRUE(DecodeLicence(bytes("licence: confirm"))->confirms);
 
+  const auto budget = DecodeRule(RuleKind::kPolicy, bytes("policy: the store's, with a budget"));
+  ASSERT_TRUE(budget);
+  EXPECT_TRUE(budget->set);
+  EXPECT_EQ(budget->budget_bytes, 300u);
+  const auto only =
+      DecodeRule(RuleKind::kPolicy, bytes("policy: the store's is cleared, with a budget"));
+  ASSERT_TRUE(only);
+  EXPECT_FALSE(only->set);
+  EXPECT_EQ(only->budget_bytes, 7u);
+  EXPECT_EQ(DecodeLicence(bytes("licence: pause, with a budget's horizon")),
+            (LicenceRow{.granted = Lsn(7),
+                        .time = Us(1000),
+                        .by_default = Us(300),
+                        .budget = Us(600),
+                        .budget_moved = Lsn(6),
+                        .alarm = ClockAlarm{.from = Us(2000), .to = Us(4000)}}));
+
   for (int value = 0; value < 256; ++value) {
     const auto with_first = [&](const std::string& name, size_t at) {
       Buffer other = bytes(name);
@@ -171,7 +239,20 @@ TEST(RetentionFormatTest, Fields) {
         << value;
     EXPECT_EQ(DecodeLicence(with_first("licence: confirm", 0)).has_value(),
               value == 1 || value == 3);
+    EXPECT_EQ(
+        DecodeLicence(with_first("licence: with a budget's horizon, moved by it", 0)).has_value(),
+        value == 2 || value == 4 || value == 6);
+    // Of the store only.
+    EXPECT_EQ(DecodeRule(RuleKind::kPolicy,
+                         with_first("policy: the store's is cleared, with a budget", 1))
+                  .has_value(),
+              value == 1);
   }
+  EXPECT_FALSE(DecodeRule(RuleKind::kHold, Unhex("03" SAMPLE_ID_HEX "000000"
+                                                 "00"
+                                                 "07")));
+  EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("04 01 05 00 00 00")));  // 0 bytes are none
+  EXPECT_FALSE(DecodeLicence(Unhex("04 00 e807 ac02 00 00")));              // nor is 1970 a horizon
   // A namespace has a number; horizons do not lie before 1970; a reason is short.
   EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("02 02 00 00 00 00")));
   EXPECT_FALSE(DecodeRule(RuleKind::kPolicy, Unhex("02 01 05 06 00")));

@@ -60,6 +60,7 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.automatic_labels, 0u);
     EXPECT_GT(counts.looks_by_label, 0u);
     EXPECT_GT(counts.policies, 0u);
+    EXPECT_GT(counts.budgets, 0u);
     EXPECT_GT(counts.holds, 0u);
     EXPECT_GT(counts.licences, 0u);
     EXPECT_GT(counts.background_licences, 0u);

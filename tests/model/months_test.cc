@@ -35,6 +35,7 @@ class LifeOfMonths : public Life {
     for (uint64_t i = random_.Below(4); i > 0; --i) {
       TIDEMARK_RETURN_IF_ERROR(model_.Transact(sim_.store(), 30));
     }
+    if (random_.OneIn(20)) TIDEMARK_RETURN_IF_ERROR(model_.ChangeRetention(sim_.store()));
     if (random_.OneIn(3)) {
       TIDEMARK_RETURN_IF_ERROR(
           model_.RunRetention(sim_.store(), [this] { return sim_.RunRetention(); }));
@@ -143,6 +144,7 @@ TEST(ModelTest, LivesOfMonths) {
     EXPECT_GT(life.pauses() + life.rebuilds(), 5u);
     crashes += life.crashes();
     EXPECT_GT(counts.background_licences, 10u);
+    EXPECT_GT(counts.budget_moves, 2u);
     EXPECT_GT(counts.expired, 100u);
     EXPECT_GT(counts.looks_by_time, 100u);
     EXPECT_GT(counts.looks_by_bookmark, 100u);

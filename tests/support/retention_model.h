@@ -6,11 +6,13 @@
 #define TIDEMARK_TESTS_SUPPORT_RETENTION_MODEL_H_
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "engine/internal/budget.h"
 #include "engine/internal/horizon.h"
 
 namespace tidemark::testing {
@@ -27,6 +29,8 @@ class RetentionModel {
   void SetPolicy(const std::string& name, const std::optional<RetentionPolicy>& policy) {
     Of(name).policy = policy;
   }
+  void SetBudget(const std::optional<uint64_t>& bytes) { budget_bytes_ = bytes; }
+  std::optional<uint64_t> budget_bytes() const { return budget_bytes_; }
   void SetHold(const std::string& name, bool held) { Of(name).held = held; }
   void Forget(const std::string& name) { scopes_.erase(name); }
   bool IsHeld(const std::string& name) const {
@@ -55,6 +59,17 @@ class RetentionModel {
     }
   }
 
+  // What a licence does besides, if the budget's horizon has moved with it.
+  void MoveBudget(Timestamp horizon) {
+    if (horizon <= budget_horizon_) return;
+    budget_horizon_ = horizon;
+    default_ = internal::ByBudget(default_, horizon);
+    for (auto& [name, scope] : scopes_) {
+      if (!scope.held) scope.horizons = internal::ByBudget(scope.horizons, horizon);
+    }
+  }
+  Timestamp budget_horizon() const { return budget_horizon_; }
+
   internal::Horizons HorizonsOf(const std::string& name) const {
     const auto it = scopes_.find(name);
     if (it != scopes_.end()) return it->second.horizons;
@@ -79,6 +94,8 @@ class RetentionModel {
   std::map<std::string, Scope> scopes_;
   internal::Horizons default_;
   Timestamp time_;
+  std::optional<uint64_t> budget_bytes_;
+  Timestamp budget_horizon_;
 };
 
 }  // namespace tidemark::testing

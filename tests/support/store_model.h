@@ -107,6 +107,8 @@ class StoreModel {
     uint64_t lost_labels = 0;
     uint64_t looks_by_label = 0;
     uint64_t policies = 0;
+    uint64_t budgets = 0;
+    uint64_t budget_moves = 0;  // licences that let something go for one
     uint64_t holds = 0;
     uint64_t licences = 0;
     uint64_t background_licences = 0;
@@ -141,7 +143,8 @@ class StoreModel {
   Status EndPurge(Store& store, const PurgeCall& run);
   // Sets, moves or removes a label, durably; or makes an automatic one, which is not waited for.
   Status ChangeLabel(Store& store);
-  // Sets or clears a policy, holds or releases an object, or grants a licence, durably.
+  // Sets or clears a policy or the budget, holds or releases an object, or grants a licence,
+  // durably.
   Status ChangeRetention(Store& store);
   // What the background does next, by `run`: whether that may, or must, have let something expire.
   Status RunRetention(Store& store, const std::function<Status()>& run);
@@ -204,6 +207,8 @@ class StoreModel {
   // What the object was at a time; none if that has expired.
   const Version* FindAt(const std::string& name, const ObjectModel& model, Timestamp at) const;
   void CheckRetention(Store& store, After after);
+  // A licence has come: what it did for the budget, which is for the store to say.
+  void AddBudgetMove(Store& store, RetentionModel* licensed);
   // Is a commit of any object kept as it is, and would not be by `licensed`?
   bool WouldExpire(const RetentionModel& licensed);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);

@@ -78,12 +78,24 @@ Status StoreModel::ChangeRetention(Store& store) {
   std::string name;
   const ObjectModel& model = RandomObject(&name);
   const bool exists = model.head() != nullptr;
-  switch (exists ? random_.Below(5) : random_.Below(2)) {
+  switch (exists ? random_.Below(6) : random_.Below(2)) {
     case 0:
       next.Grant(store.options().clock->Now(), {.window = store.options().retention});
       TIDEMARK_RETURN_IF_ERROR(store.Prune());
+      AddBudgetMove(store, &next);
       ++counts_.licences;
       break;
+    case 5: {
+      std::optional<uint64_t> bytes;
+      // From far too little to more than there is.
+      if (!random_.OneIn(3)) {
+        bytes = (store.Stats().history_bytes + 65536) * random_.Between(1, 20) / 16;
+      }
+      next.SetBudget(bytes);
+      TIDEMARK_RETURN_IF_ERROR(store.SetBudget(bytes));
+      ++counts_.budgets;
+      break;
+    }
     case 1:
     case 2: {
       RetentionScope scope;
@@ -131,6 +143,17 @@ Status StoreModel::ChangeRetention(Store& store) {
   return OkStatus();
 }
 
+void StoreModel::AddBudgetMove(Store& store, RetentionModel* licensed) {
+  const Timestamp horizon = store.Stats().budget_horizon;
+  const Timestamp before = licensed->budget_horizon();
+  EXPECT_GE(horizon, before);
+  if (horizon == before) return;
+  EXPECT_TRUE(licensed->budget_bytes());
+  EXPECT_LE(horizon, store.options().clock->Now() - internal::kBudgetKeeps);
+  licensed->MoveBudget(horizon);
+  ++counts_.budget_moves;
+}
+
 bool StoreModel::WouldExpire(const RetentionModel& licensed) {
   const auto kept = [this] {
     std::vector<bool> all;
@@ -153,9 +176,10 @@ Status StoreModel::RunRetention(Store& store, const std::function<Status()>& run
   const auto before = worker.report();
   TIDEMARK_RETURN_IF_ERROR(run());
   const auto after = worker.report();
-  const RetentionModel licensed = *std::exchange(retention_under_way_, std::nullopt);
+  RetentionModel licensed = *std::exchange(retention_under_way_, std::nullopt);
   if (after.looks == before.looks) return OkStatus();
   const bool granted = after.licences != before.licences;
+  AddBudgetMove(store, &licensed);
   EXPECT_EQ(granted, WouldExpire(licensed));
   counts_.background_licences += granted;
   counts_.looks_for_nothing += !granted;
@@ -171,6 +195,7 @@ void StoreModel::CheckRetention(Store& store, After after) {
       if (info.status().code() == StatusCode::kNotFound) return;
       EXPECT_OK(info) << name;
       if (!info.ok()) return;
+      if (info->budget_bytes != model.budget_bytes()) differs += " " + name + " (budget)";
       const Horizons horizons{.everything = info->horizon,
                               .hourly = info->hourly_horizon,
                               .daily = info->daily_horizon};
@@ -197,10 +222,12 @@ void StoreModel::CheckRetention(Store& store, After after) {
     }
     return differs;
   };
-  const auto under_way = std::exchange(retention_under_way_, std::nullopt);
+  auto under_way = std::exchange(retention_under_way_, std::nullopt);
+  if (under_way) AddBudgetMove(store, &*under_way);
   const std::string differs = fits(retention_);
   if (!under_way) {
     EXPECT_EQ(differs, "");
+    EXPECT_EQ(store.Stats().budget_horizon, retention_.budget_horizon());
     return;
   }
   EXPECT_EQ(after, After::kCrash);
@@ -219,6 +246,7 @@ void StoreModel::CheckRetention(Store& store, After after) {
   }
   retention_ = *under_way;
   EXPECT_EQ(fits(retention_), "");
+  EXPECT_EQ(store.Stats().budget_horizon, retention_.budget_horizon());
 }
 
 }  // namespace tidemark::testing

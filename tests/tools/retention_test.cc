@@ -20,18 +20,19 @@ using std::chrono::hours;
 class RetentionVerbsTest : public ToolsTest {
  protected:
   // rooms/lobby with a commit on each of the last `days` days, the last one just now.
-  void MakePast(int days) {
+  void MakePast(int days, const std::string& sql = "insert into t values (1)") {
     ManualClock clock(Clock::System()->Now() - hours(24 * (days - 1)));
     StoreOptions options;
     options.create_if_missing = true;
     options.clock = &clock;
+    options.retention_share = 0;
     ASSERT_OK_AND_ASSIGN(const auto past, Store::Open(store(), options));
     {
       ASSERT_OK_AND_ASSIGN(const Database database, Database::Open(*past, "rooms", "lobby"));
       Exec(database, "create table t(a)");
       for (int day = 1; day < days; ++day) {
         clock.Advance(hours(24));
-        Exec(database, "insert into t values (1)");
+        Exec(database, sql);
       }
     }
     ASSERT_OK(past->Close());
@@ -94,7 +95,8 @@ TEST_F(RetentionVerbsTest, PruneNamesWhatItTakes) {
   const std::string oldest = plan["objects"][0]["oldest"];
   ASSERT_DONE(Tool({"bookmark", store(), "rooms/lobby", "--at", oldest}));
   const ProcessResult dry = Tool({"prune", store(), "--dry-run"});
-  EXPECT_NE(dry.out.find("4 commits of 1 object would expire, about "), std::string::npos) << dry.out;
+  EXPECT_NE(dry.out.find("4 commits of 1 object would expire, about "), std::string::npos)
+      << dry.out;
 
   ASSERT_DONE(Tool({"hold", store(), "rooms/lobby", "--reason", "case 7"}));
   EXPECT_EQ(ToolJson({"prune", store()})["commits"], 0);
@@ -114,6 +116,53 @@ TEST_F(RetentionVerbsTest, PruneNamesWhatItTakes) {
   EXPECT_EQ(ToolJson({"stat", store()})["paused"], false);
 }
 
+TEST_F(RetentionVerbsTest, ABudget) {
+  // What is replaced each day does not pack: 12 MB of it, of which the first segment is sealed.
+  MakePast(60, "insert or replace into t(rowid, a) values (1, randomblob(200000))");
+  nlohmann::json shown = Retention({"--budget", "3MiB"});
+  EXPECT_EQ(shown["budget_bytes"], 3 << 20);
+  EXPECT_EQ(shown["source"], "default");
+  EXPECT_EQ(shown["rules"].size(), 1u);
+  EXPECT_EQ(shown["rules"][0]["policy"], nullptr);
+  EXPECT_EQ(shown["rules"][0]["budget_bytes"], 3 << 20);
+  EXPECT_EQ(Retention({"--keep", "90d"})["budget_bytes"], 3 << 20);
+  EXPECT_NE(Tool({"retention", store()}).out.find("budget    3 MiB for the store's history, "),
+            std::string::npos);
+
+  const nlohmann::json plan = ToolJson({"prune", store(), "--dry-run"});
+  EXPECT_EQ(plan["budget_bytes"], 3 << 20);
+  const uint64_t planned = plan["commits"];
+  EXPECT_GT(planned, 15u);
+  EXPECT_LT(planned, 45u);
+  EXPECT_GT(plan["freed_bytes"], planned * 180'000);
+  EXPECT_EQ(Commits(), 60u);
+  const nlohmann::json done = ToolJson({"prune", store()});
+  EXPECT_EQ(done["commits"], planned);
+  EXPECT_EQ(Commits(), 60 - planned);
+  EXPECT_LE(done["history_bytes"], 3 << 20);
+  EXPECT_EQ(done["budget_unmet"], false);
+  EXPECT_EQ(ToolJson({"prune", store()})["commits"], 0);
+  nlohmann::json stat = ToolJson({"stat", store()});
+  EXPECT_EQ(stat["budget_bytes"], 3 << 20);
+  EXPECT_EQ(stat["history_bytes"], done["history_bytes"]);
+  EXPECT_EQ(stat["budget_unmet"], false);
+
+  ASSERT_DONE(Tool({"retention", store(), "--budget", "20KiB"}));
+  const ProcessResult all = Tool({"prune", store()});
+  ASSERT_DONE(all);
+  EXPECT_NE(all.out.find("its budget is 20 KiB: history takes more than its budget, and no more"),
+            std::string::npos)
+      << all.out;
+  EXPECT_EQ(ToolJson({"stat", store()})["budget_unmet"], true);
+  EXPECT_NE(Tool({"stat", store()}).out.find("OVER "), std::string::npos);
+  EXPECT_NE(Tool({"retention", store()}).out.find("OVER "), std::string::npos);
+  EXPECT_GE(Commits(), 1u);
+  shown = Retention({"--budget", "none"});
+  EXPECT_EQ(shown["budget_bytes"], nullptr);
+  EXPECT_EQ(shown["policy"]["keep_seconds"], 90 * 86400);
+  EXPECT_EQ(ToolJson({"stat", store()})["budget_bytes"], nullptr);
+}
+
 TEST_F(RetentionVerbsTest, BadInput) {
   MakePast(2);
   for (const char* const span :
@@ -123,6 +172,14 @@ TEST_F(RetentionVerbsTest, BadInput) {
   EXPECT_ENDS(Tool({"retention", store(), "--keep", "999999999999d"}), 2, "ten thousand years");
   EXPECT_ENDS(Tool({"retention", store(), "--clear", "--keep", "1d"}), 2, "--clear");
   EXPECT_ENDS(Tool({"retention", store(), "rooms", "--confirm-clock"}), 2, "--confirm-clock");
+  for (const char* const size :
+       {"", "5", "MiB", "-1MiB", "1.5GiB", "5 GiB", "5GB", "0B", "99999999999TiB", "None"}) {
+    EXPECT_ENDS(Tool({"retention", store(), "--budget=" + std::string(size)}), 2, "--budget")
+        << size;
+  }
+  EXPECT_ENDS(Tool({"retention", store(), "rooms", "--budget", "5GiB"}), 2, "whole store");
+  EXPECT_ENDS(Tool({"retention", store(), "rooms/lobby", "--budget", "5GiB"}), 2, "whole store");
+  EXPECT_ENDS(Tool({"retention", store(), "--clear", "--budget", "none"}), 2, "--clear");
   EXPECT_ENDS(Tool({"retention", store(), "attic"}), 1, "attic");
   EXPECT_ENDS(Tool({"retention", store(), "rooms/none"}), 1, "rooms/none");
   EXPECT_ENDS(Tool({"hold", store(), "rooms/none"}), 1, "rooms/none");

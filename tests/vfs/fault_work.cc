@@ -320,6 +320,7 @@ Status FaultWork::ChangeRetention() {
   const RetentionPolicy policy{.window = std::chrono::hours(24 * 50)};
   TIDEMARK_RETURN_IF_ERROR(store_->SetRetention(RetentionScope(), policy));
   TIDEMARK_RETURN_IF_ERROR(store_->SetRetention(scope, policy));
+  TIDEMARK_RETURN_IF_ERROR(store_->SetBudget(uint64_t{1} << 40));
   TIDEMARK_RETURN_IF_ERROR(object.SetHold("a reason that is longer than a short string"));
   TIDEMARK_RETURN_IF_ERROR(store_->Prune());
   uint64_t expiring = 0;

@@ -88,6 +88,8 @@ static void more(tidemark_store* store, const char* before) {
   char* json;
   sqlite3* db;
   tidemark_retention policy;
+  sqlite3_int64 budget;
+  sqlite3_int64 used;
   sqlite3_int64 freed = -1;
 
   CHECK(tidemark_set_label(store, "rooms", "lobby", "full", before, 0) == TIDEMARK_OK);
@@ -141,7 +143,14 @@ static void more(tidemark_store* store, const char* before) {
   CHECK(tidemark_set_retention(store, NULL, NULL, &policy) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_set_retention(store, NULL, NULL, NULL) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_set_retention(store, NULL, "lobby", &policy) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_get_budget(store, &budget, NULL) == TIDEMARK_OK && budget == 0);
+  CHECK(tidemark_set_budget(store, 50000000000) == TIDEMARK_OK);
+  CHECK(tidemark_get_budget(store, &budget, &used) == TIDEMARK_OK);
+  CHECK(budget == 50000000000 && used >= 0 && used < budget);
+  CHECK(tidemark_set_budget(store, -1) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_prune(store, &freed) == TIDEMARK_OK && freed >= 0);
+  CHECK(tidemark_set_budget(store, 0) == TIDEMARK_OK);
+  CHECK(tidemark_get_budget(store, &budget, NULL) == TIDEMARK_OK && budget == 0);
   CHECK(tidemark_confirm_clock(store) == TIDEMARK_OK);
 
   CHECK(tidemark_purge(store, "rooms", "lobby") == TIDEMARK_BUSY);
