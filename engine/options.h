@@ -63,6 +63,11 @@ struct StoreOptions {
   // to, as long as one core can pack what they write.
   uint64_t packing_backlog_bytes = 256u << 20;
 
+  // Open walks all pages of the index before it uses one, and refuses an index that could end the
+  // process (kCorruption). Without that it looks at the two pages at its begin only. Costs reading
+  // the index.
+  bool check_index = false;
+
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
   // and of how many. After a crash that is the tail of the log, with a deleted index all of it.
   std::function<void(uint64_t done_bytes, uint64_t total_bytes)> recovery_progress{};

@@ -69,6 +69,7 @@ int Main(int argc, char** argv) {
   AddPrune(app, &invocation);
   AddPurge(app, &invocation);
   AddVerify(app, &invocation);
+  AddRebuild(app, &invocation);
   AddStat(app, &invocation);
 
   try {

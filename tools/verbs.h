@@ -39,6 +39,7 @@ void AddHold(CLI::App& app, Invocation* invocation);
 void AddPrune(CLI::App& app, Invocation* invocation);
 void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
+void AddRebuild(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 
 }  // namespace tidemark::tools
