@@ -225,8 +225,7 @@ class TIDEMARK_API Store {
   // says when the object was deleted if it was.
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, std::string_view name,
                                              IfMissing if_missing);
-  // By id, in a namespace that exists. Errors: kNotFound; kInvalidArgument if the id's second half
-  // does not fit the namespace.
+  // By id. Errors: kNotFound; kInvalidArgument if the id's second half does not fit the namespace.
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, const ObjectId& id,
                                              IfMissing if_missing);
 

@@ -70,6 +70,7 @@ int Main(int argc, char** argv) {
   AddPurge(app, &invocation);
   AddVerify(app, &invocation);
   AddRebuild(app, &invocation);
+  AddSalvage(app, &invocation);
   AddStat(app, &invocation);
 
   try {
