@@ -11,7 +11,7 @@ void SalvageCatalog::DropIf(const std::function<bool(uint64_t lsn)>& drop) {
   std::erase_if(blame, [&](const SalvageBlame& one) { return drop(one.lsn.value); });
 }
 
-void SalvageCatalog::Sort() {
+void SalvageCatalog::SortEvents() {
   std::stable_sort(events.begin(), events.end(), [](const SalvageEvent& a, const SalvageEvent& b) {
     if (a.lsn != b.lsn) return a.lsn < b.lsn;
     // Of two that tell of one record the one with a time of its own.
@@ -22,10 +22,35 @@ void SalvageCatalog::Sort() {
                              return a.lsn == b.lsn && a.kind == b.kind;
                            }),
                events.end());
+}
+
+void SalvageCatalog::AddPages() {
+  std::vector<SalvageEvent> pages;
+  size_t at = 0;
+  for (size_t i = 0; i < versions_.size(); ++i) {
+    const uint64_t lsn = versions_[i].lsn;
+    if (i > 0 && versions_[i - 1].lsn == lsn) continue;
+    while (at < events.size() && events[at].lsn.value < lsn) ++at;
+    if (at < events.size() && events[at].lsn.value == lsn) continue;
+    SalvageEvent event;
+    event.lsn = Lsn(lsn);
+    event.kind = SalvageEvent::Kind::kPages;
+    event.exact_time = false;
+    event.position = i;
+    pages.push_back(event);
+  }
+  if (pages.empty()) return;
+  events.insert(events.end(), pages.begin(), pages.end());
+  SortEvents();
+}
+
+void SalvageCatalog::Sort() {
+  SortEvents();
   std::sort(versions_.begin(), versions_.end(),
             [](const SalvageVersion& a, const SalvageVersion& b) {
               return std::tie(a.lsn, a.page, b.order) < std::tie(b.lsn, b.page, a.order);
             });
+  AddPages();
   by_page_.resize(versions_.size());
   for (uint32_t i = 0; i < by_page_.size(); ++i) by_page_[i] = i;
   std::sort(by_page_.begin(), by_page_.end(), [this](uint32_t a, uint32_t b) {

@@ -59,13 +59,14 @@ struct SalvageTimeline {
   std::string to;
 };
 
-// A record, or a commit of a packed segment.
+// A record, or a commit of a packed segment; or pages of a commit that is known no more, because it
+// has expired, and others are made of them.
 struct SalvageEvent {
-  enum class Kind : uint8_t { kObject, kTimeline, kCommit, kLabel, kRule };
+  enum class Kind : uint8_t { kObject, kTimeline, kCommit, kLabel, kRule, kPages };
   Lsn lsn;
   Kind kind = Kind::kCommit;
   bool exact_time = true;  // else its group's header is damaged
-  size_t position = 0;     // in the catalog's vector of its kind
+  size_t position = 0;     // in the catalog's vector of its kind; of pages, of the first version
   Timestamp time;
 };
 
@@ -143,6 +144,9 @@ class SalvageCatalog {
   std::vector<uint32_t> FindByHash(PageNo page, uint64_t hash) const;
 
  private:
+  void SortEvents();
+  void AddPages();
+
   std::vector<SalvageVersion> versions_;                        // by LSN, page, order (falling)
   std::vector<uint32_t> by_page_;                               // by timeline, page, LSN
   mutable std::vector<std::pair<uint64_t, uint32_t>> by_hash_;  // made when it is first asked for

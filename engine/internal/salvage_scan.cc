@@ -1,6 +1,7 @@
 #include "engine/internal/salvage_scan.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -20,6 +21,8 @@ Status SalvageScan::Run(const Progress& progress) {
     catalog_.report.bytes += catalog_.files[file_].segment->size_bytes;
   }
   catalog_.report.files = catalog_.files.size();
+  // A store without a log was never one.
+  if (catalog_.files.empty()) ++catalog_.report.unattributed;
   TakeBatches();
   DropTornTail();
   DropUnconfirmed();
@@ -115,7 +118,41 @@ Status SalvageScan::OpenFile(const std::string& name) {
         "checked");
   }
   if (*size < format::kFirstGroupOffset) return unusable("was cut off before its first commit");
+  std::array<std::byte, sizeof(format::SegmentHeader)> header{};
+  const auto first = file->ReadAt(0, header);
+  const bool was_used = !first.ok() || std::ranges::any_of(header, [](std::byte byte) {
+    return byte != std::byte{0};
+  });
+  if (was_used && name.ends_with(".seg")) {
+    return unusable("has no header that is whole: nothing in it can be checked");
+  }
   return OkStatus();
+}
+
+void SalvageScan::CutOff(const SalvageCatalog::LogFile& file) {
+  Damage damage;
+  damage.segment = file.header.number;
+  damage.offset = file.segment->size_bytes;
+  damage.message = "the file was cut off";
+  catalog_.report.damage.push_back(std::move(damage));
+  ++catalog_.report.unattributed;
+}
+
+// Behind what was packed the log goes on: what is written next has its segment.
+void SalvageScan::CheckEnd() {
+  uint32_t packed = 0;
+  uint32_t last = 0;
+  for (const auto& file : catalog_.files) {
+    const bool is_packed = format::IsPacked(file.header.number);
+    if (is_packed) packed = std::max(packed, file.header.previous);
+    if (!is_packed) last = std::max(last, file.header.number);
+  }
+  if (packed == 0 || last > packed) return;
+  Damage damage;
+  damage.segment = packed + 1;
+  damage.message = "the log's end is missing";
+  catalog_.report.damage.push_back(std::move(damage));
+  ++catalog_.report.unattributed;
 }
 
 void SalvageScan::ChooseFiles() {
@@ -134,8 +171,12 @@ void SalvageScan::ChooseFiles() {
     catalog_.report.damage.push_back(std::move(damage));
     return true;
   });
+  CheckEnd();
   for (auto& file : files) {
-    if (format::IsPacked(file.header.number)) continue;
+    if (format::IsPacked(file.header.number)) {
+      if (file.segment->size_bytes <= format::kFirstGroupOffset) CutOff(file);
+      continue;
+    }
     for (const auto& next : files) {
       if (!format::IsPacked(next.header.number) && next.header.previous == file.header.number &&
           next.header.first_lsn > file.header.first_lsn) {
@@ -144,15 +185,20 @@ void SalvageScan::ChooseFiles() {
     }
     // Those that were left for good are cut, the last one has the size it was made with.
     const uint64_t size = file.segment->size_bytes;
-    if (file.end != UINT32_MAX ? size < file.end : !std::has_single_bit(size)) {
-      Damage damage;
-      damage.segment = file.header.number;
-      damage.offset = size;
-      damage.message = "the file was cut off";
-      catalog_.report.damage.push_back(std::move(damage));
-      ++catalog_.report.unattributed;
-    }
+    if (file.end != UINT32_MAX ? size < file.end : !std::has_single_bit(size)) CutOff(file);
   }
+}
+
+// Of what a packed segment stands for: behind the one before it, if that is there.
+uint64_t SalvageScan::FirstLsnOf(const SalvageCatalog::LogFile& packed) const {
+  if (packed.header.packed_from == 1) return 1;
+  uint64_t first = packed.header.first_lsn;
+  for (const auto& file : catalog_.files) {
+    const bool is_before = format::IsPacked(file.header.number) &&
+                           file.header.previous + 1 == packed.header.packed_from;
+    if (is_before) first = std::min(first, file.log.last_lsn + 1);
+  }
+  return first;
 }
 
 Status SalvageScan::ScanFile(uint32_t number) {
@@ -162,7 +208,7 @@ Status SalvageScan::ScanFile(uint32_t number) {
     Damaged(place.offset, why.message());
   });
   if (format::IsPacked(file.header.number)) {
-    known_.emplace_back(file.header.first_lsn, file.log.last_lsn);
+    known_.emplace_back(FirstLsnOf(file), file.log.last_lsn);
     last_lsn_ = std::max(last_lsn_, file.log.last_lsn);
   }
   uint32_t at = format::kFirstGroupOffset;
@@ -303,7 +349,8 @@ void SalvageScan::DropTold() {
     const auto event =
         std::partition_point(catalog_.events.begin(), catalog_.events.end(),
                              [&](const SalvageEvent& one) { return one.lsn < blame.lsn; });
-    return !blame.of_history && event != catalog_.events.end() && event->lsn == blame.lsn;
+    return !blame.of_history && event != catalog_.events.end() && event->lsn == blame.lsn &&
+           event->kind != SalvageEvent::Kind::kPages;
   });
 }
 

@@ -55,6 +55,9 @@ class SalvageScan {
   Status OpenFile(const std::string& name);
   // Leaves out other stores' files and copies, and says where segments end.
   void ChooseFiles();
+  void CheckEnd();
+  void CutOff(const SalvageCatalog::LogFile& file);
+  uint64_t FirstLsnOf(const SalvageCatalog::LogFile& packed) const;
   Status ScanFile(uint32_t file);
   // False if none begins there.
   Result<bool> ScanCutGroup(uint32_t begin);

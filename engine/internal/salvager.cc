@@ -41,6 +41,7 @@ Status Salvager::Replay(const SalvageEvent& event) {
       return ReplayTimeline(event, catalog_.timelines[event.position]);
     case SalvageEvent::Kind::kCommit: return ReplayCommit(event, catalog_.commits[event.position]);
     case SalvageEvent::Kind::kLabel: return ReplayLabel(catalog_.labels[event.position]);
+    case SalvageEvent::Kind::kPages: ReplayPages(event); return OkStatus();
     case SalvageEvent::Kind::kRule:
       catalog_.rules[event.position].lsn = event.lsn;
       rules_[catalog_.rules[event.position].key] = event.position;
@@ -96,6 +97,22 @@ Status Salvager::ReplayCommit(const SalvageEvent& event, const SalvageCommit& co
   info.state_hash = commit.state_hash;
   info.schema_changed = commit.schema_changed;
   return Bring(*item, info, nullptr);
+}
+
+// How large the database was at that time is known no more: the commits behind it tell.
+void Salvager::ReplayPages(const SalvageEvent& event) {
+  const SalvageVersion& first = catalog_.version(static_cast<uint32_t>(event.position));
+  const TimelineId timeline(first.timeline);
+  Item* const item = OwnerOf(timeline);
+  if (item == nullptr) return;
+  const uint32_t page_size = 1u << first.page_size_log2;
+  if (item->current != timeline || item->page_size != page_size) {
+    Switch(*item, timeline, Lsn(event.lsn.value - 1), page_size, 0);
+  }
+  const auto [begin, end] = catalog_.VersionsOf(event.lsn);
+  const uint32_t last = catalog_.version(end - 1).page;
+  if (last > item->pages.size()) Resize(*item, last);
+  TakePages(*item, event.lsn, item->hash);
 }
 
 // What was behind the horizon of a licence may have expired.

@@ -82,6 +82,7 @@ class Salvager {
   Status Replay(const SalvageEvent& event);
   Status ReplayTimeline(const SalvageEvent& event, const SalvageTimeline& timeline);
   Status ReplayCommit(const SalvageEvent& event, const SalvageCommit& commit);
+  void ReplayPages(const SalvageEvent& event);
   Status ReplayLabel(const SalvageLabel& label);
   Status ReplayRules();
   Status SetRule(const RuleRow& rule);

@@ -164,9 +164,10 @@ void Salvager::FinishReport() {
     }
     report.lost_labels.assign(item->lost_labels.begin(), item->lost_labels.end());
     catalog_.report.labels += item->labels.size();
+    // The latest commit of an object is never let go of: it must have been somewhere.
+    if (report.newest.kind == CommitKind::kNone && report.whole()) ++report.lost_records;
     const bool has_nothing =
-        report.commits == 0 && report.whole() &&
-        (report.newest.kind == CommitKind::kDelete || report.newest.kind == CommitKind::kNone);
+        report.commits == 0 && report.whole() && report.newest.kind == CommitKind::kDelete;
     if (!has_nothing) catalog_.report.objects.push_back(std::move(report));
   }
   std::sort(catalog_.report.objects.begin(), catalog_.report.objects.end(),
