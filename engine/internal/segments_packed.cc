@@ -107,8 +107,10 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
       }
     }
   }
-  const auto first = entries_.upper_bound(end.segment);
-  if (first != entries_.end() && FindLocked(first->first) != nullptr) {
+  // A spare does not stand before the log: one that seems to has lost its header.
+  auto first = entries_.upper_bound(end.segment);
+  while (first != entries_.end() && FindLocked(first->first) == nullptr) ++first;
+  if (first != entries_.end()) {
     const auto& header = first->second.header;
     const bool follows = header.previous == end.segment && header.previous_end == end.offset;
     // With an index the store opens, and what stood in segments that are missing is damaged.
