@@ -205,8 +205,10 @@ void AddSalvage(CLI::App& app, Invocation* invocation) {
            "comes into NEW_STORE, with its\ntime; then it is said what is missing. Labels, "
            "policies "
            "and holds come, too; restores become ordinary\ncommits, and bookmarks are new. An "
-           "object whose name is lost is in the namespace lost+found, or has\nits id only. Exit "
-           "code 0: everything is whole; 3: something is lost; 1: nothing could be brought.",
+           "object whose name is lost is in the namespace lost+found, or has\nits id only. If it "
+           "is "
+           "interrupted, remove NEW_STORE and run it again. Exit code 0: everything is whole;\n3: "
+           "something is lost; 1: nothing could be brought.",
        .example = "tidemark salvage /var/lib/rooms /var/lib/rooms.salvaged",
        .json_fields =
            "{\"store\",\"new_store\",\"whole\",\"ends_cleanly\",\"files\",\"bytes\",\"records\","

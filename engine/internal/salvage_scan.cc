@@ -292,6 +292,7 @@ Status SalvageScan::ScanGroup(const std::optional<format::GroupHeader>& header, 
   }
   if (header) proven_ = std::max(proven_, header->durable_lsn);
   if (!packed) last_lsn_ = std::max(last_lsn_, last);
+  if (!packed && last != 0) ends_[group.location.segment] = {begin + length, last};
   if (!group.intact) {
     torn_.push_back({first, last, file_, begin});
     Damaged(begin, group.directory.empty() ? "a group of commits is damaged, and its directory"
@@ -355,10 +356,20 @@ void SalvageScan::DropTold() {
 }
 
 void SalvageScan::FindHoles() {
+  // Where a segment ends exactly with the last group that is known there, the next one's first LSN
+  // leaves out what was never used; should the open record be lost that says so.
+  for (const auto& file : catalog_.files) {
+    const auto end = ends_.find(file.header.previous);
+    if (format::IsPacked(file.header.number) || end == ends_.end()) continue;
+    if (end->second.first == file.header.previous_end) {
+      unused_.emplace_back(end->second.second + 1, file.header.first_lsn - 1);
+    }
+  }
   known_.insert(known_.end(), unused_.begin(), unused_.end());
   std::sort(known_.begin(), known_.end());
   uint64_t next = 1;
   for (const auto& [first, last] : known_) {
+    if (last < first) continue;
     if (first > next) catalog_.report.lost.push_back({Lsn(next), Lsn(first - 1)});
     next = std::max(next, last + 1);
   }

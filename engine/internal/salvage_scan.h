@@ -110,6 +110,8 @@ class SalvageScan {
     uint32_t file = 0;
     uint32_t offset = 0;
   };
+  // Of each segment of the log, where its last group ends, and that one's last LSN.
+  std::map<uint32_t, std::pair<uint32_t, uint64_t>> ends_;
   std::vector<Torn> torn_;   // groups that are not whole
   uint64_t last_lsn_ = 0;    // the highest of all groups
   uint64_t closed_lsn_ = 0;  // of the highest close record

@@ -101,7 +101,9 @@ class SalvageHistoryTest : public LogFixture {
   // Every state of every object is one that it had; returns how many there are of each.
   std::map<std::string, uint64_t> CheckStates(Store& store) {
     std::map<std::string, uint64_t> counts;
-    for (const auto& [name, known] : known_) {
+    for (const auto& one : known_) {
+      const std::string& name = one.first;
+      const Known& known = one.second;
       SCOPED_TRACE(name);
       const auto object = store.OpenObject("rooms", name, IfMissing::kFail);
       if (!object.ok()) {
@@ -306,6 +308,24 @@ TEST_F(SalvageHistoryTest, APageIsMadeFromATwin) {
   ASSERT_OK_AND_ASSIGN(const auto store, OpenNew("new"));
   ASSERT_OK_AND_ASSIGN(const auto object, store->OpenObject("rooms", "first", IfMissing::kFail));
   EXPECT_TRUE(Reads(object, 1, RandomPage(2)));
+}
+
+// The record that opened the log again after a crash tells which LSNs were lost with it; should it
+// be damaged, the segments' headers tell.
+TEST_F(SalvageHistoryTest, AnOpenRecordCanBeDoneWithout) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("first", 1));
+  sim_.Crash(PowerLoss::kNothing);
+  ASSERT_OK(sim_.Open());
+  EXPECT_ERROR(SalvageTo("new"), StatusCode::kInUse, "LOCK");
+  ASSERT_OK(Put("first", 2));
+  ASSERT_OK(sim_.Close());
+  sim_.fs().FlipBit(PathOf(2), format::kFirstGroupOffset + sizeof(format::GroupHeader) + 3, 0);
+  ASSERT_OK_AND_ASSIGN(const SalvageReport report, SalvageTo("new"));
+  EXPECT_FALSE(report.damage.empty());
+  EXPECT_TRUE(report.whole()) << Describe(report);
+  EXPECT_EQ(Find(report, "first")->commits, 2u);
+  EXPECT_ERROR(SalvageTo("new"), StatusCode::kExists, "not empty");
 }
 
 // Files by other names, copies, and files of other stores.
