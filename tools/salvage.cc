@@ -121,7 +121,7 @@ void PrintReport(const std::string& path, const std::string& new_path,
             Plural(report.files, "file") + ", " + Plural(report.records, "record"));
   PrintLine("brought into " + new_path + ": " + Plural(report.objects_brought(), "object") + ", " +
             Plural(report.commits, "commit") + ", " + Plural(report.labels, "label") + ", " +
-            Plural(report.policies + report.holds, "policy or hold"));
+            FormatCount(report.policies + report.holds) + " policies and holds");
   bool any = false;
   for (const SalvagedObject& object : report.objects) any = any || !object.whole();
   if (any) {
@@ -149,8 +149,8 @@ void PrintReport(const std::string& path, const std::string& new_path,
               " nothing says whose commits stood there");
   }
   if (report.lost_policies > 0) {
-    PrintLine(Plural(report.lost_policies, "policy or hold") +
-              " lost: what it was of was not brought");
+    PrintLine(FormatCount(report.lost_policies) +
+              " policies and holds lost: what they were of was not brought");
   }
   if (!report.ends_cleanly) {
     PrintLine(

@@ -85,13 +85,13 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
                     "the log is damaged: what stands for its segments from " +
                         std::to_string(end.segment + 1) + " on is missing before " +
                         SegmentLabel(number) + ", which stands for " + Range(header) +
-                        ". If the index came from another copy, close the store and remove it: "
-                        "opening makes it anew. Else bring the file back from a copy");
+                        ". If the index came from another copy, `tidemark rebuild` makes it anew. "
+                        "Else bring the file back from a copy");
     }
     end = {header.previous, header.previous_end};
   }
   const std::string other_copy =
-      ". If the index came from another copy, close the store and remove it: opening makes it anew";
+      ". If the index came from another copy, `tidemark rebuild` makes it anew";
   // Those that are not in use go, if what they stand for is there: an interrupted packing.
   std::vector<uint32_t> unused;
   for (const auto& [number, entry] : packed_) {
