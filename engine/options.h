@@ -71,6 +71,10 @@ struct StoreOptions {
   std::chrono::seconds drill_interval{std::chrono::hours{1}};
   // What both read at most, so that they cost commits little. 0: as fast as they can.
   uint64_t scrub_bytes_per_second = 4u << 20;
+  // Open walks all pages of the index before it uses one, and refuses an index that could end the
+  // process (kCorruption). Without that it looks at the two pages at its begin only. Costs reading
+  // the index.
+  bool check_index = false;
 
   // Called by Open, on its thread, while it replays the log behind the checkpoint: bytes replayed,
   // and of how many. After a crash that is the tail of the log, with a deleted index all of it.

@@ -65,7 +65,7 @@ Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_nam
 Result<std::shared_ptr<Object>> Store::OpenObject(std::string_view namespace_name,
                                                   const ObjectId& id, IfMissing if_missing) try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
-  TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, IfMissing::kFail));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto ns, impl_->FindNamespace(namespace_name, if_missing));
   if (!ns->factory.Owns(id)) {
     return Status(StatusCode::kInvalidArgument,
                   "id " + id.ToString() + " is not valid for namespace " + ns->name);

@@ -169,6 +169,18 @@ struct StoreStats {
   uint64_t failed_drills = 0;
 };
 
+// What Rebuild did.
+struct RebuildReport {
+  bool continued = false;  // a rebuild that was interrupted went on
+  uint64_t objects = 0;    // in the new index, deleted ones included
+  uint64_t log_bytes = 0;  // records and headers in the log
+  uint64_t index_file_bytes = 0;
+  // Objects that lost something to damage in the log. Then the old index is kept at `old_index`: of
+  // them it may know what the log does not tell any more.
+  uint64_t damaged_objects = 0;
+  std::string old_index;  // empty: there was none, or it is gone
+};
+
 struct VerifyReport {
   uint64_t segments = 0;
   uint64_t groups = 0;
@@ -202,6 +214,15 @@ class TIDEMARK_API Store {
   static Result<std::unique_ptr<Store>> Open(const std::string& directory,
                                              const StoreOptions& options);
 
+  // Makes the index of a closed store anew from the log, for one that is damaged, missing or of
+  // another copy. The old one is used until the new one is whole and durable, and then goes; if the
+  // log has damage it is kept beside it (RebuildReport). Interrupted at any point it is begun or
+  // continued by the next call; opening the store meanwhile with the old index, where that works,
+  // drops what was begun. Blocks for as long as reading all of the log takes: `options` tells how
+  // far it is by recovery_progress. The store is closed when it returns.
+  // Errors: those of Open; then the old index is in its place.
+  static Result<RebuildReport> Rebuild(const std::string& directory, const StoreOptions& options);
+
   // Without Close(): what is confirmed stays, the rest may be lost, as in a crash.
   ~Store();
 
@@ -222,8 +243,7 @@ class TIDEMARK_API Store {
   // says when the object was deleted if it was.
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, std::string_view name,
                                              IfMissing if_missing);
-  // By id, in a namespace that exists. Errors: kNotFound; kInvalidArgument if the id's second half
-  // does not fit the namespace.
+  // By id. Errors: kNotFound; kInvalidArgument if the id's second half does not fit the namespace.
   Result<std::shared_ptr<Object>> OpenObject(std::string_view namespace_name, const ObjectId& id,
                                              IfMissing if_missing);
 

@@ -142,11 +142,12 @@ Failure Explain(const Status& status, const Subject& subject) {
         StatusCodeName(status.code()), kExitFailed, std::move(message),
         "that is done by: " + Command({"purge", subject.store, subject.object, "--yes"}));
   }
-  // Of an index that must be made anew: the message says what to remove, and no other verb opens
-  // the store before that.
-  const bool only_index = message.find("opening the store makes it anew") != std::string::npos;
+  // Of an index that must be made anew: no other verb opens the store before that.
+  const bool only_index = message.find("opening the store makes it anew") != std::string::npos ||
+                          message.find("index can be rebuilt from the log") != std::string::npos;
   return Failure(StatusCodeName(status.code()), ExitCodeOf(status.code()), std::move(message),
-                 only_index ? "nothing is lost by that: the log has everything"
+                 only_index ? "nothing is lost by that: the log has everything. Run: " +
+                                  Command({"rebuild", subject.store})
                             : HintFor(status.code(), subject));
 }
 

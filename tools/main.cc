@@ -70,6 +70,8 @@ int Main(int argc, char** argv) {
   AddPurge(app, &invocation);
   AddVerify(app, &invocation);
   AddDrill(app, &invocation);
+  AddRebuild(app, &invocation);
+  AddSalvage(app, &invocation);
   AddStat(app, &invocation);
 
   try {

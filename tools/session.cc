@@ -9,8 +9,6 @@
 
 namespace tidemark::tools {
 
-namespace {
-
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
@@ -19,6 +17,8 @@ std::string AbsolutePath(const std::string& path) {
   if (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
 }
+
+namespace {
 
 Subject MakeSubject(Subject::Kind kind, const std::string& store, const std::string& object) {
   return {.kind = kind, .store = store, .object = object};
@@ -47,7 +47,7 @@ Point ParsePointArgument(const std::string& text, const std::string& store,
                  MakeSubject(Subject::Kind::kPoint, AbsolutePath(store), object.text));
 }
 
-Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) {
+Session::Session(const std::string& directory, IndexCheck check) : path_(AbsolutePath(directory)) {
   Progress progress("replaying the log");
   StoreOptions options;
   // A command does what it is asked to: history expires by `tidemark prune`.
@@ -56,7 +56,18 @@ Session::Session(const std::string& directory) : path_(AbsolutePath(directory)) 
   options.recovery_progress = [&progress](uint64_t done, uint64_t total) {
     progress.Update(done, total);
   };
-  store_ = OrThrow(Store::Open(directory, options), AboutStore());
+  options.check_index = check == IndexCheck::kAllPages;
+  auto opened = Store::Open(directory, options);
+  if (!opened.ok()) {
+    Failure failure = Explain(opened.status(), AboutStore());
+    // The hint is to verify, which opens the store, too.
+    if (failure.hint.find("verify") != std::string::npos) {
+      failure.hint = "bring the files back from a copy; or what is whole into a new store by: " +
+                     Command({"salvage", path_, path_ + ".salvaged"});
+    }
+    throw failure;
+  }
+  store_ = *std::move(opened);
 }
 
 Session::~Session() {

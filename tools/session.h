@@ -29,11 +29,15 @@ ObjectName ParseObjectName(const std::string& text, const std::string& store);
 Point ParsePointArgument(const std::string& text, const std::string& store,
                          const ObjectName& object);
 
+// For messages and for commands that can be pasted in any directory.
+std::string AbsolutePath(const std::string& path);
+
 // Parse arguments before making a Session: wrong usage must not touch the store.
 class Session {
  public:
   // Opens and recovers the store. Throws Failure.
-  explicit Session(const std::string& directory);
+  enum class IndexCheck { kBegin, kAllPages };  // StoreOptions::check_index
+  explicit Session(const std::string& directory, IndexCheck check = IndexCheck::kBegin);
   // Closes the store. A failure of that is not reported: use Close() for work that must hold.
   ~Session();
   Session(const Session&) = delete;

@@ -40,6 +40,8 @@ void AddPrune(CLI::App& app, Invocation* invocation);
 void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddDrill(CLI::App& app, Invocation* invocation);
+void AddRebuild(CLI::App& app, Invocation* invocation);
+void AddSalvage(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
 
 }  // namespace tidemark::tools

@@ -51,7 +51,7 @@ void PrintReport(const VerifyReport& report) {
 }
 
 void Run(const std::string& directory, bool json) {
-  Session session(directory);
+  Session session(directory, Session::IndexCheck::kAllPages);
   VerifyReport report;
   {
     Progress progress("verifying");

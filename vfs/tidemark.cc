@@ -177,6 +177,15 @@ int tidemark_close_store(tidemark_store* store) {
   });
 }
 
+int tidemark_rebuild(const char* directory) {
+  return Guarded([&]() -> Status {
+    if (directory == nullptr) {
+      return Status(StatusCode::kInvalidArgument, "a store needs a directory");
+    }
+    return tidemark::Store::Rebuild(directory, {}).status();
+  });
+}
+
 int tidemark_open(tidemark_store* store, const char* namespace_name, const char* name,
                   const char* at, int flags, sqlite3** out) {
   *out = nullptr;

@@ -80,6 +80,10 @@ TIDEMARK_API int tidemark_open_store(const char* directory, int flags, tidemark_
  * what was confirmed is safe. Null does nothing. */
 TIDEMARK_API int tidemark_close_store(tidemark_store* store);
 
+/* Makes the index of a closed store anew from its log, when opening the store says that the index is
+ * damaged. Takes as long as reading all of the log. After an error the old one is in its place. */
+TIDEMARK_API int tidemark_rebuild(const char* directory);
+
 /* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, a
  * label, or a time (RFC 3339, unix seconds, "5 minutes ago") for a read-only view of the past. A
  * commit returns when it is durable (PRAGMA synchronous=FULL), or with synchronous=NORMAL when it

@@ -8,6 +8,7 @@
 #include "engine/file_system.h"
 #include "engine/format.h"
 #include "engine/internal/coding.h"
+#include "engine/internal/index_file.h"
 #include "engine/internal/index_impl.h"
 #include "engine/internal/index_rows.h"
 #include "engine/internal/index_writer.h"
@@ -59,6 +60,8 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
                                            const IndexOptions& options) {
   WrittenMark mark(directory);
   TIDEMARK_ASSIGN_OR_RETURN(const auto closed_after, mark.Check());
+  const std::string file = directory + "/data.mdb";
+  TIDEMARK_RETURN_IF_ERROR(options.check_pages ? CheckIndexPages(file) : CheckIndexMeta(file));
   const auto check = [&](uint64_t last_transaction) {
     return closed_after && *closed_after != last_transaction ? mark.Copied() : OkStatus();
   };

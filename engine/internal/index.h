@@ -273,6 +273,8 @@ class IndexWriter {
 struct IndexOptions {
   uint64_t initial_map_bytes = 64u << 20;
   uint64_t max_map_bytes = uint64_t{1} << 40;
+  // Walks all of the file before LMDB reads it (index_file.h).
+  bool check_pages = false;
 };
 
 class Index {

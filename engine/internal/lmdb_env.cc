@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -43,6 +44,16 @@ std::string ParentOf(const std::string& path) {
 uint64_t RoundUpToPage(uint64_t bytes) {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return (bytes + page - 1) / page * page;
+}
+
+void TellDamage(MDB_env* env, const char* message) {
+  const char* path = nullptr;
+  mdb_env_get_path(env, &path);
+  std::fprintf(
+      stderr,
+      "tidemark: index %s is damaged (%s); no data is lost: `tidemark rebuild STORE` makes "
+      "it anew from the log\n",
+      path == nullptr ? "" : path, message);
 }
 
 bool IsDiskFull(const std::string& directory) {
@@ -184,6 +195,8 @@ Status LmdbEnv::OpenFile() {
   // A slot holds one reader; UsedBytes and the like use the slots' too.
   if (rc == 0) rc = mdb_env_set_maxreaders(env_, kSlotCount + 8);
   if (rc == 0) rc = mdb_env_set_mapsize(env_, wanted);
+  // LMDB ends the process when it meets pages that cannot be: the last words should help.
+  if (rc == 0) rc = mdb_env_set_assert(env_, TellDamage);
   if (rc == 0) rc = mdb_env_open(env_, directory_.c_str(), MDB_NOTLS, 0666);
   if (rc != 0) return ErrorStatus(rc, kDoing);
 

@@ -14,8 +14,9 @@
 //
 // Threads: reads from any thread at any time; Write() callers take turns.
 // Memory that runs out, in LMDB too, is std::bad_alloc, and then nothing is written.
-// Known limit: LMDB trusts its pages. Damage inside them may end the process with a signal; what
-// can be seen at opening (no LMDB file, a short file) is kCorruption. The index can be rebuilt.
+// Known limit: LMDB trusts its pages. Damage inside them may end the process with a signal, or with
+// a failed assertion, which says what to do; what can be seen before (index_file.h; a short file)
+// is kCorruption. The index can be rebuilt.
 //
 // lmdb_env.cc and lmdb_env_compact.cc are the only files that include lmdb.h. The tables' contents
 // are in index_rows.h.

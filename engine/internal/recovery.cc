@@ -86,7 +86,6 @@ Result<LogEnd> Recovery::Run() {
 Status Recovery::CheckFits(const CheckpointRow& checkpoint) const {
   TIDEMARK_ASSIGN_OR_RETURN(const bool fits, HasCheckpoint(*store_->segments_, checkpoint));
   if (fits) return OkStatus();
-  const std::string& elsewhere = store_->options().index_directory;
   return Status(
       StatusCode::kCorruption,
       "the index does not fit the log: in segment " + std::to_string(checkpoint.position.segment) +
@@ -94,8 +93,8 @@ Status Recovery::CheckFits(const CheckpointRow& checkpoint) const {
           ", does not end at offset " + std::to_string(checkpoint.position.offset) +
           ". If the log is the right one, and the index was left there or came from "
           "another copy, remove " +
-          (elsewhere.empty() ? store_->directory() + "/index" : elsewhere) +
-          ": opening the store makes it anew");
+          store_->index_directory() + ": opening the store makes it anew. `tidemark rebuild " +
+          store_->directory() + "` does so, and keeps the old one until that is done");
 }
 
 // Where groups give no proof that the log went on, files may.

@@ -26,7 +26,7 @@ Status Recovery::ReplayPacked(ScanStart* start) {
     if (packed == all.end()) {
       return Status(StatusCode::kCorruption,
                     "the index was being made anew from " + SegmentLabel(from.segment) +
-                        ", which is missing: close the store and remove the index");
+                        ", which is missing: `tidemark rebuild` begins again");
     }
   }
   in_packed_ = true;

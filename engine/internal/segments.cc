@@ -87,6 +87,14 @@ Result<Segments::Entry> Segments::Look(uint32_t number) const {
     entry.unreadable = has_second && first.length != 0;
     entry.spare = !entry.unreadable;
   }
+  // One that was not finished is zeros, and a header is written to one that was: so this was cut
+  // off.
+  if (entry.spare && !of_another_number && size < format::kFirstGroupOffset && unreadable.ok()) {
+    std::array<std::byte, sizeof(format::SegmentHeader)> begin{};
+    TIDEMARK_RETURN_IF_ERROR(file->ReadAt(0, begin).status());
+    entry.unreadable = std::ranges::any_of(begin, [](std::byte b) { return b != std::byte{0}; });
+    entry.spare = !entry.unreadable;
+  }
   // A spare is written over: it must be known to be one.
   if (entry.spare && !unreadable.ok()) return unreadable;
   return entry;

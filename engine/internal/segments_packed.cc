@@ -85,13 +85,13 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
                     "the log is damaged: what stands for its segments from " +
                         std::to_string(end.segment + 1) + " on is missing before " +
                         SegmentLabel(number) + ", which stands for " + Range(header) +
-                        ". If the index came from another copy, close the store and remove it: "
-                        "opening makes it anew. Else bring the file back from a copy");
+                        ". If the index came from another copy, `tidemark rebuild` makes it anew. "
+                        "Else bring the file back from a copy");
     }
     end = {header.previous, header.previous_end};
   }
   const std::string other_copy =
-      ". If the index came from another copy, close the store and remove it: opening makes it anew";
+      ". If the index came from another copy, `tidemark rebuild` makes it anew";
   // Those that are not in use go, if what they stand for is there: an interrupted packing.
   std::vector<uint32_t> unused;
   for (const auto& [number, entry] : packed_) {
@@ -107,8 +107,10 @@ Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known)
       }
     }
   }
-  const auto first = entries_.upper_bound(end.segment);
-  if (first != entries_.end() && FindLocked(first->first) != nullptr) {
+  // A spare does not stand before the log: one that seems to has lost its header.
+  auto first = entries_.upper_bound(end.segment);
+  while (first != entries_.end() && FindLocked(first->first) == nullptr) ++first;
+  if (first != entries_.end()) {
     const auto& header = first->second.header;
     const bool follows = header.previous == end.segment && header.previous_end == end.offset;
     // With an index the store opens, and what stood in segments that are missing is damaged.

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "engine/check.h"
+#include "engine/internal/index_rebuild.h"
 #include "engine/internal/packer.h"
 #include "engine/internal/purger.h"
 #include "engine/internal/recovery.h"
@@ -69,6 +70,16 @@ Status NotAStore(const std::string& directory) {
   return Status(StatusCode::kNotFound, directory +
                                            " is not a tidemark store (it has no log); "
                                            "`tidemark init` creates one");
+}
+
+// An index that cannot be used is no loss.
+Status AskForRebuild(const Status& status, const std::string& directory) {
+  if (status.code() != StatusCode::kCorruption &&
+      status.code() != StatusCode::kUnsupportedVersion) {
+    return status;
+  }
+  return Status(status.code(), status.message() + "; `tidemark rebuild " + directory +
+                                   "` makes it anew from the log");
 }
 
 }  // namespace
@@ -153,10 +164,12 @@ Status StoreImpl::OpenFiles() {
   index_options.max_map_bytes = options_.max_index_bytes;
   index_options.initial_map_bytes =
       std::min(index_options.initial_map_bytes, options_.max_index_bytes);
-  TIDEMARK_ASSIGN_OR_RETURN(index_,
-                            Index::Open(options_.index_directory.empty() ? directory_ + "/index"
-                                                                         : options_.index_directory,
-                                        index_options));
+  index_options.check_pages = options_.check_index;
+  auto index = Index::Open(index_directory(), index_options);
+  if (!index.ok()) return AskForRebuild(index.status(), directory_);
+  index_ = *std::move(index);
+  // The log goes on with this one: what was begun of another knows nothing of that.
+  TIDEMARK_RETURN_IF_ERROR(IndexRebuild(index_directory()).Drop());
   labels_ = std::make_unique<LabelTable>(index_.get());
   purges_ = std::make_unique<PurgeTable>(index_.get());
   TIDEMARK_RETURN_IF_ERROR(purges_->Load());

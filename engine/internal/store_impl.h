@@ -80,6 +80,9 @@ class StoreImpl {
 
   const std::string& directory() const { return directory_; }
   const StoreOptions& options() const { return options_; }
+  std::string index_directory() const {
+    return options_.index_directory.empty() ? directory_ + "/index" : options_.index_directory;
+  }
   uint64_t store_id() const { return store_id_; }
   uint32_t epoch() const { return epoch_; }
   Index& index() { return *index_; }

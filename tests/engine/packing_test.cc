@@ -233,7 +233,7 @@ TEST_F(PackingTest, AnOlderIndexIsRefused) {
   const auto files = sim_.fs().ListDirectory("store/log").value();
   std::filesystem::remove_all(index);
   std::filesystem::copy(older.path(), index, std::filesystem::copy_options::recursive);
-  EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "remove");
+  EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "tidemark rebuild");
   EXPECT_EQ(sim_.fs().ListDirectory("store/log").value().size(), files.size());
   std::filesystem::remove_all(index);
   ASSERT_OK(sim_.Open());

@@ -49,6 +49,35 @@ TEST_F(SegmentDamageTest, GroupsOnBothSidesOfABoundary) {
   }
 }
 
+// Goal: the only segment of a store, cut within its header, is no store that was never finished,
+// and nothing is made in its place. (Cut to nothing it tells nobody that it ever held something.)
+TEST_F(SegmentDamageTest, CutWithinTheHeader) {
+  FillAndDie(1, 3);
+  DropIndex();
+  const auto before = sim_.fs().Contents(PathOf(1));
+  for (const uint64_t size : {1u, 40u, 64u, 4096u, 5000u}) {
+    SCOPED_TRACE(size);
+    ASSERT_OK_AND_ASSIGN(auto file, sim_.fs().Open(PathOf(1), OpenMode::kReadWrite));
+    ASSERT_OK(file->Truncate(size));
+    EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment");
+    EXPECT_EQ(sim_.fs().Contents(PathOf(1)).size(), size);
+    ASSERT_OK(file->WriteAt(0, before));
+  }
+  ASSERT_OK(sim_.Open());
+}
+
+// Likewise the first of three: the log does not begin with the second.
+TEST_F(SegmentDamageTest, TheFirstIsCutWithinItsHeader) {
+  FillAndDie(3, 3);
+  DropIndex();
+  ASSERT_OK_AND_ASSIGN(auto file, sim_.fs().Open(PathOf(1), OpenMode::kReadWrite));
+  for (const uint64_t size : {63u, 36u, 0u}) {
+    SCOPED_TRACE(size);
+    ASSERT_OK(file->Truncate(size));
+    EXPECT_ERROR(sim_.Open(), StatusCode::kCorruption, "segment 2 goes on behind segment 1");
+  }
+}
+
 // Goal: a segment that lost both its headers is neither a spare nor the end of the log, wherever it
 // stands. Method: the first, the middle and the last of three, with and without an index.
 TEST_F(SegmentDamageTest, BothHeaders) {

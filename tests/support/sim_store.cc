@@ -25,6 +25,7 @@ SimStore::SimStore(uint64_t seed, const Machine& machine)
   options_.segment_size_bytes = 1u << 20;
   options_.transaction_memory_bytes = 64u << 10;
   options_.background_work = BackgroundWork::kManual;
+  options_.check_index = true;  // whatever the tests do, the index is one that LMDB can have made
   options_.file_system = &fs_;
   options_.clock = &clock_;
   options_.index_directory = index_.path();

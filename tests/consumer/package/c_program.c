@@ -200,7 +200,11 @@ int main(int argc, char** argv) {
   more(store, before);
   refuse(store, argv[1]);
   CHECK(sqlite3_close(db) == SQLITE_OK);
+  CHECK(tidemark_rebuild(argv[1]) == TIDEMARK_IN_USE);
   CHECK(tidemark_close_store(store) == TIDEMARK_OK);
+  CHECK(tidemark_rebuild("/nowhere/at/all") == TIDEMARK_NOT_FOUND);
+  CHECK(tidemark_rebuild(NULL) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_rebuild(argv[1]) == TIDEMARK_OK);
 
   CHECK(tidemark_open_store(argv[1], 0, &store) == TIDEMARK_OK);
   CHECK(tidemark_open(store, "rooms", "lobby", NULL, TIDEMARK_NO_WRITES, &db) == TIDEMARK_OK);
