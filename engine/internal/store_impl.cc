@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
+#include <system_error>
 
 #include "engine/check.h"
 #include "engine/internal/packer.h"
@@ -60,6 +62,19 @@ Result<Found> Look(FileSystem& fs, const std::string& directory) {
     return name == "LOCK" || name == "index";
   });
   return ours ? Found::kUnfinished : Found::kOther;
+}
+
+// A store is in its own directory, which may be a symbolic link, and nowhere else: else what is
+// made to look like one could have files of others overwritten. Of the real file system only.
+Status CheckStandsThere(const std::string& path) {
+  std::error_code missing;  // what cannot be looked up is told by those who open it
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, missing))) {
+    return OkStatus();
+  }
+  return Status(StatusCode::kIoError,
+                path +
+                    " is a symbolic link, and nothing in a store is one: move what it leads to "
+                    "into its place");
 }
 
 Status NotAStore(const std::string& directory) {
@@ -143,6 +158,18 @@ bool StoreImpl::HasLostItsLog() const {
 }
 
 Status StoreImpl::OpenFiles() {
+  if (options_.file_system == FileSystem::Posix()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(directory_ + "/log"));
+  }
+  std::string index_directory = options_.index_directory;
+  if (index_directory.empty()) {
+    index_directory = directory_ + "/index";
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(index_directory));
+  }
+  // LMDB opens these by itself.
+  for (const char* const name : {"/data.mdb", "/lock.mdb"}) {
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(index_directory + name));
+  }
   segments_ = std::make_unique<Segments>(options_.file_system, directory_ + "/log",
                                          options_.segment_size_bytes);
   TIDEMARK_RETURN_IF_ERROR(segments_->Load());
@@ -150,10 +177,7 @@ Status StoreImpl::OpenFiles() {
   index_options.max_map_bytes = options_.max_index_bytes;
   index_options.initial_map_bytes =
       std::min(index_options.initial_map_bytes, options_.max_index_bytes);
-  TIDEMARK_ASSIGN_OR_RETURN(index_,
-                            Index::Open(options_.index_directory.empty() ? directory_ + "/index"
-                                                                         : options_.index_directory,
-                                        index_options));
+  TIDEMARK_ASSIGN_OR_RETURN(index_, Index::Open(index_directory, index_options));
   labels_ = std::make_unique<LabelTable>(index_.get());
   purges_ = std::make_unique<PurgeTable>(index_.get());
   TIDEMARK_RETURN_IF_ERROR(purges_->Load());
