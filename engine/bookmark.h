@@ -67,7 +67,7 @@ using Point = std::variant<Bookmark, Timestamp, Label>;
 // kMalformed, listing the forms.
 TIDEMARK_API Result<Point> ParsePoint(std::string_view text, Timestamp now);
 
-// RFC 3339 in UTC with microseconds: "2026-11-21T04:05:06.789012Z".
+// RFC 3339 in UTC with microseconds: "2026-11-21T04:05:06.789012Z"; at most to the year 9999.
 TIDEMARK_API std::string FormatTime(Timestamp time);
 
 }  // namespace tidemark

@@ -63,7 +63,7 @@ class TIDEMARK_API FileSystem {
   virtual ~FileSystem() = default;
 
   // Errors: kNotFound, kExists (kCreateNew), kReadOnly (no permission to write, or a read-only
-  // mount), kFull, kIoError. Messages name the path.
+  // mount), kFull, kIoError (also of symbolic links and pipes). Messages name the path.
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
   virtual Status Remove(const std::string& path) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;

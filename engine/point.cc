@@ -21,6 +21,8 @@ using std::chrono::seconds;
 
 // The first moment of the year 10000: nothing from there on can be written as RFC 3339.
 constexpr int64_t kEndOfTimeSeconds = 253402300800;
+// Nor before the year 0.
+constexpr int64_t kBeginOfTimeSeconds = -62167219200;
 
 Status Malformed(std::string_view text, std::string_view why = "") {
   std::string message = "\"" + std::string(text) + "\" is no point in time";
@@ -348,8 +350,11 @@ Result<Point> ParsePoint(std::string_view text, Timestamp now) {
   return Malformed(given);
 }
 
-std::string FormatTime(Timestamp time) {
+std::string FormatTime(Timestamp given) {
   using namespace std::chrono;  // NOLINT: the calendar's names, here only
+  // Nothing was committed then, but damaged bytes can say so.
+  const Timestamp time = std::clamp(given, Timestamp(seconds{kBeginOfTimeSeconds}),
+                                    Timestamp(seconds{kEndOfTimeSeconds}) - microseconds(1));
   const auto midnight = floor<days>(time);
   const year_month_day date(midnight);
   const hh_mm_ss<microseconds> clock(time - midnight);

@@ -2,6 +2,7 @@
 
 #include <wchar.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -83,7 +84,10 @@ std::string FormatCount(uint64_t count) {
 }
 
 std::string FormatLocalTime(Timestamp time) {
-  const auto since_epoch = time.time_since_epoch();
+  // The years 0 to 9999, as FormatTime.
+  const auto since_epoch = std::clamp<std::chrono::microseconds>(
+      time.time_since_epoch(), std::chrono::seconds(-62167132800),
+      std::chrono::seconds(253402214399));
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
   const auto micros = static_cast<long>((since_epoch - seconds).count());
   const std::time_t unix_seconds = static_cast<std::time_t>(seconds.count());

@@ -132,6 +132,10 @@ Result<std::shared_ptr<Timeline>> StoreImpl::FindTimelineLocked(TimelineId id) {
   }
   std::shared_ptr<Timeline> parent;
   if (row->parent.valid()) {
+    if (row->parent >= id) {  // a parent came before: ancestry has an end
+      return Status(StatusCode::kCorruption,
+                    "timeline " + std::to_string(id.value) + " is its own ancestor in the index");
+    }
     TIDEMARK_ASSIGN_OR_RETURN(parent, FindTimelineLocked(row->parent));
   }
   auto timeline = std::make_shared<Timeline>(*row, std::move(parent));

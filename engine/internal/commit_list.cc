@@ -44,10 +44,15 @@ bool CommitListReader::Next(CommitRow& row) {
     damaged_ = damaged_ || !reader_.AtEnd();
     return false;
   }
-  row_.lsn = Lsn(row_.lsn.value + reader_.Varint());
-  row_.location.segment += static_cast<uint32_t>(UnZigZag(reader_.Varint()));
-  row_.location.offset += static_cast<uint32_t>(UnZigZag(reader_.Varint()));
-  damaged_ = damaged_ || !reader_.ok();
+  const uint64_t step = reader_.Varint();
+  const uint64_t segment = row_.location.segment + UnZigZag(reader_.Varint());
+  const uint64_t offset = row_.location.offset + UnZigZag(reader_.Varint());
+  // The first one is in the key; the others rise.
+  damaged_ = damaged_ || !reader_.ok() || (step == 0) != (left_ == count_) ||
+             step > UINT64_MAX - row_.lsn.value || segment > UINT32_MAX || offset > UINT32_MAX;
+  row_.lsn = Lsn(row_.lsn.value + step);
+  row_.location.segment = static_cast<uint32_t>(segment);
+  row_.location.offset = static_cast<uint32_t>(offset);
   --left_;
   row = row_;
   return !damaged_;

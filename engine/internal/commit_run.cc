@@ -35,7 +35,8 @@ Values ValuesOf(const CommitInfo& commit) {
 std::optional<CommitInfo> CommitOf(const Values& values) {
   if (values.of[kEpoch] > UINT32_MAX || values.of[kPageCount] > UINT32_MAX ||
       values.of[kPages] > UINT32_MAX || values.of[kFlags] > kChangesSchema ||
-      values.of[kPageSize] > 16 || values.of[kLsn] == 0 || values.of[kLsn] > format::kMaxLsn) {
+      (values.of[kPageSize] != 0 && values.of[kPageSize] < 9) || values.of[kPageSize] > 16 ||
+      values.of[kLsn] == 0 || values.of[kLsn] > format::kMaxLsn) {
     return std::nullopt;
   }
   CommitInfo commit;

@@ -1,6 +1,7 @@
 #include "engine/internal/dictionary.h"
 
 #include <zdict.h>
+#include <zstd_errors.h>
 
 #include <new>
 
@@ -109,8 +110,13 @@ std::shared_ptr<const Dictionary> Dictionary::Parse(ConstBytes bytes) {
   if (!reader.ok() || hash != SeededHash(contents, kHashSeed)) return nullptr;
   auto made = std::make_shared<Dictionary>();
   made->dictionary_.reset(ZSTD_createDDict(contents.data(), contents.size()));
-  if (made->dictionary_ == nullptr) throw std::bad_alloc();  // the bytes are right
-  return made;
+  if (made->dictionary_ != nullptr) return made;
+  // zstd does not say why: its tables are not what zstd writes, or memory ran out.
+  const size_t tables = ZDICT_getDictHeaderSize(contents.data(), contents.size());
+  if (ZDICT_isError(tables) != 0 && ZSTD_getErrorCode(tables) != ZSTD_error_memory_allocation) {
+    return nullptr;
+  }
+  throw std::bad_alloc();
 }
 
 bool Dictionary::Decompress(ConstBytes data, Bytes out) const {

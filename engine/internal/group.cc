@@ -1,5 +1,7 @@
 #include "engine/internal/group.h"
 
+#include <algorithm>
+
 #include "engine/bookmark.h"
 #include "engine/check.h"
 #include "engine/internal/purge_record.h"
@@ -147,9 +149,10 @@ std::optional<std::vector<DirectoryEntry>> ParseDirectory(ConstBytes group_end,
 
 bool IsDirectoryOf(const std::vector<DirectoryEntry>& directory,
                    const format::GroupHeader& header) {
-  return directory.size() == header.record_count &&
-         directory.front().lsn.value == header.first_lsn &&
-         directory.back().lsn.value - header.first_lsn == header.record_count - 1;
+  if (directory.size() != header.record_count) return false;
+  uint64_t expected = header.first_lsn;
+  return std::all_of(directory.begin(), directory.end(),
+                     [&](const DirectoryEntry& entry) { return entry.lsn.value == expected++; });
 }
 
 namespace {

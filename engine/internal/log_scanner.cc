@@ -309,16 +309,19 @@ class Scanner {
                                           Lsn next_lsn) const {
     const uint64_t incarnation = window_->segment().incarnation;
     if (auto directory = ParseDirectory(bytes, incarnation)) {
-      const Lsn first = directory->front().lsn;
-      const Lsn last = directory->back().lsn;
-      const bool ours = header ? IsDirectoryOf(*directory, *header)
-                               : MayBeginWith(first.value) && last < next_lsn &&
-                                     last.value - first.value == directory->size() - 1;
-      if (ours) return std::move(*directory);
+      GroupHeader said{};  // as far as a directory is compared with it
+      said.first_lsn = directory->front().lsn.value;
+      said.record_count = static_cast<uint32_t>(directory->size());
+      const bool may_stand_here =
+          header || (MayBeginWith(said.first_lsn) && directory->back().lsn < next_lsn);
+      if (may_stand_here && IsDirectoryOf(*directory, header.value_or(said))) {
+        return std::move(*directory);
+      }
     }
     if (!header) return {};
     auto directory = DirectoryFromRecords(bytes, *header, incarnation);
-    return directory ? std::move(*directory) : std::vector<DirectoryEntry>();
+    if (!directory || !IsDirectoryOf(*directory, *header)) return {};
+    return std::move(*directory);
   }
 
   // The header of the segment that goes on behind this one; null if there is none.

@@ -189,6 +189,24 @@ class PosixFileLock final : public FileLock {
   FileDescriptor fd_;
 };
 
+// Opens what must be a regular file that stands there itself: a symbolic link could lead a write to
+// somebody else's file, and a pipe makes who opens it wait.
+Result<FileDescriptor> OpenRegular(const std::string& path, int flags, std::string_view operation,
+                                   Access access) {
+  const int all = flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  FileDescriptor fd(Retry([&] { return ::open(path.c_str(), all, 0644); }));
+  const auto refuse = [&](const char* what) {
+    return Status(StatusCode::kIoError, "cannot " + std::string(operation) + " " + path +
+                                            ": it is " + what + ", and no file of a store is one");
+  };
+  if (!fd.valid() && errno == ELOOP) return refuse("a symbolic link");
+  if (!fd.valid()) return ErrnoStatus(operation, path, errno, access);
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) return ErrnoStatus(operation, path, errno, access);
+  if (!S_ISREG(info.st_mode)) return refuse("no regular file");
+  return fd;
+}
+
 Status InUse(int fd, const std::string& path) {
   char pid[24];
   const ssize_t size = Retry([&] { return ::pread(fd, pid, sizeof(pid), 0); });
@@ -202,18 +220,15 @@ Status InUse(int fd, const std::string& path) {
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
-    int flags = O_CLOEXEC;
+    int flags = 0;
     switch (mode) {
-      case OpenMode::kReadOnly: flags |= O_RDONLY; break;
-      case OpenMode::kReadWrite: flags |= O_RDWR; break;
-      case OpenMode::kCreateNew: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case OpenMode::kReadOnly: flags = O_RDONLY; break;
+      case OpenMode::kReadWrite: flags = O_RDWR; break;
+      case OpenMode::kCreateNew: flags = O_RDWR | O_CREAT | O_EXCL; break;
     }
-    FileDescriptor fd(Retry([&] { return ::open(path.c_str(), flags, 0644); }));
-    if (!fd.valid()) {
-      const bool create = mode == OpenMode::kCreateNew;
-      const Access access = mode == OpenMode::kReadOnly ? Access::kRead : Access::kWrite;
-      return ErrnoStatus(create ? "create" : "open", path, errno, access);
-    }
+    const char* const operation = mode == OpenMode::kCreateNew ? "create" : "open";
+    const Access access = mode == OpenMode::kReadOnly ? Access::kRead : Access::kWrite;
+    TIDEMARK_ASSIGN_OR_RETURN(FileDescriptor fd, OpenRegular(path, flags, operation, access));
     return std::unique_ptr<File>(std::make_unique<PosixFile>(path, std::move(fd)));
   }
 
@@ -264,9 +279,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    FileDescriptor fd(
-        Retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); }));
-    if (!fd.valid()) return ErrnoStatus("open", path, errno, Access::kWrite);
+    TIDEMARK_ASSIGN_OR_RETURN(FileDescriptor fd,
+                              OpenRegular(path, O_RDWR | O_CREAT, "open", Access::kWrite));
     if (Retry([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
       if (errno == EWOULDBLOCK) return InUse(fd.get(), path);
       return ErrnoStatus("lock", path, errno, Access::kWrite);

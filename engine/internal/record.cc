@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "engine/bookmark.h"
 #include "engine/check.h"
 
 namespace tidemark::internal {
@@ -170,7 +171,8 @@ std::optional<NamespaceFields> DecodeNamespace(ConstBytes fields) {
   NamespaceFields f;
   f.name = reader.String();
   f.unique_key = reader.String();
-  if (!reader.AtEnd()) return std::nullopt;
+  // Keys of the index, and what is printed, rely on names being such.
+  if (!reader.AtEnd() || !ValidateNamespaceName(f.name).ok()) return std::nullopt;
   return f;
 }
 
@@ -186,7 +188,9 @@ std::optional<ObjectFields> DecodeObject(ConstBytes fields) {
   f.namespace_id = reader.Varint();
   f.id = ReadId(reader);
   f.name = reader.String();
-  if (!reader.AtEnd()) return std::nullopt;
+  if (!reader.AtEnd() || !(f.name.empty() || ValidateName("object name", f.name).ok())) {
+    return std::nullopt;
+  }
   return f;
 }
 
@@ -259,9 +263,7 @@ std::optional<LabelFields> DecodeLabel(ConstBytes fields) {
   } else if (f.operation != format::LabelOperation::kRemove) {
     return std::nullopt;
   }
-  if (!reader.AtEnd() || f.name.empty() || f.name.size() > format::kMaxLabelBytes) {
-    return std::nullopt;
-  }
+  if (!reader.AtEnd() || !ValidateLabelName(f.name).ok()) return std::nullopt;
   return f;
 }
 

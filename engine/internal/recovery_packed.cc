@@ -69,6 +69,7 @@ Status Recovery::ReplayCommits(const ScannedGroup& group, const DirectoryEntry& 
   const auto commits = DecodeCommitRun(record.fields);
   if (!in_packed_ || !commits) return Inconsistent(group, entry, "is no run of commits");
   const CommitInfo& last = commits->back();
+  if (last.lsn > packed_last_) return Inconsistent(group, entry, "has commits of later segments");
   if (last.timeline != entry.timeline) return Quarantine(group, entry);
   runs_.push_back({last.timeline,
                    {.lsn = commits->front().lsn,

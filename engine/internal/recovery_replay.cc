@@ -103,6 +103,13 @@ void Recovery::NoteEpoch(const ScannedGroup& group) {
 
 Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& entry,
                               const RecordView& record) {
+  if (in_packed_) {
+    const bool of_log = record.kind == RecordKind::kFrame || record.kind == RecordKind::kBatch ||
+                        record.kind == RecordKind::kClose;
+    if (of_log || entry.lsn < packed_first_ || entry.lsn > packed_last_) {
+      return Inconsistent(group, entry, "is none that its packed segment can have");
+    }
+  }
   switch (record.kind) {
     case RecordKind::kFrame: return ReplayFrame(group, entry, record);
     case RecordKind::kTimeline: return ReplayTimeline(group, entry, record);
@@ -255,6 +262,7 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
   const auto fields = DecodeTimeline(record.fields);
   if (!fields) return Inconsistent(group, entry, "is not a timeline record");
   if (fields->ended != entry.timeline) return Quarantine(group, entry);
+  if (fields->parent.value >= entry.lsn.value) return Quarantine(group, entry);  // its own ancestor
   // Should a parent be lost, so is what was made of it.
   auto parent = store_->FindTimeline(fields->parent);
   if (parent.status().code() == StatusCode::kCorruption) return Quarantine(group, entry);

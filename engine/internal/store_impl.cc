@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
+#include <system_error>
 
 #include "engine/check.h"
 #include "engine/internal/index_rebuild.h"
@@ -64,6 +66,19 @@ Result<Found> Look(FileSystem& fs, const std::string& directory) {
     return name == "LOCK" || name == "index";
   });
   return ours ? Found::kUnfinished : Found::kOther;
+}
+
+// A store is in its own directory, which may be a symbolic link, and nowhere else: else what is
+// made to look like one could have files of others overwritten. Of the real file system only.
+Status CheckStandsThere(const std::string& path) {
+  std::error_code missing;  // what cannot be looked up is told by those who open it
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, missing))) {
+    return OkStatus();
+  }
+  return Status(StatusCode::kIoError,
+                path +
+                    " is a symbolic link, and nothing in a store is one: move what it leads to "
+                    "into its place");
 }
 
 Status NotAStore(const std::string& directory) {
@@ -157,6 +172,16 @@ bool StoreImpl::HasLostItsLog() const {
 }
 
 Status StoreImpl::OpenFiles() {
+  if (options_.file_system == FileSystem::Posix()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(directory_ + "/log"));
+  }
+  if (options_.index_directory.empty()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(index_directory()));
+  }
+  // LMDB opens these by itself.
+  for (const char* const name : {"/data.mdb", "/lock.mdb"}) {
+    TIDEMARK_RETURN_IF_ERROR(CheckStandsThere(index_directory() + name));
+  }
   segments_ = std::make_unique<Segments>(options_.file_system, directory_ + "/log",
                                          options_.segment_size_bytes);
   TIDEMARK_RETURN_IF_ERROR(segments_->Load());

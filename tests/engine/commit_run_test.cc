@@ -137,6 +137,13 @@ TEST(CommitRunTest, OthersAreRefused) {
   bytes.push_back(std::byte{0});
   EXPECT_FALSE(DecodeCommitRun(bytes).has_value());
   bytes.pop_back();
+  // What no database has for a page size.
+  for (const uint32_t page_size : {2u, 256u, 131072u}) {
+    commits.back().page_size = page_size;
+    Buffer odd;
+    EncodeCommitRun(commits, odd);
+    EXPECT_FALSE(DecodeCommitRun(odd).has_value()) << page_size;
+  }
   std::mt19937_64 random(TestSeed());
   for (int round = 0; round < 20000; ++round) {
     Buffer changed = bytes;

@@ -10,6 +10,7 @@
 
 #include "engine/internal/coding.h"
 #include "engine/internal/dictionary_cache.h"
+#include "engine/internal/record.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::internal {
@@ -82,6 +83,19 @@ TEST(DictionaryTest, OnlyWhereItPays) {
   EXPECT_EQ(CompressionDictionary::Train(SamplesOf(random, 5, Rows), kMuch), nullptr);
   EXPECT_EQ(CompressionDictionary::Train(SamplesOf(random, 60, Rows), 60'000), nullptr);
   EXPECT_EQ(CompressionDictionary::Train({}, kMuch), nullptr);
+}
+
+// Goal: bytes that zstd takes for a dictionary of its own and cannot read are refused, and not told
+// as memory that ran out, under a right hash, too. Method: zstd's number, and then no tables.
+TEST(DictionaryTest, TablesThatZstdDidNotWrite) {
+  for (const size_t size : {size_t{8}, size_t{9}, size_t{300}}) {
+    Buffer contents(size, std::byte{0x3c});
+    StoreFixed(contents.data(), uint32_t{ZSTD_MAGIC_DICTIONARY});
+    Buffer bytes;
+    AppendFixed(bytes, SeededHash(contents, 0));
+    AppendBytes(bytes, contents);
+    EXPECT_EQ(Dictionary::Parse(bytes), nullptr) << size;
+  }
 }
 
 // Goal: a damaged dictionary is never used. Method: each byte flipped; cut.

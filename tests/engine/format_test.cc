@@ -233,6 +233,27 @@ TEST(FormatTest, EveryFlippedByteOfAGroupIsSeen) {
   }
 }
 
+// Goal: a directory is that of a group only if it has each LSN once, none left out, however its
+// ends and their number add up. Method: three records, told in each way.
+TEST(FormatTest, DirectoriesTellEachLsnOnce) {
+  format::GroupHeader header{};
+  header.first_lsn = 10;
+  header.record_count = 3;
+  const auto is_directory = [&](uint64_t first, uint64_t second, uint64_t third) {
+    std::vector<DirectoryEntry> directory(3);
+    directory[0].lsn = Lsn(first);
+    directory[1].lsn = Lsn(second);
+    directory[2].lsn = Lsn(third);
+    return IsDirectoryOf(directory, header);
+  };
+  EXPECT_TRUE(is_directory(10, 11, 12));
+  EXPECT_FALSE(is_directory(10, 10, 12));
+  EXPECT_FALSE(is_directory(10, 12, 12));
+  EXPECT_FALSE(is_directory(10, 13, 12));
+  EXPECT_FALSE(is_directory(11, 12, 13));
+  EXPECT_FALSE(IsDirectoryOf({}, header));
+}
+
 // Goal: a group whose directory is damaged still tells whose records it has. Method: make the
 // directory from the records of a group of each kind; and from groups with one damaged.
 TEST(FormatTest, ADirectoryIsMadeFromRecords) {

@@ -262,8 +262,9 @@ TEST(IndexRowsTest, RowsComeBackEqual) {
     AppendPageVersion(version, bytes);
     EXPECT_EQ(DecodePageVersion(bytes), version);
 
-    const CommitRow commit{.lsn = Lsn(number()), .location = version.location};
-    const CommitRow commits[] = {commit, {.lsn = commit.lsn, .location = {number32(), number32()}}};
+    const CommitRow commit{.lsn = Lsn(number() / 2), .location = version.location};
+    const CommitRow commits[] = {
+        commit, {.lsn = Lsn(commit.lsn.value + 1), .location = {number32(), number32()}}};
     bytes.clear();
     EncodeCommitList(commits, bytes);
     EXPECT_EQ(DecodeCommitList(CommitListKey(TimelineId(number()), commit.lsn), bytes),
@@ -378,6 +379,19 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
     return DecodeCommitList(CommitListKey(TimelineId(1), Lsn(1)), b);
   });
   EXPECT_FALSE(DecodeCommitList(key8, commit).has_value());
+  // Steps that no list has: of the first commit, and none at all; places beyond 32 bits.
+  const Key16 key16 = CommitListKey(TimelineId(1), Lsn(5));
+  const auto list_of = [](std::initializer_list<uint64_t> values) {
+    std::vector<std::byte> bytes;
+    for (const uint64_t value : values) AppendVarint(bytes, value);
+    return bytes;
+  };
+  EXPECT_TRUE(DecodeCommitList(key16, list_of({2, 0, 2, 2, 1, 2, 2})).has_value());
+  EXPECT_FALSE(DecodeCommitList(key16, list_of({2, 1, 2, 2, 1, 2, 2})).has_value());
+  EXPECT_FALSE(DecodeCommitList(key16, list_of({2, 0, 2, 2, 0, 2, 2})).has_value());
+  EXPECT_FALSE(DecodeCommitList(key16, list_of({2, 0, 2, 2, UINT64_MAX, 2, 2})).has_value());
+  EXPECT_FALSE(DecodeCommitList(key16, list_of({1, 0, uint64_t{1} << 33, 2})).has_value());
+  EXPECT_FALSE(DecodeCommitList(key16, list_of({1, 0, 1, 2})).has_value());
   std::vector<std::byte> run;
   AppendCommitRunRow({.lsn = Lsn(1)}, run);
   refuses_other_sizes(run, DecodeCommitRunRow);

@@ -56,6 +56,10 @@ TEST(PointTest, FormatsTimes) {
   EXPECT_EQ(FormatTime(Timestamp{}), "1970-01-01T00:00:00.000000Z");
   EXPECT_EQ(FormatTime(Timestamp(microseconds(-1))), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(FormatTime(Timestamp(seconds(951782400))), "2000-02-29T00:00:00.000000Z");
+  // What no year of four digits has.
+  EXPECT_EQ(FormatTime(Timestamp::max()), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(FormatTime(Timestamp(seconds(253402300800))), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(FormatTime(Timestamp::min()), "0000-01-01T00:00:00.000000Z");
 }
 
 // Goal: what FormatTime writes, ParsePoint reads back, to the microsecond.

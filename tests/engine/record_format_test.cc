@@ -215,6 +215,27 @@ TEST(RecordFormatTest, FieldsOfEveryKind) {
   EXPECT_EQ(timeline->to, "c");
 }
 
+// Goal: what cannot be a name is none in a record either, where nobody asks the caller. Method: by
+// the encoders, which take anything.
+TEST(RecordFormatTest, Names) {
+  const std::string wrong[] = {std::string("a\0b", 3), std::string(513, 'n'), "\xff"};
+  for (const std::string& name : wrong) {
+    EXPECT_FALSE(DecodeNamespace(
+        Encoded(EncodeNamespace, NamespaceFields{.name = name, .unique_key = "k"})));
+    EXPECT_FALSE(DecodeObject(
+        Encoded(EncodeObject, ObjectFields{.namespace_id = 1, .id = SampleId(), .name = name})));
+    LabelFields label;
+    label.name = name;
+    EXPECT_FALSE(DecodeLabel(Encoded(EncodeLabel, label)));
+  }
+  for (const char* const name : {"", "a/b"}) {
+    EXPECT_FALSE(DecodeNamespace(
+        Encoded(EncodeNamespace, NamespaceFields{.name = name, .unique_key = "k"})));
+    EXPECT_TRUE(DecodeObject(
+        Encoded(EncodeObject, ObjectFields{.namespace_id = 1, .id = SampleId(), .name = name})));
+  }
+}
+
 TEST(RecordFormatTest, FieldsOfALabel) {
   const Buffer bytes = Sampled(Samples(), "label").bytes;
   const auto label = DecodeLabel(bytes);
