@@ -18,6 +18,10 @@ constexpr size_t kLeastSamples = 8;
 // What it must save, as a multiple of what it takes.
 constexpr uint64_t kLeastGain = 2;
 
+// zstd's; with a dictionary it wins 7 % over level 1, for a fifth of the time more. Without one it
+// wins 3 %, and takes half as much time again where nothing can be won.
+constexpr int kLevel = 3;
+
 constexpr uint64_t kHashSeed = 0;
 
 // Sets what Compress needs, and takes it back: contexts are shared.
@@ -68,7 +72,7 @@ std::unique_ptr<const CompressionDictionary> CompressionDictionary::Train(
   auto made = std::make_unique<CompressionDictionary>();
   AppendFixed(made->bytes_, SeededHash(contents, kHashSeed));
   AppendBytes(made->bytes_, contents);
-  made->dictionary_.reset(ZSTD_createCDict(contents.data(), contents.size(), kPackingLevel));
+  made->dictionary_.reset(ZSTD_createCDict(contents.data(), contents.size(), kLevel));
   if (made->dictionary_ == nullptr) throw std::bad_alloc();
 
   // Does it pay, where nothing was learnt?
@@ -83,7 +87,7 @@ std::unique_ptr<const CompressionDictionary> CompressionDictionary::Train(
     out.clear();
     with += made->Compress(data, out) ? out.size() : length;
     out.clear();
-    without += CompressPage(data, out, kPackingLevel) ? out.size() : length;
+    without += CompressPage(data, out) ? out.size() : length;
     at += length;
   }
   if (with >= without) return nullptr;

@@ -73,7 +73,7 @@ bool HistoryBlockBuilder::EncodeBySlots(ConstBytes image) {
   if (!EncodeSlots(image, patch_)) return false;
   const auto size_of = [this](ConstBytes bytes) {
     tried_.clear();
-    return CompressPage(bytes, tried_, kPackingLevel) ? tried_.size() : bytes.size();
+    return CompressPage(bytes, tried_) ? tried_.size() : bytes.size();
   };
   if (size_of(patch_) < size_of(image)) return true;
   patch_.clear();
@@ -117,7 +117,7 @@ void HistoryBlockBuilder::End(Buffer& out, PageVersion& row) {
   // A page's versions are alike, and so are the rows that were added to it.
   tried_.clear();
   const bool with_dictionary = dictionary_ != nullptr && dictionary_->Compress(data_, tried_);
-  const bool compressed = with_dictionary || CompressPage(data_, tried_, kPackingLevel);
+  const bool compressed = with_dictionary || CompressPage(data_, tried_);
   AppendVarint(body_, with_dictionary ? dictionary_place_.length : 0);
   if (with_dictionary) AppendVarint(body_, dictionary_place_.offset);
   AppendVarint(body_, compressed ? data_.size() : 0);

@@ -19,6 +19,9 @@ namespace {
 // its own costs a skip and a length, two to four bytes.
 constexpr size_t kMinGap = 4;
 
+// Level 1 compresses a 4 KiB page in about 10 us; higher levels win little on inputs this small.
+constexpr int kZstdLevel = 1;
+
 uint64_t Difference(const std::byte* a, const std::byte* b) {
   return LoadFixed<uint64_t>(a) ^ LoadFixed<uint64_t>(b);
 }
@@ -320,12 +323,12 @@ bool IsFrameOf(ConstBytes data, size_t size) {
          ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size();
 }
 
-bool CompressPage(ConstBytes page, Buffer& out, int level) {
+bool CompressPage(ConstBytes page, Buffer& out) {
   const size_t start = out.size();
   const size_t room = page.size() - page.size() / 8;
   out.resize(start + room);
   const size_t written = ZSTD_compressCCtx(CompressionContext(), out.data() + start, room,
-                                           page.data(), page.size(), level);
+                                           page.data(), page.size(), kZstdLevel);
   const bool saves_enough = ZSTD_isError(written) == 0;  // the usual error is: no room
   out.resize(saves_enough ? start + written : start);
   return saves_enough;
@@ -344,7 +347,7 @@ bool CompressPatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& o
   out.resize(start + max_bytes);
   const size_t written =
       ZSTD_compress_usingDict(CompressionContext(), out.data() + start, max_bytes, page.data(),
-                              page.size(), base.data(), base.size(), kCommitLevel);
+                              page.size(), base.data(), base.size(), kZstdLevel);
   const bool fits = ZSTD_isError(written) == 0;
   out.resize(fits ? start + written : start);
   return fits;

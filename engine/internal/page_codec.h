@@ -41,18 +41,13 @@ bool EncodeMoves(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out
 // As ApplyRanges.
 bool ApplyMoves(ConstBytes patch, Bytes page);
 
-// zstd's levels. The first compresses a 4 KiB page in about 10 us, and higher ones win little on
-// inputs this small; history is written once, and side by side.
-inline constexpr int kCommitLevel = 1;
-inline constexpr int kPackingLevel = 3;
-
 // Whether `data` is one zstd frame of `size` bytes: the library would also take several frames, or
 // a skippable one, in a row; we wrote just one.
 bool IsFrameOf(ConstBytes data, size_t size);
 
 // Appends a zstd frame of `page` to `out` and returns true; false, and `out` as it was, if it does
 // not save at least an eighth. Reuses a context per thread.
-bool CompressPage(ConstBytes page, Buffer& out, int level = kCommitLevel);
+bool CompressPage(ConstBytes page, Buffer& out);
 // False if `data` is not a zstd frame of exactly page.size() bytes.
 bool DecompressPage(ConstBytes data, Bytes page);
 

@@ -63,7 +63,7 @@ TEST(DictionaryTest, ComesBackSmaller) {
     Buffer with;
     Buffer without;
     ASSERT_TRUE(made->Compress(data, with));
-    ASSERT_TRUE(CompressPage(data, without, kPackingLevel));
+    ASSERT_TRUE(CompressPage(data, without));
     EXPECT_LT(with.size() * 10, without.size() * 9);
     Buffer back(data.size());
     ASSERT_TRUE(read->Decompress(with, back));
@@ -71,7 +71,7 @@ TEST(DictionaryTest, ComesBackSmaller) {
     // Nor does the thread's context keep it.
     EXPECT_FALSE(DecompressPage(with, back) && back == data);
     Buffer again;
-    ASSERT_TRUE(CompressPage(data, again, kPackingLevel));
+    ASSERT_TRUE(CompressPage(data, again));
     EXPECT_EQ(again, without);
   }
 }
