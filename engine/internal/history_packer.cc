@@ -161,7 +161,8 @@ Status HistoryPacker::Check(const Block& block, ConstBytes bytes) {
   if (made_.dictionary() && *made_.dictionary() != made_dictionary_place_) {
     return wrong("it has another dictionary");
   }
-  if (!made_.Decompress(made_dictionary_.get())) return wrong("it is not decompressed");
+  const Dictionary* const dictionary = made_.dictionary() ? made_dictionary_.get() : nullptr;
+  if (!made_.Decompress(dictionary)) return wrong("it is not decompressed");
   if (made_.versions().size() != hashes_.size()) return wrong("versions are missing");
   made_image_.resize(made_.page_size());
   if (made_.base_lsn().valid()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,15 @@ PageBytes TextPage(uint32_t version) {
   return page;
 }
 
+// And now and then one that no dictionary makes smaller.
+constexpr uint32_t kNoisePage = 1000;
+constexpr uint32_t kNoise = 100;  // every so many
+std::map<uint32_t, PageBytes> PagesOf(uint32_t version) {
+  std::map<uint32_t, PageBytes> pages{{PageOf(version), TextPage(version)}};
+  if (version % kNoise == 0) pages[kNoisePage] = RandomPage(version);
+  return pages;
+}
+
 class PackedDictionaryTest : public PackingFixture {
  protected:
   // Histories in one file.
@@ -41,7 +51,7 @@ class PackedDictionaryTest : public PackingFixture {
   void Fill(const std::string& name) {
     ASSERT_OK_AND_ASSIGN(const auto object, Open(name));
     for (uint32_t i = 0; i < kVersions; ++i) {
-      ASSERT_OK_AND_ASSIGN(const CommitInfo commit, Commit(object, {{PageOf(i), TextPage(i)}}));
+      ASSERT_OK_AND_ASSIGN(const CommitInfo commit, Commit(object, PagesOf(i)));
       if (i % kLook == 7) commits_.push_back(commit);
     }
     ASSERT_OK(sim_.store().Sync());
@@ -56,6 +66,8 @@ class PackedDictionaryTest : public PackingFixture {
       const uint32_t version = static_cast<uint32_t>(i) * kLook + 7;
       ASSERT_OK_AND_ASSIGN(const PageBytes page, ReadPage(then, PageOf(version)));
       ASSERT_TRUE(page == TextPage(version)) << version;
+      ASSERT_OK_AND_ASSIGN(const PageBytes noise, ReadPage(then, kNoisePage));
+      ASSERT_TRUE(noise == RandomPage(version / kNoise * kNoise)) << version;
     }
   }
 
