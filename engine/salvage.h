@@ -61,7 +61,7 @@ struct LostStretch {
   Lsn last;
 };
 
-struct SalvageReport {
+struct TIDEMARK_API SalvageReport {
   uint64_t files = 0;  // of the log, that could be used
   uint64_t bytes = 0;
   uint64_t groups = 0;

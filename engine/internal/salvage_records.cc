@@ -140,7 +140,7 @@ bool SalvageScan::Take(const ScannedGroup& group, const RecordView& record, Cons
       }
       return true;
     }
-    case RecordKind::kCommits: return TakeCommits(group, record);
+    case RecordKind::kCommits: return TakeCommits(record);
     case RecordKind::kDictionary: return true;  // found by the blocks that need it
     case RecordKind::kHistory: return TakeHistory(record, payload, payload_place.offset);
     default: return true;
@@ -185,7 +185,7 @@ void SalvageScan::TakeVersions(ConstBytes payload, uint32_t offset, uint32_t cou
   }
 }
 
-bool SalvageScan::TakeCommits(const ScannedGroup& group, const RecordView& record) {
+bool SalvageScan::TakeCommits(const RecordView& record) {
   const auto commits = DecodeCommitRun(record.fields);
   if (!commits) return false;
   for (const CommitInfo& commit : *commits) {
@@ -200,7 +200,6 @@ bool SalvageScan::TakeCommits(const ScannedGroup& group, const RecordView& recor
                                 .state_hash = commit.state_hash,
                                 .schema_changed = commit.schema_changed});
   }
-  static_cast<void>(group);
   return true;
 }
 

@@ -76,7 +76,7 @@ class SalvageScan {
                  uint32_t payload_offset);
   void TakeVersions(ConstBytes payload, uint32_t offset, uint32_t count,
                     const SalvageVersion& like);
-  bool TakeCommits(const ScannedGroup& group, const RecordView& record);
+  bool TakeCommits(const RecordView& record);
   bool TakeHistory(const RecordView& record, ConstBytes payload, uint32_t payload_offset);
   void TakeBatches();
   void AddEvent(const ScannedGroup& group, const RecordView& record, SalvageEvent::Kind kind,
