@@ -25,11 +25,12 @@ internal::MainFile* MainFileOf(sqlite3* handle) {
 // of the store keeps what was deleted anyway. A persistent journal is never reopened, nor is any in
 // EXCLUSIVE locking.
 std::string SetUp(const DatabaseOptions& options) {
-  std::string sql = "PRAGMA secure_delete=OFF;";
+  // The locking mode first: what reads the schema would give back a lock that was taken before.
+  std::string sql = options.locking == Locking::kExclusive ? "PRAGMA locking_mode=EXCLUSIVE;"
+                                                           : "PRAGMA journal_mode=PERSIST;";
+  sql += "PRAGMA secure_delete=OFF;";
   if (options.synchronous == Synchronous::kOff) sql += "PRAGMA synchronous=OFF;";
   if (options.synchronous == Synchronous::kNormal) sql += "PRAGMA synchronous=NORMAL;";
-  sql += options.locking == Locking::kExclusive ? "PRAGMA locking_mode=EXCLUSIVE;"
-                                                : "PRAGMA journal_mode=PERSIST;";
   return sql;
 }
 
@@ -65,8 +66,15 @@ Result<Database> Database::Open(Store& store, std::string_view namespace_name,
     return reason.ok() ? database.ErrorStatus() : reason;
   }
   sqlite3_extended_result_codes(handle, 1);
+  if (options.begin_empty) {
+    if (!writable || options.locking != Locking::kExclusive) {
+      return Status(StatusCode::kInvalidArgument,
+                    "begin_empty is for connections that write, with Locking::kExclusive");
+    }
+    TIDEMARK_RETURN_IF_ERROR(MainFileOf(handle)->BeginEmpty());  // before SQLite reads anything
+  }
   if (writable) TIDEMARK_RETURN_IF_ERROR(database.Exec(SetUp(options).c_str()));
-  if (writable && options.locking == Locking::kExclusive) {
+  if (writable && options.locking == Locking::kExclusive && !options.begin_empty) {
     // At once: a connection in this mode never leaves the snapshot it first read, so if another one
     // wrote before its first write, it could never write at all.
     TIDEMARK_RETURN_IF_ERROR(MainFileOf(handle)->LockForWriting());
@@ -102,13 +110,19 @@ Status Database::Exec(const char* sql) {
   return code == SQLITE_OK ? OkStatus() : ErrorStatus();
 }
 
+Status Database::EngineError() const {
+  internal::MainFile* file = handle_ == nullptr ? nullptr : MainFileOf(handle_);
+  // FCNTL_FILE_POINTER leaves SQLite's error code as it is.
+  return file == nullptr ? OkStatus() : file->errors().For(sqlite3_errcode(handle_));
+}
+
+void Database::SetWaitsForDurability(bool waits) {
+  MainFileOf(handle_)->set_waits_for_durability(waits);
+}
+
 Status Database::ErrorStatus() const try {
-  if (internal::MainFile* file = handle_ == nullptr ? nullptr : MainFileOf(handle_)) {
-    // FCNTL_FILE_POINTER leaves SQLite's error code as it is.
-    Status cause = file->errors().For(sqlite3_errcode(handle_));
-    if (!cause.ok()) return cause;
-  }
-  return internal::StatusFromSqlite(handle_);
+  Status cause = EngineError();
+  return cause.ok() ? internal::StatusFromSqlite(handle_) : cause;
 } catch (const std::bad_alloc&) {
   return Status::OutOfMemory();
 }

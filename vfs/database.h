@@ -36,6 +36,11 @@ struct DatabaseOptions {
   std::optional<Point> at{};  // a read-only view of the past
   Locking locking = Locking::kNormal;
   Synchronous synchronous = Synchronous::kFull;
+  // The connection finds an empty database, and its first commit replaces all that there was: in
+  // constant time, whatever the size, and undone by a restore as any commit is. Closed before that,
+  // nothing has happened. For a connection that writes, with Locking::kExclusive; one that rolls
+  // that transaction back must be closed, since what it sees from there on is empty still.
+  bool begin_empty = false;
 };
 
 // Owns the sqlite3*. Used by one thread at a time, as SQLite's connections are. The store must
@@ -59,6 +64,12 @@ class TIDEMARK_API Database {
   // The Status of the last failed call on this connection: the engine's own (with object, LSN,
   // segment and offset) if it was the cause, else SQLite's message, offset and code.
   Status ErrorStatus() const;
+  // The engine's own only: OK if the last failure was SQLite's.
+  Status EngineError() const;
+
+  // What PRAGMA synchronous sets, without the cost of a statement: whether commits from here on
+  // wait until they are durable. Not inside a transaction.
+  void SetWaitsForDurability(bool waits);
 
  private:
   Database(sqlite3* handle, std::shared_ptr<Object> object, Store* store);

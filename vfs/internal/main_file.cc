@@ -29,6 +29,13 @@ Status MainFile::LockForWriting() {
   return lock_.BeginWriting(&stale);
 }
 
+Status MainFile::BeginEmpty() {
+  TIDEMARK_RETURN_IF_ERROR(LockForWriting());
+  if (lock_.page_count() == 0) return OkStatus();
+  staged_ = true;
+  return lock_.transaction().SetPageCount(0);
+}
+
 int MainFile::RefuseInherited() {
   return errors_.Record(
       Status(StatusCode::kInvalidArgument,

@@ -85,6 +85,9 @@ class MainFile final : private PreImageSource {
   // Takes the object's write lock ahead of SQLite, which then keeps it as if it had taken it: until
   // the first unlock, that is for ever in EXCLUSIVE locking mode. Errors: as Transaction::Begin.
   Status LockForWriting();
+  // Takes it, and stages that the database has no pages: SQLite begins with an empty one, and its
+  // first commit replaces what there was. Before SQLite reads anything. Errors: likewise.
+  Status BeginEmpty();
 
   // SQLite's calls; all return its result codes and remember the Status behind a failure.
   int Read(std::byte* out, int64_t amount, int64_t offset);
