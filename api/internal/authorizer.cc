@@ -1,0 +1,85 @@
+// The authorizer of object storage, see authorizer.h.
+
+#include "api/internal/authorizer.h"
+
+#include <string_view>
+
+#include "api/internal/sql_lists.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr std::string_view kUseTransaction =
+    "statements that begin or end a transaction or a savepoint are not for SQL inside an object: "
+    "use ObjectStorage::Transaction() or TransactionSync(), which also keep the rest of the "
+    "object's state in step";
+
+}  // namespace
+
+void Authorizer::Install(sqlite3* connection) noexcept {
+  sqlite3_set_authorizer(connection, &Authorizer::Callback, this);
+}
+
+bool Authorizer::AllowsName(const char* name) noexcept {
+  return name == nullptr || sqlite3_strnicmp(name, "_cf_", 4) != 0;
+}
+
+int Authorizer::Callback(void* self, int action, const char* first, const char* second,
+                         const char* database, const char*) noexcept {
+  Authorizer& authorizer = *static_cast<Authorizer*>(self);
+  if (authorizer.trusted_ > 0) return SQLITE_OK;
+  return authorizer.Check(action, first, second, database);
+}
+
+int Authorizer::Check(int action, const char* first, const char* second,
+                      const char* database) noexcept {
+  if (action == SQLITE_ALTER_TABLE) {
+    // Its arguments are the database and the table.
+    database = first;
+    first = second;
+    alters_table_ = true;
+  }
+  if (database != nullptr && std::string_view(database) != "main") {
+    // ALTER TABLE looks for names that it must change in the temporary schema, too.
+    const bool alter = action == SQLITE_READ || action == SQLITE_UPDATE;
+    if (!alter || std::string_view(database) != "temp") return SQLITE_DENY;
+  }
+  return Allows(action, first, second) ? SQLITE_OK : SQLITE_DENY;
+}
+
+bool Authorizer::Allows(int action, const char* first, const char* second) noexcept {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+    case SQLITE_ANALYZE:  // it may look at the layer's own tables, and shows nothing of them
+      return true;
+    case SQLITE_READ:
+      // dbstat, sqlite_stmt and their like are there without having been created.
+      return AllowsName(first) && !IsDeniedTable(first);
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_DROP_VIEW:
+    case SQLITE_INSERT:
+    case SQLITE_DELETE:
+    case SQLITE_UPDATE:
+    case SQLITE_REINDEX:
+    case SQLITE_ALTER_TABLE: return AllowsName(first);
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_DROP_INDEX:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_DROP_TRIGGER: return AllowsName(first) && AllowsName(second);
+    case SQLITE_CREATE_VTABLE:
+    case SQLITE_DROP_VTABLE: return AllowsName(first) && IsAllowedModule(second);
+    case SQLITE_FUNCTION: return IsAllowedFunction(second);
+    case SQLITE_PRAGMA: return IsAllowedPragma(first, second);
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+      if (!compiling_) return true;  // rtreecheck() begins one
+      reason_ = kUseTransaction;
+      return false;
+    default: return false;  // ATTACH, DETACH, whatever is TEMP, and what is not known
+  }
+}
+
+}  // namespace tidemark::internal

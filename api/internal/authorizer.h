@@ -1,0 +1,67 @@
+// What SQL inside an object may do: the lists of Durable Objects (SEMANTICS 1.1), as an authorizer
+// of SQLite's.
+//
+// SQL that applications hand in sees one database, `main`, without the tables, indexes, views and
+// triggers whose names begin with `_cf_`; it uses the functions, pragmas and virtual tables that
+// are listed, and no statement that begins or ends a transaction. So it reaches no file, no other
+// object and nothing of the engine. What the layer runs for itself is not looked at.
+
+#ifndef TIDEMARK_API_INTERNAL_AUTHORIZER_H_
+#define TIDEMARK_API_INTERNAL_AUTHORIZER_H_
+
+#include <sqlite3.h>
+
+#include <string_view>
+
+namespace tidemark::internal {
+
+// Of one connection; used by the thread that uses that.
+class Authorizer {
+ public:
+  // The authorizer must outlive the connection's statements, and stay where it is.
+  void Install(sqlite3* connection) noexcept;
+
+  // While one lives, what is compiled is the layer's own.
+  class Trusted {
+   public:
+    explicit Trusted(Authorizer& authorizer) : authorizer_(authorizer) { ++authorizer_.trusted_; }
+    ~Trusted() { --authorizer_.trusted_; }
+    Trusted(const Trusted&) = delete;
+    Trusted& operator=(const Trusted&) = delete;
+
+   private:
+    Authorizer& authorizer_;
+  };
+
+  // Around the compilation of a statement that an application hands in. What is compiled at other
+  // times comes from SQLite's own extensions, on behalf of one that was let through.
+  void Begin() noexcept {
+    compiling_ = true;
+    reason_ = {};
+    alters_table_ = false;
+  }
+  void End() noexcept { compiling_ = false; }
+  // Why the statement was refused, where "not authorized" says too little; else empty.
+  std::string_view reason() const { return reason_; }
+  // The statement is an ALTER TABLE. Stock SQLite does not tell an authorizer the name that RENAME
+  // TO gives, so that has to be looked at behind it.
+  bool alters_table() const { return alters_table_; }
+
+  // A name that is not the layer's: does not begin with "_cf_", in whatever letters.
+  static bool AllowsName(const char* name) noexcept;
+
+ private:
+  static int Callback(void* self, int action, const char* first, const char* second,
+                      const char* database, const char* trigger) noexcept;
+  int Check(int action, const char* first, const char* second, const char* database) noexcept;
+  bool Allows(int action, const char* first, const char* second) noexcept;
+
+  int trusted_ = 0;
+  std::string_view reason_;
+  bool compiling_ = false;
+  bool alters_table_ = false;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_API_INTERNAL_AUTHORIZER_H_

@@ -1,0 +1,202 @@
+// The connection of an object's storage, see connection.h.
+
+#include "api/internal/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/internal/sqlite_code_name.h"
+#include "engine/check.h"
+
+namespace tidemark::internal {
+namespace {
+
+constexpr int kPageSize = 4096;  // SQLite's default, which new objects get
+
+StatusCode CodeOf(int sqlite_code) {
+  switch (sqlite_code & 0xff) {
+    case SQLITE_FULL: return StatusCode::kFull;
+    case SQLITE_NOMEM: return StatusCode::kOutOfMemory;
+    case SQLITE_IOERR: return StatusCode::kIoError;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return StatusCode::kCorruption;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: return StatusCode::kBusy;
+    case SQLITE_READONLY: return StatusCode::kReadOnly;
+    case SQLITE_TOOBIG: return StatusCode::kLimitExceeded;
+    default: return StatusCode::kInvalidArgument;
+  }
+}
+
+// " at offset 7: SQLITE_ERROR (extended: ...)": see error.h.
+std::string WithCode(std::string message, int code, std::optional<int> offset) {
+  if (offset) message += " at offset " + std::to_string(*offset);
+  const int primary = code & 0xff;
+  message += ": " + SqliteCodeName(primary);
+  if (code != primary) message += " (extended: " + SqliteCodeName(code) + ")";
+  return message;
+}
+
+}  // namespace
+
+void ThrowIfError(const Status& status) {
+  if (!status.ok()) throw Error(status);
+}
+
+Connection::Connection(Store& store, std::string_view namespace_name, std::string_view name,
+                       const StorageOptions& options)
+    : store_(store),
+      namespace_name_(namespace_name),
+      name_(name),
+      options_(options),
+      statements_(options.statement_cache_bytes) {
+  Open(false);
+}
+
+Connection::~Connection() { FinalizeAll("the object's storage was closed"); }
+
+// A connection with a statement left would live on, and keep the object's write lock.
+void Connection::FinalizeAll(const char* why) noexcept {
+  cancelled_because_ = why;
+  statements_.Clear();
+  for (OwnStatement* statement : own_statements_) statement->Finalize();
+}
+
+void Connection::Open(bool empty) {
+  DatabaseOptions options;
+  options.if_missing = opened_before_ ? IfMissing::kCreate : options_.if_missing;
+  options.locking = Locking::kExclusive;
+  options.synchronous =
+      options_.durability == Durability::kConfirmed ? Synchronous::kFull : Synchronous::kNormal;
+  options.begin_empty = empty;
+  database_.emplace(ValueOrThrow(Database::Open(store_, namespace_name_, name_, options)));
+  opened_before_ = true;
+  ApplyLimits();
+  authorizer_.Install(handle());
+}
+
+void Connection::ApplyLimits() {
+  const Limits& limits = options_.limits;
+  const std::pair<int, int> settings[] = {
+      {SQLITE_LIMIT_LENGTH, limits.row_bytes},
+      {SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes},
+      {SQLITE_LIMIT_COLUMN, limits.columns},
+      {SQLITE_LIMIT_EXPR_DEPTH, limits.expression_depth},
+      {SQLITE_LIMIT_COMPOUND_SELECT, limits.compound_select_terms},
+      {SQLITE_LIMIT_VDBE_OP, limits.program_operations},
+      {SQLITE_LIMIT_FUNCTION_ARG, limits.function_arguments},
+      {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, limits.like_pattern_bytes},
+      {SQLITE_LIMIT_VARIABLE_NUMBER, limits.bindings},
+      {SQLITE_LIMIT_TRIGGER_DEPTH, limits.trigger_depth},
+      {SQLITE_LIMIT_ATTACHED, 0},
+      {SQLITE_LIMIT_WORKER_THREADS, 0},
+  };
+  for (const auto& [limit, value] : settings) sqlite3_limit(handle(), limit, value);
+  for (const int setting : {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_ENABLE_FKEY}) {
+    sqlite3_db_config(handle(), setting, 1, nullptr);
+  }
+  RunOwn(("PRAGMA cache_size=-" + std::to_string(options_.page_cache_bytes / 1024) +
+          ";PRAGMA max_page_count=" +
+          std::to_string(std::max<int64_t>(1, limits.database_bytes / kPageSize)))
+             .c_str());
+}
+
+Statement Connection::Compile(std::string_view sql, std::string_view* tail, size_t position) {
+  Statement statement;
+  const char* end = nullptr;
+  authorizer_.Begin();
+  const int code = sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement.handle, &end);
+  authorizer_.End();
+  if (code != SQLITE_OK) Fail(code, position);
+  *tail = sql.substr(static_cast<size_t>(end - sql.data()));
+  if (statement.handle == nullptr) return statement;
+  statement.parameter_count = sqlite3_bind_parameter_count(statement.handle);
+  statement.column_count = sqlite3_column_count(statement.handle);
+  statement.writes = sqlite3_stmt_readonly(statement.handle) == 0;
+  statement.alters_table = authorizer_.alters_table();
+  return statement;
+}
+
+sqlite3_stmt* Connection::CompileOwn(const char* sql) {
+  const Authorizer::Trusted trusted(authorizer_);
+  sqlite3_stmt* statement = nullptr;
+  const int code =
+      sqlite3_prepare_v3(handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) Fail(code);
+  return statement;
+}
+
+void Connection::RunOwn(const char* sql) {
+  const Authorizer::Trusted trusted(authorizer_);
+  const int code = sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) Fail(code);
+}
+
+Error Connection::LastError(int code, size_t position) const {
+  // What SQLite keeps is of the last call; a code that did not come from there speaks for itself.
+  const bool kept = sqlite3_errcode(handle()) == code || sqlite3_extended_errcode(handle()) == code;
+  std::string message = kept ? sqlite3_errmsg(handle()) : sqlite3_errstr(code);
+  std::optional<int> offset;
+  if (const int at = kept ? sqlite3_error_offset(handle()) : -1; at >= 0) {
+    offset = at + static_cast<int>(position);
+  }
+  StatusCode status_code = CodeOf(code);
+  if (kept) {
+    if (const Status cause = database_->EngineError(); !cause.ok()) {
+      status_code = cause.code();
+      message = cause.message();
+    }
+  }
+  if ((code & 0xff) == SQLITE_AUTH && !authorizer_.reason().empty()) {
+    message = authorizer_.reason();
+  }
+  return Error(Status(status_code, WithCode(std::move(message), code, offset)), code, offset);
+}
+
+void Connection::Fail(int code, size_t position) { FailWith(LastError(code, position)); }
+
+void Connection::FailWith(const Error& error) {
+  // SQLite has rolled back by itself what callers believe to be there.
+  if (in_transaction_ && sqlite3_get_autocommit(handle()) != 0) Break(error);
+  throw error;
+}
+
+void Connection::Break(const Error& error) {
+  if (broken_ == nullptr) broken_ = std::make_unique<const Error>(error);
+}
+
+void Connection::Close() {
+  FinalizeAll("the object's storage was closed");
+  database_.reset();
+  Break(Error(
+      Status(StatusCode::kBroken, "the storage of object " + namespace_name_ + "/" + name_ +
+                                      " was closed and is no longer accessible: open it again")));
+}
+
+void Connection::Reopen(bool empty, const char* why) {
+  FinalizeAll(why);
+  in_transaction_ = false;
+  database_.reset();
+  try {
+    Open(empty);
+  } catch (const Error& error) {
+    Break(error);
+    throw;
+  }
+}
+
+OwnStatement::OwnStatement(Connection& connection, const char* sql)
+    : connection_(connection), sql_(sql) {
+  connection_.own_statements_.push_back(this);
+}
+
+OwnStatement::~OwnStatement() {
+  Finalize();
+  std::erase(connection_.own_statements_, this);
+}
+
+void OwnStatement::Finalize() noexcept { sqlite3_finalize(std::exchange(handle_, nullptr)); }
+
+}  // namespace tidemark::internal

@@ -1,0 +1,141 @@
+// SQL inside an object, see sql.h.
+
+#include "api/sql.h"
+
+#include <optional>
+
+#include "api/error.h"
+#include "api/internal/cursor_state.h"
+#include "api/internal/statement_end.h"
+
+namespace tidemark {
+
+using internal::CursorState;
+using internal::Statement;
+using internal::StatementCache;
+using internal::StorageState;
+using internal::TransactionState;
+
+namespace {
+
+// Names that begin with _cf_ and belong to the layer: more of them after a statement than before it
+// are the statement's doing.
+constexpr char kCountReserved[] =
+    "SELECT count(*) FROM sqlite_schema WHERE lower(substr(name, 1, 4)) = '_cf_'";
+
+int64_t CountReserved(StorageState& state) {
+  internal::OwnStatement count(state.connection, kCountReserved);
+  internal::OwnStatement::Use use(count);
+  use.Step();
+  return sqlite3_column_int64(use.handle(), 0);
+}
+
+// ALTER TABLE ... RENAME TO: the authorizer was not told the new name.
+void RunAlter(StorageState& state, CursorState& cursor) {
+  const size_t level = state.transaction.Savepoint();
+  const int64_t before = CountReserved(state);
+  try {
+    cursor.Run();
+  } catch (const Error&) {
+    if (state.connection.broken() == nullptr) state.transaction.RollBackLevel(level);
+    throw;
+  }
+  if (CountReserved(state) <= before) {
+    state.transaction.Release(level);
+    return;
+  }
+  state.transaction.RollBackLevel(level);
+  throw Error(Status(StatusCode::kInvalidArgument, "not authorized: SQLITE_AUTH"), SQLITE_AUTH);
+}
+
+// Binds and begins a statement; one that writes runs to its end, as a call of its own if it is
+// alone.
+std::unique_ptr<CursorState> Start(const std::shared_ptr<StorageState>& state,
+                                   StatementCache::Place place, std::span<const ValueView> bindings,
+                                   bool alone) {
+  auto cursor = std::make_unique<CursorState>(state, place);
+  cursor->Bind(bindings, !place->writes);
+  if (!place->writes) {
+    cursor->Start();
+    return cursor;
+  }
+  std::optional<TransactionState::Call> call;
+  if (alone) call.emplace(state->transaction, place->alters_table, true);
+  if (place->alters_table) {
+    RunAlter(*state, *cursor);
+  } else {
+    cursor->Run();
+  }
+  if (call) call->Done();
+  return cursor;
+}
+
+}  // namespace
+
+Sql::Sql(std::shared_ptr<StorageState> state) : state_(std::move(state)) {}
+
+Cursor Sql::Run(std::string_view sql, std::span<const ValueView> bindings) {
+  internal::Connection& connection = state_->connection;
+  connection.RequireUsable();
+  ++state_->metrics.sql_calls;
+  StatementCache::Place place;
+  if (connection.statements().Take(sql, &place)) {
+    return Cursor(Start(state_, place, bindings, true));
+  }
+
+  std::optional<TransactionState::Call> call;  // of several statements
+  std::string_view rest = sql;
+  while (true) {
+    const auto position = static_cast<size_t>(rest.data() - sql.data());
+    Statement statement = connection.Compile(rest, &rest, position);
+    if (statement.handle == nullptr) {
+      throw Error(Status(StatusCode::kInvalidArgument, "SQL code did not contain a statement."));
+    }
+    rest = internal::TrimSpace(rest);
+    const bool last = rest.empty();
+    if (last && position == 0) statement.sql = sql;
+    place = connection.statements().Add(std::move(statement));
+    if (!call && place->writes && !(last && position == 0)) {
+      call.emplace(state_->transaction, true, true);
+    }
+    auto cursor = Start(state_, place, last ? bindings : std::span<const ValueView>(), !call);
+    if (last) {
+      if (call) call->Done();
+      return Cursor(std::move(cursor));
+    }
+    while (cursor->Next()) continue;
+  }
+}
+
+IngestResult Sql::Ingest(std::string_view sql) {
+  internal::Connection& connection = state_->connection;
+  connection.RequireUsable();
+  ++state_->metrics.sql_calls;
+  IngestResult result{.remainder = sql};
+  std::optional<TransactionState::Call> call;
+  while (const size_t end = internal::StatementEnd(result.remainder)) {
+    const auto position = static_cast<size_t>(result.remainder.data() - sql.data());
+    std::string_view tail;
+    Statement statement = connection.Compile(result.remainder.substr(0, end), &tail, position);
+    result.remainder.remove_prefix(end);
+    if (statement.handle == nullptr) continue;  // nothing but a semicolon
+    const auto place = connection.statements().Add(std::move(statement));
+    if (!call && place->writes) call.emplace(state_->transaction, true, true);
+    const auto cursor = Start(state_, place, {}, !call);
+    while (cursor->Next()) continue;
+    ++result.statement_count;
+    result.rows_read += cursor->RowsRead();
+    result.rows_written += cursor->rows_written;
+  }
+  if (call) call->Done();
+  return result;
+}
+
+int64_t Sql::DatabaseSize() {
+  state_->connection.RequireUsable();
+  internal::OwnStatement::Use use(state_->database_size);
+  use.Step();
+  return sqlite3_column_int64(use.handle(), 0);
+}
+
+}  // namespace tidemark

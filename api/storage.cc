@@ -1,0 +1,112 @@
+// The storage of an object, see storage.h.
+
+#include "api/storage.h"
+
+#include "api/internal/storage_state.h"
+
+namespace tidemark {
+
+using internal::StorageState;
+using internal::ThrowIfError;
+using internal::ValueOrThrow;
+
+std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_view namespace_name,
+                                                   std::string_view name,
+                                                   const StorageOptions& options) {
+  return std::unique_ptr<ObjectStorage>(
+      new ObjectStorage(std::make_shared<StorageState>(store, namespace_name, name, options)));
+}
+
+ObjectStorage::ObjectStorage(std::shared_ptr<StorageState> state)
+    : state_(std::move(state)), sql_(state_), kv_(state_) {}
+
+// Cursors may live on; the connection does not.
+ObjectStorage::~ObjectStorage() { state_->connection.Close(); }
+
+Object& ObjectStorage::object() const { return state_->connection.object(); }
+
+void ObjectStorage::RequireNoTransaction(const char* what) const {
+  state_->connection.RequireUsable();
+  if (state_->transaction.depth() == 0) return;
+  throw Error(Status(StatusCode::kInvalidArgument,
+                     std::string(what) + " inside of a transaction: end that first"));
+}
+
+// ---- Transactions ------------------------------------------------------------------------------
+
+Bookmark ObjectStorage::Commit() {
+  RequireNoTransaction("Commit()");
+  state_->transaction.Commit();
+  return object().BookmarkOf(object().head());
+}
+
+void ObjectStorage::Rollback() {
+  RequireNoTransaction("Rollback()");
+  state_->transaction.Rollback();
+}
+
+bool ObjectStorage::NeedsConfirmation() const { return state_->transaction.needs_confirmation(); }
+
+StorageTransaction ObjectStorage::BeginTransaction() {
+  return StorageTransaction(state_, this, false);
+}
+
+StorageTransaction ObjectStorage::BeginSavepoint() {
+  return StorageTransaction(state_, this, true);
+}
+
+void ObjectStorage::DeleteAll() {
+  RequireNoTransaction("DeleteAll()");
+  state_->kv_table.BeginList();
+  state_->transaction.BeginEmpty("the database was deleted by DeleteAll()");
+  if (options().commit_mode == CommitMode::kEachCall) state_->transaction.Commit();
+}
+
+// ---- Durability --------------------------------------------------------------------------------
+
+void ObjectStorage::Sync() {
+  RequireNoTransaction("Sync()");
+  state_->transaction.Commit();
+  WaitDurable(object().BookmarkOf(object().head()));
+}
+
+void ObjectStorage::WaitDurable(const Bookmark& token) {
+  Store& store = state_->connection.store();
+  if (store.durable_lsn() >= token.lsn) return;
+  ++state_->metrics.durable_waits;
+  const Status status = store.WaitDurable(token.lsn);
+  if (status.ok()) return;
+  const Error error(status);
+  state_->connection.Break(error);
+  throw error;
+}
+
+// ---- Point-in-time recovery --------------------------------------------------------------------
+
+Bookmark ObjectStorage::GetCurrentBookmark() {
+  RequireNoTransaction("GetCurrentBookmark()");
+  state_->transaction.Commit();
+  return ValueOrThrow(object().CurrentBookmark());
+}
+
+Bookmark ObjectStorage::GetBookmarkForTime(Timestamp time) {
+  state_->connection.RequireUsable();
+  return object().BookmarkOf(ValueOrThrow(object().Resolve(time)));
+}
+
+// ---- All the rest ------------------------------------------------------------------------------
+
+void ObjectStorage::Interrupt() noexcept { sqlite3_interrupt(state_->connection.handle()); }
+
+const StorageOptions& ObjectStorage::options() const { return state_->connection.options(); }
+
+StorageMetrics ObjectStorage::Metrics() const {
+  StorageMetrics metrics = state_->metrics;
+  metrics.commits = state_->transaction.commits();
+  metrics.rollbacks = state_->transaction.rollbacks();
+  return metrics;
+}
+
+const Error* ObjectStorage::broken() const { return state_->connection.broken(); }
+
+}  // namespace tidemark

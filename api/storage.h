@@ -1,0 +1,156 @@
+// ObjectStorage: the storage of one object, as Durable Objects' ctx.storage.
+//
+//   auto storage = ObjectStorage::Open(store, "rooms", "lobby");
+//   storage->kv().Put("topic", "tides");
+//   storage->sql().Exec("INSERT INTO message(text) VALUES(?)", "hello");
+//   storage->Transaction([&] { ... });          // all or nothing
+//   Bookmark before = storage->GetCurrentBookmark();
+//
+// One ObjectStorage is all there is of an object at a time: it holds the object's write lock, and
+// others can read. It is used by one thread at a time; only Interrupt() is for others.
+//
+// Calls throw Error (api/error.h). An error of a statement leaves everything as it was before the
+// statement. One that makes SQLite roll back a transaction by itself (a full disk, I/O, memory, an
+// interrupt), and a commit that fails, break the object: writes are lost that callers took for
+// done, so from then on every call throws that error, until the storage is closed and opened again.
+
+#ifndef TIDEMARK_API_STORAGE_H_
+#define TIDEMARK_API_STORAGE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "api/error.h"
+#include "api/kv.h"
+#include "api/metrics.h"
+#include "api/options.h"
+#include "api/sql.h"
+#include "api/storage_transaction.h"
+#include "engine/bookmark.h"
+#include "engine/export.h"
+#include "engine/store.h"
+
+namespace tidemark {
+
+class TIDEMARK_API ObjectStorage {
+ public:
+  // The store must outlive it. Errors: kInvalidArgument (names); kNotFound (IfMissing::kFail);
+  // kBusy if the object's write lock is held, by another ObjectStorage for one; kCorruption.
+  static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
+                                             std::string_view name,
+                                             const StorageOptions& options = {});
+  // What was not committed is dropped, never committed. Cursors that are left are cancelled.
+  ~ObjectStorage();
+  ObjectStorage(const ObjectStorage&) = delete;
+  ObjectStorage& operator=(const ObjectStorage&) = delete;
+
+  Sql& sql() { return sql_; }
+  Kv& kv() { return kv_; }
+  // Host-side: history, labels, restores, forks (engine/object.h). A restore needs the write lock,
+  // and so a closed storage.
+  Object& object() const;
+
+  // ---- Transactions ----
+
+  // CommitMode::kTurn: makes one commit of what was written since the last one, and ends the turn.
+  // Returns the bookmark of what is current then: the token of that commit, for WaitDurable and
+  // OnDurable. With Durability::kConfirmed it is durable, unless all of its writes allowed it not
+  // to be. Nothing happens if nothing was written. Errors break the object; kInvalidArgument inside
+  // of a transaction.
+  Bookmark Commit();
+  // Drops what was written since.
+  void Rollback();
+  // True if Commit() would have something to confirm: an output gate is closed meanwhile.
+  bool NeedsConfirmation() const;
+
+  // A transaction that commits by itself. Writes before it are committed first. Within one that is
+  // open it is nested: it becomes part of that, or is rolled back by itself.
+  StorageTransaction BeginTransaction();
+
+  // Runs `call` in a transaction, with the StorageTransaction if it takes one: commits when it
+  // returns, and returns what it returned; rolls back and goes on with its exception when it
+  // throws, or if it has rolled back itself.
+  template <typename Call>
+  auto Transaction(Call&& call) {
+    StorageTransaction transaction = BeginTransaction();
+    return Finish(transaction, [&]() -> decltype(auto) {
+      if constexpr (std::is_invocable_v<Call, StorageTransaction&>) {
+        return call(transaction);
+      } else {
+        return call();
+      }
+    });
+  }
+  // Runs `call` in a savepoint of whatever is open: if it throws, its writes are undone and those
+  // before it stay. They are committed with what is around them.
+  template <typename Call>
+  auto TransactionSync(Call&& call) {
+    StorageTransaction savepoint = BeginSavepoint();
+    return Finish(savepoint, [&]() -> decltype(auto) { return call(); });
+  }
+
+  // Makes the object empty: tables, keys and all, in constant time. What the turn wrote before is
+  // gone with it; what it writes after is one commit with it. Cursors and lists are cancelled.
+  // Always confirmed. A restore brings everything back. Errors: kInvalidArgument inside of a
+  // transaction.
+  void DeleteAll();
+
+  // ---- Durability ----
+
+  // Commits, and returns when everything committed so far is durable: also what did not ask for it.
+  // Errors: what made that impossible; the object, or all of the store, is broken then.
+  void Sync();
+  // Returns when the commit is durable; at once if it is.
+  void WaitDurable(const Bookmark& token);
+
+  // ---- Point-in-time recovery ----
+
+  // The bookmark of what is current. Ends the turn: what was written is committed first, so it is
+  // in the bookmark. Without a write in between it is the same one again. Errors: kNotFound if
+  // nothing was ever written; kInvalidArgument inside of a transaction.
+  Bookmark GetCurrentBookmark();
+  // The last commit at or before a time; a time after now means now. Always the same for the same
+  // time. Errors: kExpired; kNotFound if the object did not exist then; kCorruption.
+  Bookmark GetBookmarkForTime(Timestamp time);
+
+  // ---- All the rest ----
+
+  // From another thread: ends the statement that runs, if one does, with an error
+  // (SQLITE_INTERRUPT, kBusy); in a transaction that breaks the object.
+  void Interrupt() noexcept;
+
+  const StorageOptions& options() const;
+  StorageMetrics Metrics() const;
+  // The error that broke the object; null while it works.
+  const Error* broken() const;
+
+ private:
+  explicit ObjectStorage(std::shared_ptr<internal::StorageState> state);
+  StorageTransaction BeginSavepoint();
+  void RequireNoTransaction(const char* what) const;
+
+  template <typename Call>
+  static auto Finish(StorageTransaction& transaction, Call call) {
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      transaction.CommitIfOpen();
+    } else {
+      auto result = call();
+      transaction.CommitIfOpen();
+      return result;
+    }
+  }
+
+  std::shared_ptr<internal::StorageState> state_;
+  Sql sql_;
+  Kv kv_;
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_API_STORAGE_H_
