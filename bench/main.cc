@@ -127,6 +127,7 @@ int Run(int argc, char** argv) {
   RegisterReadBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
+  RegisterStorageBenchmarks(settings);
 
   RoundsReporter reporter;
   for (long round = 0; round < rounds; ++round) {
