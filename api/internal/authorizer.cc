@@ -2,6 +2,7 @@
 
 #include "api/internal/authorizer.h"
 
+#include <new>
 #include <string_view>
 
 #include "api/internal/sql_lists.h"
@@ -25,9 +26,16 @@ bool Authorizer::AllowsName(const char* name) noexcept {
 }
 
 int Authorizer::Callback(void* self, int action, const char* first, const char* second,
-                         const char* database, const char*) noexcept {
+                         const char* database, const char* trigger) noexcept {
   Authorizer& authorizer = *static_cast<Authorizer*>(self);
   if (authorizer.trusted_ > 0) return SQLITE_OK;
+  if (action == SQLITE_DELETE && trigger == nullptr && authorizer.compiling_) {
+    try {
+      authorizer.deletes_from_ = first;
+    } catch (const std::bad_alloc&) {
+      return SQLITE_DENY;
+    }
+  }
   return authorizer.Check(action, first, second, database);
 }
 

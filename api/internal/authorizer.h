@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#include <string>
 #include <string_view>
 
 namespace tidemark::internal {
@@ -39,6 +40,7 @@ class Authorizer {
     compiling_ = true;
     reason_ = {};
     alters_table_ = false;
+    deletes_from_.clear();
   }
   void End() noexcept { compiling_ = false; }
   // Why the statement was refused, where "not authorized" says too little; else empty.
@@ -46,6 +48,9 @@ class Authorizer {
   // The statement is an ALTER TABLE. Stock SQLite does not tell an authorizer the name that RENAME
   // TO gives, so that has to be looked at behind it.
   bool alters_table() const { return alters_table_; }
+
+  // The table that the statement itself deletes from; empty if from none.
+  const std::string& deletes_from() const { return deletes_from_; }
 
   // A name that is not the layer's: does not begin with "_cf_", in whatever letters.
   static bool AllowsName(const char* name) noexcept;
@@ -60,6 +65,7 @@ class Authorizer {
   std::string_view reason_;
   bool compiling_ = false;
   bool alters_table_ = false;
+  std::string deletes_from_;
 };
 
 }  // namespace tidemark::internal

@@ -116,6 +116,7 @@ Statement Connection::Compile(std::string_view sql, std::string_view* tail, size
   statement.column_count = sqlite3_column_count(statement.handle);
   statement.writes = sqlite3_stmt_readonly(statement.handle) == 0;
   statement.alters_table = authorizer_.alters_table();
+  statement.deletes_from = authorizer_.deletes_from();
   return statement;
 }
 

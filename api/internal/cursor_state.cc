@@ -117,7 +117,7 @@ void CursorState::Run() {
     counter.Cancel();
     throw;
   }
-  rows_written = counter.End();
+  rows_written = counter.End(place->deletes_from);
   const uint64_t returned = std::exchange(rows_returned, 0);  // they are what it wrote
   rows_read_at_end = std::max(ScannedRows(), counter.rows_found());
   rows_returned = returned;

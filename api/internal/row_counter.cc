@@ -40,6 +40,8 @@ RowCounter::RowCounter(Connection& connection)
 void RowCounter::Begin() noexcept {
   changes_.clear();
   rows_found_ = 0;
+  rows_changed_ = 0;
+  changes_before_ = sqlite3_total_changes64(connection_.handle());
   out_of_memory_ = false;
   sqlite3_preupdate_hook(connection_.handle(), &RowCounter::Hook, this);
 }
@@ -61,6 +63,7 @@ void RowCounter::Hook(void* self, sqlite3* connection, int operation, const char
 }
 
 void RowCounter::Note(sqlite3* connection, int operation, const char* table) {
+  ++rows_changed_;
   if (operation != SQLITE_INSERT) ++rows_found_;
   Columns changed;
   if (operation == SQLITE_UPDATE) {
@@ -84,9 +87,16 @@ void RowCounter::Note(sqlite3* connection, int operation, const char* table) {
   changes_.push_back({.table = table, .changed = changed, .count = 1});
 }
 
-uint64_t RowCounter::End() {
+uint64_t RowCounter::End(const std::string& deletes_from) {
+  const auto changes =
+      static_cast<uint64_t>(sqlite3_total_changes64(connection_.handle()) - changes_before_);
   Cancel();
   if (out_of_memory_) throw std::bad_alloc();
+  if (!deletes_from.empty() && changes > rows_changed_) {
+    const uint64_t cleared = changes - rows_changed_;
+    rows_found_ += cleared;
+    changes_.push_back({.table = deletes_from, .changed = Columns().set(), .count = cleared});
+  }
   uint64_t rows = 0;
   for (const Change& change : changes_) {
     uint64_t entries = 1;

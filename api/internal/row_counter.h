@@ -27,8 +27,9 @@ class RowCounter {
 
   // Between the two everything that the connection writes counts. Begin allocates nothing.
   void Begin() noexcept;
-  // Returns the number. What the schema says is asked for here.
-  uint64_t End();
+  // Returns the number. What the schema says is asked for here. A DELETE without WHERE may clear
+  // its table, `deletes_from`, without the hook being called: then SQLite's count of changes tells.
+  uint64_t End(const std::string& deletes_from);
   // Rows that were there before, and were changed or deleted.
   uint64_t rows_found() const { return rows_found_; }
   // Instead of End, where a statement failed.
@@ -56,6 +57,8 @@ class RowCounter {
   OwnStatement list_;
   std::vector<Change> changes_;
   uint64_t rows_found_ = 0;
+  uint64_t rows_changed_ = 0;
+  int64_t changes_before_ = 0;  // SQLite's count
   bool out_of_memory_ = false;
   // What is known of tables, and the schema version that it is of.
   std::unordered_map<std::string, std::vector<Index>> indexes_;

@@ -23,6 +23,7 @@ struct Statement {
   int column_count = 0;
   bool writes = false;  // not sqlite3_stmt_readonly
   bool alters_table = false;
+  std::string deletes_from;  // the table that it deletes rows of itself, if any
   bool in_use = false;
   bool cached = false;
 };
