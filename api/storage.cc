@@ -81,12 +81,22 @@ void ObjectStorage::WaitDurable(const Bookmark& token) {
   throw error;
 }
 
+void ObjectStorage::OnDurable(const Bookmark& token, std::function<void(const Status&)> call) {
+  state_->connection.RequireUsable();
+  ThrowIfError(state_->connection.store().NotifyDurable(token.lsn, std::move(call)));
+}
+
 // ---- Point-in-time recovery --------------------------------------------------------------------
 
 Bookmark ObjectStorage::GetCurrentBookmark() {
   RequireNoTransaction("GetCurrentBookmark()");
   state_->transaction.Commit();
   return ValueOrThrow(object().CurrentBookmark());
+}
+
+void ObjectStorage::WaitForBookmark(const Bookmark& bookmark) {
+  state_->connection.RequireUsable();
+  ValueOrThrow(object().Resolve(bookmark));
 }
 
 Bookmark ObjectStorage::GetBookmarkForTime(Timestamp time) {

@@ -108,12 +108,19 @@ class TIDEMARK_API ObjectStorage {
   // Returns when the commit is durable; at once if it is.
   void WaitDurable(const Bookmark& token);
 
+  // `call` comes once, from a thread of the store, with OK when the commit is durable, else with
+  // what broke the store. It must not throw, block or use this object.
+  void OnDurable(const Bookmark& token, std::function<void(const Status&)> call);
+
   // ---- Point-in-time recovery ----
 
   // The bookmark of what is current. Ends the turn: what was written is committed first, so it is
   // in the bookmark. Without a write in between it is the same one again. Errors: kNotFound if
   // nothing was ever written; kInvalidArgument inside of a transaction.
   Bookmark GetCurrentBookmark();
+  // Returns when this store has come as far as the bookmark: at once, for any of its own. Errors:
+  // those of Object::Resolve for what is none.
+  void WaitForBookmark(const Bookmark& bookmark);
   // The last commit at or before a time; a time after now means now. Always the same for the same
   // time. Errors: kExpired; kNotFound if the object did not exist then; kCorruption.
   Bookmark GetBookmarkForTime(Timestamp time);

@@ -221,6 +221,15 @@ Status Store::WaitDurable(Lsn lsn) try {
 } catch (const std::bad_alloc&) {
   return impl_->OutOfMemory();
 }
+Status Store::NotifyDurable(Lsn lsn, std::function<void(const Status&)> call) try {
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
+  if (impl_->notifier().Add(lsn, std::move(call))) return OkStatus();
+  return Status(StatusCode::kBroken, "the store is being closed");
+} catch (const std::system_error& error) {
+  return Status(StatusCode::kIoError, std::string("no thread can be started: ") + error.what());
+} catch (const std::bad_alloc&) {
+  return impl_->OutOfMemory();
+}
 Status Store::Sync() try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   return impl_->queue().WaitDurable(impl_->queue().last_lsn());

@@ -297,6 +297,11 @@ class TIDEMARK_API Store {
   // Blocks until the record `lsn` is durable. The thread may do the write and sync itself.
   // Errors: kBroken, with the failure that broke the store.
   Status WaitDurable(Lsn lsn);
+  // For those who do not want to wait: `call` comes once, from a thread of the store, with OK when
+  // the record `lsn` is durable, else with the failure that broke the store; in the order of LSNs,
+  // at the latest in Close. It must not throw, nor block, nor close the store. Errors: kBroken, and
+  // then it never comes.
+  Status NotifyDurable(Lsn lsn, std::function<void(const Status&)> call);
   // Everything committed so far.
   Status Sync();
   Lsn durable_lsn() const;

@@ -201,6 +201,7 @@ Status StoreImpl::OpenFiles() {
   retention_ = std::make_unique<Retention>(this);
   TIDEMARK_RETURN_IF_ERROR(retention_->table().Load());
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
+  notifier_ = std::make_unique<DurableNotifier>(*queue_);
   reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
   checkpointer_ = std::make_unique<Checkpointer>(this);
   packer_ = std::make_unique<Packer>(this);
@@ -322,6 +323,7 @@ StoreImpl::~StoreImpl() {
   if (scrubber_ != nullptr) scrubber_->Stop();
   if (retention_worker_ != nullptr) retention_worker_->Stop();
   if (checkpointer_ != nullptr) checkpointer_->Stop();
+  if (notifier_ != nullptr) notifier_->Stop();
   if (queue_ != nullptr) queue_->Stop();
 }
 
@@ -336,6 +338,7 @@ Status StoreImpl::Finish() {
   scrubber_->Stop();
   retention_worker_->Stop();
   checkpointer_->Stop();
+  notifier_->Stop();
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));

@@ -28,6 +28,7 @@
 
 #include "engine/internal/checkpointer.h"
 #include "engine/internal/commit_queue.h"
+#include "engine/internal/durable_notifier.h"
 #include "engine/internal/commit_room.h"
 #include "engine/internal/index.h"
 #include "engine/internal/label_table.h"
@@ -88,6 +89,7 @@ class StoreImpl {
   Index& index() { return *index_; }
   Segments& segments() { return *segments_; }
   CommitQueue& queue() { return *queue_; }
+  DurableNotifier& notifier() { return *notifier_; }
   const PageReader& reader() const { return *reader_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
   OpenBatches& open_batches() { return open_batches_; }
@@ -276,6 +278,7 @@ class StoreImpl {
   std::unique_ptr<PurgeTable> purges_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<CommitQueue> queue_;
+  std::unique_ptr<DurableNotifier> notifier_;
   std::mutex seal_mutex_;
   Lsn sealed_;  // the record that began the segment behind the last seal
   std::unique_ptr<PageReader> reader_;

@@ -41,7 +41,9 @@ TEST_F(IngestTest, SemicolonsThatEndNothing) {
 TEST_F(IngestTest, PiecesOfAnySizeGiveTheSame) {
   std::string text;
   for (int i = 0; i < 6; ++i) {
-    text += "INSERT INTO t VALUES('\xc3\xa4;'),('\xe2\x82\xac'),('\xf0\x9f\x98\x80'),('x'),('y'),('z');\n";
+    text +=
+        "INSERT INTO t "
+        "VALUES('\xc3\xa4;'),('\xe2\x82\xac'),('\xf0\x9f\x98\x80'),('x'),('y'),('z');\n";
   }
   for (size_t piece = 1; piece < 3 * text.size(); piece *= 3) {
     SCOPED_TRACE(piece);

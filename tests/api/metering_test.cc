@@ -24,9 +24,10 @@ class MeteringTest : public ApiTest {
     return {cursor.RowsRead(), cursor.RowsWritten()};
   }
   void Fill(int rows) {
-    Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-         "INSERT INTO keyed SELECT i, i FROM n",
-         rows);
+    Exec(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+        "INSERT INTO keyed SELECT i, i FROM n",
+        rows);
   }
 };
 
@@ -68,8 +69,9 @@ TEST_F(MeteringTest, AnUpdateOfTheKey) {
 
 // C069.
 TEST_F(MeteringTest, TriggersWritesCount) {
-  Exec("CREATE TRIGGER i AFTER INSERT ON keyed BEGIN INSERT INTO plain VALUES(new.id); END;"
-       "CREATE TRIGGER d AFTER DELETE ON keyed BEGIN INSERT INTO plain VALUES(old.id); END");
+  Exec(
+      "CREATE TRIGGER i AFTER INSERT ON keyed BEGIN INSERT INTO plain VALUES(new.id); END;"
+      "CREATE TRIGGER d AFTER DELETE ON keyed BEGIN INSERT INTO plain VALUES(old.id); END");
   EXPECT_EQ(Count("INSERT INTO keyed VALUES(1, 1)").written, 2u);
   Exec("INSERT INTO keyed VALUES(2, 1),(3, 1)");
   EXPECT_EQ(Count("DELETE FROM keyed").written, 6u);
@@ -101,8 +103,9 @@ TEST_F(MeteringTest, EachExecutionCountsItsOwn) {
 
 // C074.
 TEST_F(MeteringTest, IndexEntriesAreWrittenToo) {
-  Exec("CREATE TABLE t(a TEXT PRIMARY KEY, b, c); CREATE INDEX i ON t(b);"
-       "CREATE INDEX e ON t(abs(c))");
+  Exec(
+      "CREATE TABLE t(a TEXT PRIMARY KEY, b, c); CREATE INDEX i ON t(b);"
+      "CREATE INDEX e ON t(abs(c))");
   EXPECT_EQ(Count("INSERT INTO t VALUES('x', 1, 2)").written, 4u) << "row, key, two indexes";
   EXPECT_EQ(Count("UPDATE t SET b = 2").written, 3u) << "row, its index, and the expression's";
   EXPECT_EQ(Count("UPDATE t SET b = 2").written, 2u) << "row, and the expression's";
