@@ -257,8 +257,11 @@ class TIDEMARK_API Store {
   // A handle of the new object that was opened before sees the fork as somebody else's commit.
   // Errors: kInvalidArgument (names; `from` is of another store); kExists if the object exists, is
   // deleted, or is being written by a transaction that creates it; those of Object::Resolve.
+  //
+  // It has no alarm, lest what is to happen once happens twice, unless `options` say otherwise.
   Result<std::shared_ptr<Object>> Fork(const Object& from, const Point& at,
-                                       std::string_view namespace_name, std::string_view name);
+                                       std::string_view namespace_name, std::string_view name,
+                                       const RestoreOptions& options = {.alarms = Alarms::kClear});
 
   // Removes an object, deleted or not, and all its history, labels, policy and hold, for good: when
   // this returns, no file of the store has a byte of it, nor its name. This cannot be undone. All

@@ -287,6 +287,7 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
     info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
     info.log_bytes += fields->batch_bytes;
     info.schema_changed = fields->schema_changed;
+    info.alarm = fields->alarm;
   } else if (record.kind == RecordKind::kTimeline) {
     const auto fields = DecodeTimeline(record.fields);
     if (!fields) return damaged("its fields");
