@@ -102,6 +102,12 @@ Status Database::Exec(const char* sql) {
   return code == SQLITE_OK ? OkStatus() : ErrorStatus();
 }
 
+Status Database::SetAlarm(std::optional<Timestamp> earliest) try {
+  return MainFileOf(handle_)->SetAlarm(earliest);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
+}
+
 Status Database::ErrorStatus() const try {
   if (internal::MainFile* file = handle_ == nullptr ? nullptr : MainFileOf(handle_)) {
     // FCNTL_FILE_POINTER leaves SQLite's error code as it is.
