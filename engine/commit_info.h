@@ -4,6 +4,7 @@
 #define TIDEMARK_ENGINE_COMMIT_INFO_H_
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <tuple>
 
@@ -44,12 +45,15 @@ struct CommitInfo {
   // object (kFork, kPromote; see Object::SourceOf).
   Lsn restored_from;
   bool schema_changed = false;  // kCommit: so Transaction::SetSchemaChanged said
+  // When the object is to be woken next, as of this commit, in whole milliseconds: what
+  // Transaction::SetAlarm said last. None: never; so it is of a deletion.
+  std::optional<Timestamp> alarm{};
 
   // The same commit, whatever it takes.
   bool operator==(const CommitInfo& other) const {
     const auto what = [](const CommitInfo& c) {
       return std::tie(c.lsn, c.timeline, c.epoch, c.kind, c.time, c.page_size, c.page_count,
-                      c.state_hash, c.restored_from, c.schema_changed);
+                      c.state_hash, c.restored_from, c.schema_changed, c.alarm);
     };
     return what(*this) == what(other);
   }

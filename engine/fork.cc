@@ -74,8 +74,8 @@ Result<Lsn> FindPointOfFork(StoreImpl& store, const ObjectState& object,
 }  // namespace
 
 Result<std::shared_ptr<Object>> Store::Fork(const Object& from, const Point& at,
-                                            std::string_view namespace_name,
-                                            std::string_view name) try {
+                                            std::string_view namespace_name, std::string_view name,
+                                            const RestoreOptions& options) try {
   StoreImpl& store = *impl_;
   TIDEMARK_RETURN_IF_ERROR(store.queue().broken());
   if (from.store_ != &store) {
@@ -106,6 +106,7 @@ Result<std::shared_ptr<Object>> Store::Fork(const Object& from, const Point& at,
       .parent = nullptr,
       .from_bookmark = {},
       .to_bookmark = bookmark.ToString(),
+      .alarm = internal::AlarmAfter(commit, options),
   };
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store.FindTimeline(commit.timeline));
   TIDEMARK_RETURN_IF_ERROR(StartTimeline(store, target, start).status());
@@ -145,7 +146,8 @@ Status Object::CheckNothingNewer(const Object& fork, Lsn point) const {
                                          first);
 }
 
-Result<RestoreInfo> Object::Promote(const Object& fork, IfNewer if_newer) try {
+Result<RestoreInfo> Object::Promote(const Object& fork, IfNewer if_newer,
+                                    const RestoreOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   if (fork.store_ != store_) {
     return Status(StatusCode::kForeign, "object " + fork.DisplayName() + " is of another store");
@@ -171,6 +173,7 @@ Result<RestoreInfo> Object::Promote(const Object& fork, IfNewer if_newer) try {
   start.to = info.to;
   start.from_bookmark = info.undo.ToString();
   start.to_bookmark = fork.BookmarkOf(info.to).ToString();
+  start.alarm = internal::AlarmAfter(info.to, options);
   TIDEMARK_ASSIGN_OR_RETURN(info.result, StartTimeline(*store_, state_, start));
   return info;
 } catch (const std::bad_alloc&) {

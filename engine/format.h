@@ -119,8 +119,9 @@
 //                   if flags & 1: varint batch_count (at least 1), varint versions in all batches,
 //                   varint their bytes (of whole records), and where the last one stands:
 //                   varint segment, varint offset, u64 its record hash;
-//                   if flags & 2: varint the object's earliest alarm, milliseconds since 1970.
-//                   flags & 4: the commit changed the schema. Other bits are 0.
+//                   if flags & 2: varint the object's earliest alarm, milliseconds since 1970,
+//                   at most 2^63 / 1000. flags & 4: the commit changed the schema. Other bits are
+//                   0.
 //   batch (2)       varint number, from 1; if it is not 1, where the batch before it stands:
 //                   varint segment, varint offset, u64 its record hash; varint version_count (at
 //                   least 1), and for each version, sorted by page: varint page number minus the
@@ -132,11 +133,12 @@
 //   close (4)       nothing. Everything before it was synced
 //   namespace (5)   string name, string unique key. Its LSN is the namespace's number
 //   object (6)      varint namespace, id, string name. Its LSN is the object's first timeline
-//   timeline (7)    u8 operation, id of the object, varint timeline that ends here, varint parent
-//                   timeline, varint parent LSN,
-//                   u8 log2(page size), varint page_count, u64 state_hash, string from, string to:
-//                   bookmarks of what was current before and of what is now. Its LSN is the
-//                   timeline, and but for a rewrite it is also that timeline's first commit.
+//   timeline (7)    u8 operation, + 128 with an alarm, id of the object, varint timeline that ends
+//                   here, varint parent timeline, varint parent LSN, u8 log2(page size), varint
+//                   page_count, u64 state_hash, string from, string to: bookmarks of what was
+//                   current before and of what is now; with an alarm, which the object has from
+//                   here on: varint alarm, as in a frame; deletions and rewrites have none. Its LSN
+//                   is the timeline, and but for a rewrite it is also that timeline's first commit.
 //                   Operations:
 //                     restore 1, undelete 6   the parent is a timeline of the same object
 //                     promote 4               the parent is a timeline of another object, whose
@@ -172,13 +174,14 @@
 //                   budget's horizon, which is there once a budget has let anything go, 4, 5 and 6
 //   migration (11): reserved
 //   commits (13)    in packed segments only: commits of one timeline. varint timeline, varint
-//   count,
-//                   1 to 512, varint decompressed length, varint length, columns; and of each
-//                   commit u64 state_hash. The columns are one zstd frame, or as they are, then
-//                   with 0 as the decompressed length. A column has a varint a commit: the
+//                   count, 1 to 512, varint decompressed length, varint length, columns; and of
+//                   each commit u64 state_hash. The columns are one zstd frame, or as they are,
+//                   then with 0 as the decompressed length. A column has a varint a commit: the
 //                   difference to the commit before it (of the first, to 0), zigzag. Columns: LSN;
 //                   time; epoch; log2(page size), or 0; page count; flags, 1 for a commit that
-//                   changed the schema; number of page versions; bytes of log
+//                   changed the schema, 2 for one with an alarm; number of page versions; bytes of
+//                   log; and if one of them has an alarm: alarm, as in a frame, 0 where there is
+//                   none
 //   history (14)    in packed segments only: varint timeline; its payload is blocks, sorted by page
 //                   and, of one page, by LSN
 //   dictionary (16) in packed segments only, before the history that needs it: varint timeline; its
@@ -263,7 +266,7 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 4;
+inline constexpr uint32_t kFormatVersion = 5;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;
@@ -387,6 +390,12 @@ constexpr bool IsPatch(PageForm form) {
 inline constexpr uint8_t kFrameHasBatches = 1;
 inline constexpr uint8_t kFrameHasAlarm = 2;
 inline constexpr uint8_t kFrameChangesSchema = 4;
+
+// The latest alarm, in milliseconds: more cannot be told in microseconds.
+inline constexpr uint64_t kMaxAlarm = (uint64_t{1} << 63) / 1000;
+
+// What is added to the operation of a timeline record that has an alarm.
+inline constexpr uint8_t kTimelineHasAlarm = 128;
 
 inline constexpr uint8_t kLabelIsAutomatic = 1;
 inline constexpr uint32_t kMaxLabelBytes = 64;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,18 @@ class Scrubber;
 struct FoundCommit;
 struct LabelRow;
 }  // namespace internal
+
+// The alarm of the commit that is brought back (CommitInfo::alarm): whether it comes, too.
+enum class Alarms {
+  kRestore,
+  kClear,  // the object has none
+};
+
+// Of a restore, promote or undeletion, and of a fork.
+struct RestoreOptions {
+  Alarms alarms = Alarms::kRestore;
+  std::optional<Timestamp> alarm{};  // or it has this one, whatever `alarms` says
+};
 
 // What a restore did, or would do; likewise a promote, a deletion, an undeletion.
 struct RestoreInfo {
@@ -94,6 +107,10 @@ class TIDEMARK_API Object {
   // The latest commit, confirmed or not; kind kNone if there is none.
   CommitInfo head() const;
 
+  // When it is to be woken next, as head() has it (Transaction::SetAlarm); none if never, or if it
+  // is deleted.
+  std::optional<Timestamp> alarm() const { return head().alarm; }
+
   // A number that rises with every commit and every restore and never falls while the process
   // lives: what SQLite's caches are revalidated by. It is at most the head's LSN.
   uint32_t change_counter() const;
@@ -144,9 +161,10 @@ class TIDEMARK_API Object {
   // restore takes effect, and the restore is durable when this returns. Blocks for that. A deleted
   // object exists again; restored to the bookmark of a deletion it is deleted again. What was
   // current before gets an automatic label, "before-restore-20261121T040506Z" (as
-  // SetAutomaticLabel), which comes into being with the restore or not at all.
+  // SetAutomaticLabel), which comes into being with the restore or not at all. Its alarm is that of
+  // `to` again, which may be long past, unless `options` say otherwise.
   // Errors: kBusy if a transaction holds the write lock; as Resolve.
-  Result<RestoreInfo> Restore(const Point& to);
+  Result<RestoreInfo> Restore(const Point& to, const RestoreOptions& options = {});
 
   // Deletes the object: it has no pages, is listed no more, and opens with IfMissing::kDeleted
   // only. Its history stays, and Undelete or a restore to the `undo` bookmark bring it back. With
@@ -158,18 +176,20 @@ class TIDEMARK_API Object {
   // Makes a deleted object what it was when it was deleted. Durable when this returns.
   // Errors: kExists if it is not deleted, or has begun anew since: the message says what to restore
   // to then; kNotFound if it never existed; kExpired; kBusy; kCorruption.
-  Result<RestoreInfo> Undelete();
+  Result<RestoreInfo> Undelete(const RestoreOptions& options = {});
 
   // Makes the present state of `fork`, a fork of this object or of its forks, that of this object,
   // by starting a child timeline there. The fork stays as it is and goes its own way. Durable when
-  // this returns; constant time; undone by restoring to the `undo` bookmark.
+  // this returns; constant time; undone by restoring to the `undo` bookmark. The alarm is that of
+  // the fork, or as `options` say.
   //
   // The commits of this object that the fork has not seen, made since the fork left it or since it
   // was last promoted here, are in its present state no more. If there are any this is kExists,
   // with their number, unless that is asked for by kReplace.
   // Errors: kForeign if it is no fork of this object; kNotFound if the fork does not exist; kBusy;
   // kCorruption if the fork's latest commits are damaged.
-  Result<RestoreInfo> Promote(const Object& fork, IfNewer if_newer = IfNewer::kFail);
+  Result<RestoreInfo> Promote(const Object& fork, IfNewer if_newer = IfNewer::kFail,
+                              const RestoreOptions& options = {});
 
   // Where a commit of kind kFork or kPromote has its state from. Errors: kInvalidArgument for other
   // commits; kCorruption; kIoError.
@@ -229,7 +249,8 @@ class TIDEMARK_API Object {
   friend class internal::Scrubber;
   explicit Object(internal::StoreImpl* store, std::shared_ptr<internal::ObjectState> state);
   // With the write lock held.
-  Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation);
+  Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation,
+                                const RestoreOptions& options);
   Result<CommitInfo> FindReplaced(Lsn lsn) const;
   // Errors: kExists if there are commits behind `point` that the fork has not seen.
   Status CheckNothingNewer(const Object& fork, Lsn point) const;

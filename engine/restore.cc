@@ -27,7 +27,8 @@ Result<RestoreInfo> Object::PlanRestore(const Point& to) const try {
   return store_->OutOfMemory();
 }
 
-Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operation) {
+Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operation,
+                                      const RestoreOptions& options) {
   TIDEMARK_ASSIGN_OR_RETURN(RestoreInfo info, PlanRestore(to));
   internal::Pin pin(state_);
   TIDEMARK_RETURN_IF_ERROR(store_->retention().PinKept(info.to, &pin));
@@ -41,6 +42,7 @@ Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operati
       .from_bookmark = info.undo.ToString(),
       .to_bookmark = BookmarkOf(info.to).ToString(),
       .label_prefix = operation == TimelineOperation::kRestore ? "before-restore" : "",
+      .alarm = to_deletion ? std::nullopt : internal::AlarmAfter(info.to, options),
   };
   const TimelineId parent = to_deletion ? info.from.timeline : info.to.timeline;
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store_->FindTimeline(parent));
@@ -48,10 +50,10 @@ Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operati
   return info;
 }
 
-Result<RestoreInfo> Object::Restore(const Point& to) try {
+Result<RestoreInfo> Object::Restore(const Point& to, const RestoreOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
-  return RestoreTo(to, TimelineOperation::kRestore);
+  return RestoreTo(to, TimelineOperation::kRestore, options);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
@@ -95,7 +97,7 @@ Result<CommitInfo> Object::FindReplaced(Lsn lsn) const {
   return before;
 }
 
-Result<RestoreInfo> Object::Undelete() try {
+Result<RestoreInfo> Object::Undelete(const RestoreOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const WriteLock lock, WriteLock::Take(state_));
   std::shared_ptr<Timeline> timeline;
@@ -133,7 +135,7 @@ Result<RestoreInfo> Object::Undelete() try {
                       "restore it to " +
                       BookmarkOf(before).ToString());
   }
-  return RestoreTo(BookmarkOf(before), TimelineOperation::kUndelete);
+  return RestoreTo(BookmarkOf(before), TimelineOperation::kUndelete, options);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }

@@ -7,9 +7,9 @@
 
 #include "engine/internal/packer.h"
 #include "engine/internal/retention_worker.h"
+#include "engine/internal/scrubber.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
-#include "engine/internal/scrubber.h"
 
 namespace tidemark {
 
@@ -263,9 +263,12 @@ StoreStats Store::Stats() const {
   stats.checkpoint_lsn = impl_->checkpointer().checkpoint_lsn();
   for (const auto& ns : impl_->Namespaces()) stats.namespace_count += ns->id != 0;
   stats.object_count = impl_->index().ObjectCount();
+  stats.alarm_count = impl_->index().AlarmCount();
   for (const auto& object : impl_->DirtyObjects()) {
     std::lock_guard lock(object->mutex);
     stats.object_count += !object->indexed_timeline.valid();
+    stats.alarm_count += object->head.alarm.has_value();
+    stats.alarm_count -= object->indexed_alarm.has_value();
   }
   stats.purge_count = impl_->purges().List().size();
   const auto headers = impl_->segments().Headers();

@@ -56,6 +56,14 @@ struct ObjectSummary {
   Status damage;
 };
 
+// An object that is to be woken, as ListAlarms gives it.
+struct DueAlarm {
+  Timestamp due;
+  ObjectId id;
+  std::string namespace_name;
+  std::string name;  // empty for an object without a name
+};
+
 // One restore, promote, deletion or undeletion, from the restore journal.
 struct RestoreEntry {
   Timestamp time;
@@ -124,6 +132,7 @@ struct StoreStats {
   Lsn checkpoint_lsn;  // indexed up to here
   uint64_t namespace_count = 0;
   uint64_t object_count = 0;          // deleted ones included
+  uint64_t alarm_count = 0;           // objects that have an alarm
   uint64_t purge_count = 0;           // that have begun and not ended
   uint64_t segment_count = 0;         // with spares
   uint64_t packed_segment_count = 0;  // of them
@@ -257,8 +266,11 @@ class TIDEMARK_API Store {
   // A handle of the new object that was opened before sees the fork as somebody else's commit.
   // Errors: kInvalidArgument (names; `from` is of another store); kExists if the object exists, is
   // deleted, or is being written by a transaction that creates it; those of Object::Resolve.
+  //
+  // It has no alarm, lest what is to happen once happens twice, unless `options` say otherwise.
   Result<std::shared_ptr<Object>> Fork(const Object& from, const Point& at,
-                                       std::string_view namespace_name, std::string_view name);
+                                       std::string_view namespace_name, std::string_view name,
+                                       const RestoreOptions& options = {.alarms = Alarms::kClear});
 
   // Removes an object, deleted or not, and all its history, labels, policy and hold, for good: when
   // this returns, no file of the store has a byte of it, nor its name. This cannot be undone. All
@@ -291,6 +303,16 @@ class TIDEMARK_API Store {
   Status ListObjects(std::string_view namespace_name,
                      const std::function<bool(const ObjectSummary&)>& visit,
                      Listed which = Listed::kExisting) const;
+  // Every object that exists and has an alarm (Object::alarm) due at or before `due_by`, in order
+  // of due times, then ids, until `visit` returns false. Commits count from when they are visible,
+  // confirmed or not: what waits by this list never waits for longer than an object's alarm says.
+  // Of an object whose alarm changes while this is at work either is told, or, if it moves to
+  // before what was told last, neither: the next call has it. `visit` is called without locks.
+  //
+  // Cost: a look at each object that has commits which the index does not have yet, and a row of
+  // the index for each alarm that is told; those that are due later cost nothing. Errors:
+  // kCorruption (a row of the index); kIoError; kBroken.
+  Status ListAlarms(const std::function<bool(const DueAlarm&)>& visit, Timestamp due_by) const;
   // Restores, promotes, deletions and undeletions of one object, oldest first.
   Result<std::vector<RestoreEntry>> ListRestores(const Object& object) const;
 

@@ -59,8 +59,17 @@ void Transaction::Impl::Rollback() {
   state_hash_ = base_.state_hash;
   rewrite_ = false;
   schema_changed_ = false;
+  alarm_ = base_.alarm;
   staged_.Reset(page_size_);
   ForgetBatches();
+}
+
+void Transaction::Impl::SetAlarm(std::optional<Timestamp> earliest) {
+  CHECK(active_);
+  const auto alarm = internal::RecordedAlarm(earliest);
+  if (alarm == alarm_) return;
+  Unprepare();
+  alarm_ = alarm;
 }
 
 void Transaction::Impl::ForgetBatches() {
@@ -220,6 +229,7 @@ const CommitInfo& Transaction::base() const { return impl_->base(); }
 uint32_t Transaction::page_size() const { return impl_->page_size(); }
 uint32_t Transaction::page_count() const { return impl_->page_count(); }
 void Transaction::SetSchemaChanged(bool changed) { impl_->SetSchemaChanged(changed); }
+void Transaction::SetAlarm(std::optional<Timestamp> earliest) { impl_->SetAlarm(earliest); }
 bool Transaction::has_changes() const { return impl_->has_changes(); }
 Status Transaction::ResetPageSize(uint32_t size) {
   return Guarded(impl_->store(), [&] { return impl_->ResetPageSize(size); });

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "engine/commit_info.h"
@@ -74,6 +75,12 @@ class TIDEMARK_API Transaction {
   // Says whether what is staged changes the database's schema, so that histories can show it
   // (CommitInfo::schema_changed). Counts at Publish; false again after it, and after a rollback.
   void SetSchemaChanged(bool changed);
+
+  // Sets when the object is to be woken next: in whole milliseconds, rounded down, and not before
+  // 1970; none: never. Nothing of the engine wakes anybody: see Store::ListAlarms. Counts at
+  // Publish, and is a change by itself, but not of an object without a page size. A transaction
+  // that does not call it leaves the alarm as it is in base(); so does a rollback.
+  void SetAlarm(std::optional<Timestamp> earliest);
 
   // True if something is staged that differs from the base in more than nothing.
   bool has_changes() const;

@@ -16,6 +16,7 @@ struct Arguments {
   std::string object;
   std::string fork;
   std::optional<std::string> at;
+  std::optional<std::string> alarms;
 };
 
 void Run(const Arguments& arguments, bool json) {
@@ -23,15 +24,16 @@ void Run(const Arguments& arguments, bool json) {
   const ObjectName fork_name = ParseObjectName(arguments.fork, arguments.store);
   std::optional<Point> at;
   if (arguments.at) at = ParsePointArgument(*arguments.at, arguments.store, name);
+  const RestoreOptions options = ParseAlarms(arguments.alarms, Alarms::kClear);
   Session session(arguments.store);
   {
     const std::shared_ptr<Object> object =
         session.OpenObject(name, at ? IfMissing::kDeleted : IfMissing::kFail);
     const CommitInfo source = session.ResolveCommit(*object, at);
     const Point point = FixedPoint(*object, at, source);
-    const auto fork =
-        OrThrow(session.store().Fork(*object, point, fork_name.namespace_name, fork_name.name),
-                session.AboutPoint(name.text, point));
+    const auto fork = OrThrow(
+        session.store().Fork(*object, point, fork_name.namespace_name, fork_name.name, options),
+        session.AboutPoint(name.text, point));
     const std::string promote = Command({"promote", session.path(), fork_name.text});
     const std::string undo = Command({"delete", session.path(), fork_name.text});
     if (json) {
@@ -63,7 +65,7 @@ void AddFork(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "fork",
        .summary = "Make a new object of what another one is or was",
-       .usage = "STORE OBJECT NEW [--at POINT]",
+       .usage = "STORE OBJECT NEW [--at POINT] [--alarms restore|clear]",
        .details = std::string("Takes the same time and next to no space whatever the size of the "
                               "object: pages are shared until\none of the two changes them.\n") +
                   kPointHelp,
@@ -76,6 +78,7 @@ void AddFork(CLI::App& app, Invocation* invocation) {
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.Argument("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
   verb.Option("--at", "What it was at this POINT, not what it is", &arguments->at);
+  verb.Option("--alarms", std::string(kAlarmsHelp) + "; [clear]", &arguments->alarms);
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -90,6 +90,7 @@ class Printer {
       if (!source.empty()) what += " of " + source + " at";
       if (!restored.empty()) what += (source.empty() ? " of " : " ") + restored;
       if (commit.schema_changed) what += ", schema";
+      if (commit.alarm) what += ", alarm " + FormatLocalTime(*commit.alarm);
       table_.AddRow({object_.BookmarkOf(commit).ToString(), FormatLocalTime(commit.time),
                      FormatCount(commit.pages_changed), FormatBytes(commit.log_bytes), what,
                      Join(labels)});

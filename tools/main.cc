@@ -66,6 +66,7 @@ int Main(int argc, char** argv) {
   AddUndelete(app, &invocation);
   AddRetention(app, &invocation);
   AddHold(app, &invocation);
+  AddAlarms(app, &invocation);
   AddPrune(app, &invocation);
   AddPurge(app, &invocation);
   AddVerify(app, &invocation);

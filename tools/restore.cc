@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tools/session.h"
 #include "tools/verbs.h"
@@ -14,19 +15,23 @@ struct Arguments {
   std::string store;
   std::string object;
   std::string to;
+  std::optional<std::string> alarms;
   bool dry_run = false;
 };
 
 void Run(const Arguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   const Point to = ParsePointArgument(arguments.to, arguments.store, name);
+  const RestoreOptions options = ParseAlarms(arguments.alarms, Alarms::kRestore);
   Session session(arguments.store);
   bool done = false;
   {
     const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
     RestoreInfo info = OrThrow(object->PlanRestore(to), session.AboutPoint(name.text, to));
     // Or it would add a line to the log each time that a script is run again.
-    const bool needed = !SameState(info.from, info.to);
+    CommitInfo goal = info.to;
+    if (options.alarms == Alarms::kClear) goal.alarm.reset();
+    const bool needed = !SameState(info.from, goal) || info.from.alarm != goal.alarm;
     if (!json) {
       PrintLine(name.text);
       PrintLine("  is at    " + DescribeCommit(*object, info.from));
@@ -35,7 +40,7 @@ void Run(const Arguments& arguments, bool json) {
     }
     if (needed && !arguments.dry_run) {
       // The very commit that was shown, also if a time was given and time went on.
-      info = OrThrow(object->Restore(FixedPoint(*object, to, info.to)),
+      info = OrThrow(object->Restore(FixedPoint(*object, to, info.to), options),
                      session.AboutPoint(name.text, to));
       done = true;
     }
@@ -81,7 +86,7 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "restore",
        .summary = "Bring an object back to a point of its past",
-       .usage = "STORE OBJECT --to POINT [--dry-run]",
+       .usage = "STORE OBJECT --to POINT [--alarms restore|clear] [--dry-run]",
        .details = std::string("Takes the same time whatever the size of the object: nothing is "
                               "copied, and nothing of its\nhistory is lost. Prints the command "
                               "that undoes it, and gives what was current an automatic label.\n") +
@@ -98,6 +103,7 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.RequiredOption("--to", "The POINT to go back to", &arguments->to);
+  verb.Option("--alarms", std::string(kAlarmsHelp) + "; [restore]", &arguments->alarms);
   verb.Flag("--dry-run", "Only say what would happen", &arguments->dry_run);
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }

@@ -47,6 +47,13 @@ Point ParsePointArgument(const std::string& text, const std::string& store,
                  MakeSubject(Subject::Kind::kPoint, AbsolutePath(store), object.text));
 }
 
+RestoreOptions ParseAlarms(const std::optional<std::string>& text, Alarms otherwise) {
+  if (!text) return {.alarms = otherwise};
+  if (*text == "restore") return {.alarms = Alarms::kRestore};
+  if (*text == "clear") return {.alarms = Alarms::kClear};
+  throw UsageFailure("", "--alarms is \"restore\" or \"clear\", not \"" + *text + "\"");
+}
+
 Session::Session(const std::string& directory, IndexCheck check) : path_(AbsolutePath(directory)) {
   Progress progress("replaying the log");
   StoreOptions options;
@@ -127,7 +134,8 @@ Json CommitJson(const Object& object, const CommitInfo& commit) {
           {"bytes", DatabaseBytes(commit)},
           {"pages_changed", commit.pages_changed},
           {"log_bytes", commit.log_bytes},
-          {"schema_changed", commit.schema_changed}};
+          {"schema_changed", commit.schema_changed},
+          {"alarm", commit.alarm ? Json(FormatTime(*commit.alarm)) : Json()}};
 }
 
 std::string DescribeCommit(const Object& object, const CommitInfo& commit) {

@@ -22,6 +22,7 @@ Json StatsJson(const std::string& path, const StoreStats& stats) {
           {"namespaces", stats.namespace_count},
           {"objects", stats.object_count},
           {"damaged_objects", stats.damaged_object_count},
+          {"alarms", stats.alarm_count},
           {"horizon", TimeJson(stats.horizon)},
           {"budget_bytes", stats.budget_bytes == 0 ? Json() : Json(stats.budget_bytes)},
           {"history_bytes", stats.history_bytes},

@@ -17,7 +17,10 @@ inline constexpr char kCommitFields[] =
     "bookmark, lsn, time, kind (\"commit\", \"restore\", \"fork\", \"promote\", \"delete\", "
     "\"undelete\"),\n"
     "page_size, page_count, bytes (of the database), pages_changed, log_bytes,\n"
-    "schema_changed";
+    "schema_changed, alarm (or null)";
+
+inline constexpr char kAlarmsHelp[] =
+    "\"restore\": it gets the alarm that it had at the POINT; \"clear\": it has none";
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);
@@ -36,6 +39,7 @@ void AddDelete(CLI::App& app, Invocation* invocation);
 void AddUndelete(CLI::App& app, Invocation* invocation);
 void AddRetention(CLI::App& app, Invocation* invocation);
 void AddHold(CLI::App& app, Invocation* invocation);
+void AddAlarms(CLI::App& app, Invocation* invocation);
 void AddPrune(CLI::App& app, Invocation* invocation);
 void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);

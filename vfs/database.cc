@@ -120,6 +120,12 @@ void Database::SetWaitsForDurability(bool waits) {
   MainFileOf(handle_)->set_waits_for_durability(waits);
 }
 
+Status Database::SetAlarm(std::optional<Timestamp> earliest) try {
+  return MainFileOf(handle_)->SetAlarm(earliest);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
+}
+
 Status Database::ErrorStatus() const try {
   Status cause = EngineError();
   return cause.ok() ? internal::StatusFromSqlite(handle_) : cause;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/bookmark.h"
+#include "engine/clock.h"
 #include "engine/export.h"
 #include "engine/object.h"
 #include "engine/result.h"
@@ -60,6 +61,14 @@ class TIDEMARK_API Database {
 
   // Runs statements for their effect. Errors: see ErrorStatus().
   Status Exec(const char* sql);
+
+  // Sets when the object is to be woken next (Transaction::SetAlarm); none: never. It counts for
+  // the transaction that is open, comes with its commit or not at all, and is dropped by a rollback
+  // (not by ROLLBACK TO: so say it last, just before COMMIT). A commit without it leaves the alarm
+  // as it is. The transaction must have changed something, as it has if it keeps the time in a row
+  // of its own, too. Errors: kInvalidArgument if there is no such transaction, or with
+  // journal_mode=MEMORY or a read-only connection.
+  Status SetAlarm(std::optional<Timestamp> earliest);
 
   // The Status of the last failed call on this connection: the engine's own (with object, LSN,
   // segment and offset) if it was the cause, else SQLite's message, offset and code.

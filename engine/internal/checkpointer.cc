@@ -29,6 +29,7 @@ struct TimelineBatch {
 struct ObjectBatch {
   std::shared_ptr<ObjectState> object;
   ObjectRow row;
+  std::optional<Timestamp> indexed_alarm;  // before
 };
 
 }  // namespace
@@ -180,6 +181,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   for (auto& object : store_->DirtyObjects()) {
     std::vector<std::shared_ptr<Timeline>> candidates;
     ObjectBatch batch;
+    CommitInfo head;
     {
       std::lock_guard lock(object->mutex);
       if (object->created > cut.lsn) continue;
@@ -189,12 +191,19 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
       batch.row.timeline = object->indexed_timeline;
       batch.row.created = object->created;
       batch.row.name = object->name;
+      batch.indexed_alarm = object->indexed_alarm;
+      head = object->head;
     }
+    batch.row.alarm = head.lsn <= cut.lsn ? head.alarm : batch.indexed_alarm;
     for (auto& timeline : candidates) {
       if (timeline->id().value > cut.lsn.value) break;
       TimelineBatch collected;
       collected.recent = timeline->CollectRecent(cut.lsn);
       batch.row.timeline = std::max(batch.row.timeline, timeline->id());
+      if (head.lsn > cut.lsn) {
+        const auto last = timeline->FindRecentCommit(cut.lsn);
+        if (last) batch.row.alarm = last->info.alarm;
+      }
       collected.timeline = std::move(timeline);
       timelines.push_back(std::move(collected));
     }
@@ -236,6 +245,8 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     if (retention.licence) TIDEMARK_RETURN_IF_ERROR(writer.PutLicence(*retention.licence));
     for (const ObjectBatch& batch : objects) {
       TIDEMARK_RETURN_IF_ERROR(writer.PutObject(batch.row));
+      if (batch.row.alarm == batch.indexed_alarm) continue;
+      TIDEMARK_RETURN_IF_ERROR(writer.MoveAlarm(batch.row, batch.indexed_alarm, batch.row.alarm));
     }
     for (const PurgeRow& row : purges) TIDEMARK_RETURN_IF_ERROR(writer.PutPurge(row));
     for (const TimelineBatch& batch : timelines) {
@@ -261,6 +272,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     {
       std::lock_guard lock(batch.object->mutex);
       batch.object->indexed_timeline = batch.row.timeline;
+      batch.object->indexed_alarm = batch.row.alarm;
     }
   }
   store_->DropPending(cut.lsn);

@@ -1,5 +1,6 @@
 #include "engine/internal/commit_run.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "engine/check.h"
@@ -10,13 +11,25 @@ namespace tidemark::internal {
 namespace {
 
 // One varint of every commit: what it is, as the difference to the commit before.
-enum Column { kLsn, kTime, kEpoch, kPageSize, kPageCount, kFlags, kPages, kBytes, kColumns };
+enum Column {
+  kLsn,
+  kTime,
+  kEpoch,
+  kPageSize,
+  kPageCount,
+  kFlags,
+  kPages,
+  kBytes,
+  kAlarm,
+  kColumns
+};
 
 struct Values {
   uint64_t of[kColumns] = {};
 };
 
 constexpr uint64_t kChangesSchema = 1;
+constexpr uint64_t kHasAlarm = 2;
 
 Values ValuesOf(const CommitInfo& commit) {
   Values values;
@@ -26,17 +39,20 @@ Values ValuesOf(const CommitInfo& commit) {
   values.of[kPageSize] =
       commit.page_size == 0 ? 0 : static_cast<uint64_t>(std::countr_zero(commit.page_size));
   values.of[kPageCount] = commit.page_count;
-  values.of[kFlags] = commit.schema_changed ? kChangesSchema : 0;
+  values.of[kFlags] = (commit.schema_changed ? kChangesSchema : 0) | (commit.alarm ? kHasAlarm : 0);
   values.of[kPages] = commit.pages_changed;
   values.of[kBytes] = commit.log_bytes;
+  if (commit.alarm) values.of[kAlarm] = AlarmNumber(*commit.alarm);
   return values;
 }
 
 std::optional<CommitInfo> CommitOf(const Values& values) {
   if (values.of[kEpoch] > UINT32_MAX || values.of[kPageCount] > UINT32_MAX ||
-      values.of[kPages] > UINT32_MAX || values.of[kFlags] > kChangesSchema ||
+      values.of[kPages] > UINT32_MAX || values.of[kFlags] > (kChangesSchema | kHasAlarm) ||
       (values.of[kPageSize] != 0 && values.of[kPageSize] < 9) || values.of[kPageSize] > 16 ||
-      values.of[kLsn] == 0 || values.of[kLsn] > format::kMaxLsn) {
+      values.of[kLsn] == 0 || values.of[kLsn] > format::kMaxLsn ||
+      values.of[kAlarm] > format::kMaxAlarm ||
+      ((values.of[kFlags] & kHasAlarm) == 0 && values.of[kAlarm] != 0)) {
     return std::nullopt;
   }
   CommitInfo commit;
@@ -46,7 +62,8 @@ std::optional<CommitInfo> CommitOf(const Values& values) {
   commit.epoch = static_cast<uint32_t>(values.of[kEpoch]);
   if (values.of[kPageSize] != 0) commit.page_size = uint32_t{1} << values.of[kPageSize];
   commit.page_count = static_cast<uint32_t>(values.of[kPageCount]);
-  commit.schema_changed = values.of[kFlags] != 0;
+  commit.schema_changed = (values.of[kFlags] & kChangesSchema) != 0;
+  if ((values.of[kFlags] & kHasAlarm) != 0) commit.alarm = AlarmOf(values.of[kAlarm]);
   commit.pages_changed = static_cast<uint32_t>(values.of[kPages]);
   commit.log_bytes = values.of[kBytes];
   return commit;
@@ -59,7 +76,10 @@ void EncodeCommitRun(std::span<const CommitInfo> commits, Buffer& out) {
   AppendVarint(out, commits.front().timeline.value);
   AppendVarint(out, commits.size());
   Buffer columns;
-  for (int column = 0; column < kColumns; ++column) {
+  const bool alarms = std::any_of(commits.begin(), commits.end(), [](const CommitInfo& commit) {
+    return commit.alarm.has_value();
+  });
+  for (int column = 0; column < (alarms ? kColumns : kAlarm); ++column) {
     uint64_t before = 0;
     for (const CommitInfo& commit : commits) {
       const uint64_t value = ValuesOf(commit).of[column];
@@ -93,11 +113,13 @@ std::optional<std::vector<CommitInfo>> DecodeCommitRun(ConstBytes fields) {
   }
   std::vector<Values> values(count);
   Reader values_reader(columns);
-  for (int column = 0; column < kColumns; ++column) {
+  bool alarms = false;
+  for (int column = 0; column < (alarms ? kColumns : kAlarm); ++column) {
     uint64_t value = 0;
     for (Values& of_commit : values) {
       value += UnZigZag(values_reader.Varint());
       of_commit.of[column] = value;
+      alarms = alarms || (column == kFlags && (value & kHasAlarm) != 0);
     }
   }
   if (!values_reader.AtEnd()) return std::nullopt;

@@ -1,6 +1,7 @@
 #include "engine/internal/commit_strip.h"
 
 #include "engine/check.h"
+#include "engine/internal/record.h"
 
 namespace tidemark::internal {
 namespace {
@@ -9,6 +10,8 @@ constexpr uint64_t kChangesSchema = 1;
 
 // What stays the same from one commit to the next takes one bit.
 constexpr uint64_t kSameShape = 2;
+// Followed by it, as the difference to the last one that there was.
+constexpr uint64_t kHasAlarm = 4;
 
 bool HasShape(const CommitInfo& commit, const CommitInfo& shape) {
   return commit.epoch == shape.epoch && commit.page_size == shape.page_size &&
@@ -27,14 +30,19 @@ void CommitStrip::Add(const CommitInfo& commit) {
   const bool same_shape = HasShape(commit, last_);
   AppendVarint(bytes_, commit.lsn.value - last_.lsn.value);
   AppendVarint(bytes_, ZigZag(Microseconds(commit.time) - Microseconds(last_.time)));
-  AppendVarint(bytes_,
-               (commit.schema_changed ? kChangesSchema : 0) | (same_shape ? kSameShape : 0));
+  AppendVarint(bytes_, (commit.schema_changed ? kChangesSchema : 0) |
+                           (same_shape ? kSameShape : 0) | (commit.alarm ? kHasAlarm : 0));
   AppendVarint(bytes_, commit.log_bytes);
   if (!same_shape) {
     AppendVarint(bytes_, commit.epoch);
     AppendVarint(bytes_, commit.page_size);
     AppendVarint(bytes_, commit.page_count);
     AppendVarint(bytes_, commit.pages_changed);
+  }
+  if (commit.alarm) {
+    const uint64_t alarm = AlarmNumber(*commit.alarm);
+    AppendVarint(bytes_, ZigZag(alarm - last_alarm_));
+    last_alarm_ = alarm;
   }
   AppendFixed(bytes_, commit.state_hash);
   last_ = commit;
@@ -54,6 +62,11 @@ bool CommitStrip::Cursor::Next(CommitInfo* commit) {
     at_.page_size = reader_.Varint32();
     at_.page_count = reader_.Varint32();
     at_.pages_changed = reader_.Varint32();
+  }
+  at_.alarm.reset();
+  if ((flags & kHasAlarm) != 0) {
+    last_alarm_ += UnZigZag(reader_.Varint());
+    at_.alarm = AlarmOf(last_alarm_);
   }
   at_.state_hash = reader_.Fixed<uint64_t>();
   CHECK(reader_.ok());

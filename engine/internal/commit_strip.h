@@ -30,11 +30,13 @@ class CommitStrip {
    private:
     Reader reader_;
     CommitInfo at_;
+    uint64_t last_alarm_ = 0;
   };
 
  private:
   Buffer bytes_;  // of each what differs from the one before
   CommitInfo last_;
+  uint64_t last_alarm_ = 0;
 };
 
 }  // namespace tidemark::internal

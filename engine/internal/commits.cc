@@ -49,6 +49,7 @@ Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
   TIDEMARK_ASSIGN_OR_RETURN(object.timeline, FindTimelineLocked(row.timeline));
   object.created = row.created;
   object.indexed_timeline = row.timeline;
+  object.indexed_alarm = row.alarm;
   TIDEMARK_ASSIGN_OR_RETURN(const auto commit, index_->FindCommit(row.timeline, Lsn(UINT64_MAX)));
   if (!commit) return OkStatus();
   auto head = ReadCommit(*commit, row.timeline, Lsn(UINT64_MAX));
@@ -62,6 +63,7 @@ Status StoreImpl::LoadHead(ObjectState& object, const ObjectRow& row) {
     object.head.lsn = commit->lsn;
     object.head.timeline = row.timeline;
     object.head.kind = CommitKind::kCommit;
+    object.head.alarm = row.alarm;
   } else {
     object.head = *head;
   }
@@ -287,6 +289,7 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
     info.pages_changed = static_cast<uint32_t>(fields->version_count + fields->batch_versions);
     info.log_bytes += fields->batch_bytes;
     info.schema_changed = fields->schema_changed;
+    info.alarm = fields->alarm;
   } else if (record.kind == RecordKind::kTimeline) {
     const auto fields = DecodeTimeline(record.fields);
     if (!fields) return damaged("its fields");

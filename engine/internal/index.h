@@ -20,6 +20,7 @@
 //   packed           number                       PackedRow
 //   rules            kind, scope                  RuleRow: policies and holds
 //   children         parent timeline id           ChildRow rows, duplicates sorted by parent LSN
+//   alarms           due time, object id          AlarmRow: objects that are to be woken
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -144,6 +145,15 @@ struct ObjectRow {
   TimelineId timeline{};  // the current one
   Lsn created{};
   std::string name{};  // empty if it has none
+  // Of its latest commit; then it is in the table of alarms, too.
+  std::optional<Timestamp> alarm{};
+};
+
+struct AlarmRow {
+  Timestamp due{};
+  ObjectId id{};
+  uint64_t namespace_id = 0;
+  bool operator==(const AlarmRow&) const = default;
 };
 
 enum class TimelineKind : uint8_t {
@@ -231,6 +241,9 @@ class IndexWriter {
   virtual Status PutDurable(Lsn lsn) = 0;
   virtual Status PutNamespace(const NamespaceRow& row) = 0;
   virtual Status PutObject(const ObjectRow& row) = 0;
+  // Where its row had `from` for an alarm and has `to` now.
+  virtual Status MoveAlarm(const ObjectRow& row, std::optional<Timestamp> from,
+                           std::optional<Timestamp> to) = 0;
   // And its rows in object_timelines and children.
   virtual Status PutTimeline(const TimelineRow& row) = 0;
   // Versions of one page, in LSN order. Fastest when called in order of (timeline, page). Of
@@ -308,6 +321,16 @@ class Index {
   Result<std::vector<ObjectRow>> ListObjects(uint64_t namespace_id,
                                              const std::optional<ObjectId>& after,
                                              size_t limit) const;
+  // In order of due times and ids, those due at or before `due_by`, behind `after` if given, at
+  // most `limit`.
+  Result<std::vector<AlarmRow>> ListAlarms(const std::optional<AlarmRow>& after, Timestamp due_by,
+                                           size_t limit) const;
+  // The same in order, of those whose object's row does not say so; looks at `limit` of all, the
+  // last of which `next` gets: empty if there are no more.
+  Result<std::vector<AlarmRow>> ListStrayAlarms(const std::optional<AlarmRow>& after, size_t limit,
+                                                std::optional<AlarmRow>* next) const;
+  // Is the alarm of the object's row in the table? Yes if it has none, or there is no such row.
+  Result<bool> HasItsAlarm(uint64_t namespace_id, const ObjectId& id) const;
   Result<std::optional<TimelineRow>> FindTimeline(TimelineId id) const;
   // The object's timeline with the largest id <= lsn: the one that was current at lsn.
   Result<std::optional<TimelineId>> FindTimelineAt(const ObjectId& object, Lsn lsn) const;
@@ -368,6 +391,7 @@ class Index {
   Result<std::vector<ChildRow>> ListChildren(TimelineId parent, const ChildRow& first,
                                              size_t limit) const;
 
+  uint64_t AlarmCount() const;
   uint64_t RuleCount() const;
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;

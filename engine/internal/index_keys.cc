@@ -50,6 +50,14 @@ Key40 RestoreKey(const ObjectId& object, Lsn lsn) {
   return key;
 }
 
+Key40 AlarmKey(Timestamp due, const ObjectId& object) {
+  Key40 key;
+  const Key8 time = TimeKey(due);
+  std::copy(object.bytes.begin(), object.bytes.end(),
+            std::copy(time.begin(), time.end(), key.begin()));
+  return key;
+}
+
 std::vector<std::byte> EncodeRuleKey(const RuleKey& key) {
   std::vector<std::byte> bytes(kRuleKeyBytes + (key.object ? sizeof(key.object->bytes) : 0));
   bytes[0] = static_cast<std::byte>(key.kind);
@@ -79,5 +87,8 @@ ConstBytes TextKey(std::string_view text) {
 
 uint32_t LoadNumberKey4(ConstBytes key) { return LoadBigEndian<uint32_t>(key.data()); }
 uint64_t LoadNumberKey8(ConstBytes key) { return LoadBigEndian<uint64_t>(key.data()); }
+Timestamp LoadTimeKey(ConstBytes key) {
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(LoadNumberKey8(key) ^ kSignBit)));
+}
 
 }  // namespace tidemark::internal

@@ -68,6 +68,7 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"rules", LmdbTableKind::kPlain},
     {"children", LmdbTableKind::kDuplicates},
     {"runs", LmdbTableKind::kDuplicates},
+    {"alarms", LmdbTableKind::kPlain},
 }};
 
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out) {
@@ -158,6 +159,7 @@ std::vector<std::byte> EncodeObjectRow(const ObjectRow& row) {
   AppendFixed(out, row.timeline.value);
   AppendFixed(out, row.created.value);
   AppendString(out, row.name);
+  if (row.alarm) AppendTime(out, *row.alarm);
   return out;
 }
 
@@ -171,6 +173,25 @@ std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value) {
   row.timeline = TimelineId(reader.Fixed<uint64_t>());
   row.created = Lsn(reader.Fixed<uint64_t>());
   row.name = reader.String();
+  if (reader.ok() && reader.remaining() > 0) row.alarm = ReadTime(reader);
+  if (!reader.AtEnd()) return std::nullopt;
+  return row;
+}
+
+std::vector<std::byte> EncodeAlarmRow(const AlarmRow& row) {
+  std::vector<std::byte> out;
+  AppendFixed(out, row.namespace_id);
+  return out;
+}
+
+std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value) {
+  if (key.size() != sizeof(Key40)) return std::nullopt;
+  Reader id(key.subspan(sizeof(Key8)));
+  Reader reader(value);
+  AlarmRow row;
+  row.due = LoadTimeKey(key);
+  row.id = ReadObjectId(id);
+  row.namespace_id = reader.Fixed<uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
   return row;
 }

@@ -14,7 +14,8 @@
 //                                                      outcome 1, oldest verified 8
 //   meta             "compact"                         nothing: the file is to be compacted
 //   namespaces       first 511 bytes of the name       byte 512 of the name or 0, id 8 (duplicates)
-//   objects          namespace id 8, object id 32      timeline 8, created 8, name
+//   objects          namespace id 8, object id 32      timeline 8, created 8, name; if it has an
+//                                                      alarm: due time 8
 //   timelines        timeline id 8                     kind 1, namespace id 8, object id 32,
 //                                                      parent 8, parent LSN 8
 //   object_timelines object id 32                      timeline id 8 (duplicates)
@@ -33,6 +34,8 @@
 //                    object id 32 or nothing           hourly 8, daily 8, window 8, hourly 8,
 //                                                      daily 8, reason
 //   children         parent timeline id 8              parent LSN 8, timeline id 8 (duplicates)
+//   alarms           due time 8, sign bit flipped;     namespace id 8
+//                    object id 32
 //
 //   Page version   offset  size  field
 //                       0     8  lsn          big-endian: duplicates sort by it
@@ -60,7 +63,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 6;
+inline constexpr uint32_t kIndexVersion = 7;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {
@@ -80,6 +83,7 @@ enum IndexTable : size_t {
   kRulesTable,
   kChildrenTable,
   kRunsTable,
+  kAlarmsTable,
   kIndexTableCount,
 };
 extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
@@ -111,6 +115,7 @@ Key8 TimeKey(Timestamp time);
 Key12 PageKey(TimelineId timeline, PageNo page);
 Key40 ObjectKey(uint64_t namespace_id, const ObjectId& id);
 Key40 RestoreKey(const ObjectId& object, Lsn lsn);
+Key40 AlarmKey(Timestamp due, const ObjectId& object);
 std::vector<std::byte> EncodeRuleKey(const RuleKey& key);
 std::vector<std::byte> PurgeKey(const ObjectId& object);
 std::vector<std::byte> LabelKey(const ObjectId& object, std::string_view name);
@@ -118,6 +123,7 @@ ConstBytes TextKey(std::string_view text);
 
 uint32_t LoadNumberKey4(ConstBytes key);  // CHECKs nothing: the caller knows the size
 uint64_t LoadNumberKey8(ConstBytes key);
+Timestamp LoadTimeKey(ConstBytes key);
 
 // Encoders. The duplicates' append, so that rows of one key can stand side by side.
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out);
@@ -135,6 +141,7 @@ std::vector<std::byte> EncodePurgeRow(const PurgeRow& row);
 std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
 std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
 std::vector<std::byte> EncodeHealthRow(const StoreHealth& row);
+std::vector<std::byte> EncodeAlarmRow(const AlarmRow& row);
 Key16 EncodeChildRow(const ChildRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
@@ -153,6 +160,7 @@ std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value);
 std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
 std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
 std::optional<StoreHealth> DecodeHealthRow(ConstBytes value);
+std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value);
 std::optional<ChildRow> DecodeChildRow(ConstBytes value);
 
 }  // namespace tidemark::internal

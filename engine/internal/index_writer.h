@@ -45,6 +45,14 @@ class LmdbIndexWriter final : public IndexWriter {
                             EncodeObjectRow(row));
   }
 
+  Status MoveAlarm(const ObjectRow& row, std::optional<Timestamp> from,
+                   std::optional<Timestamp> to) override {
+    if (from) TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kAlarmsTable, AlarmKey(*from, row.id)));
+    if (!to) return OkStatus();
+    const AlarmRow alarm{.due = *to, .id = row.id, .namespace_id = row.namespace_id};
+    return transaction_.Put(kAlarmsTable, AlarmKey(alarm.due, alarm.id), EncodeAlarmRow(alarm));
+  }
+
   Status PutTimeline(const TimelineRow& row) override {
     const Key8 id = NumberKey(row.id.value);
     TIDEMARK_RETURN_IF_ERROR(transaction_.Put(kTimelinesTable, id, EncodeTimelineRow(row)));
@@ -150,6 +158,11 @@ class LmdbIndexWriter final : public IndexWriter {
   }
 
   Status RemoveObject(uint64_t namespace_id, const ObjectId& object) override {
+    if (LmdbCursor& rows = transaction_.cursor(kObjectsTable);
+        rows.Seek(ObjectKey(namespace_id, object))) {
+      const auto row = DecodeObjectRow(rows.key(), rows.value());
+      if (row && row->alarm) TIDEMARK_RETURN_IF_ERROR(MoveAlarm(*row, row->alarm, std::nullopt));
+    }
     TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectsTable, ObjectKey(namespace_id, object)));
     TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectTimelinesTable, object.bytes));
     for (const RuleKind kind : {RuleKind::kPolicy, RuleKind::kHold}) {

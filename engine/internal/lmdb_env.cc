@@ -21,7 +21,7 @@
 namespace tidemark::internal {
 namespace {
 
-constexpr size_t kMaxTables = 16;
+constexpr size_t kMaxTables = 20;
 // A disk with less than this left is taken as full when LMDB says EIO: see ErrorStatus.
 constexpr uint64_t kFullDiskBytes = 1 << 20;
 

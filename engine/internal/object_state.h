@@ -108,6 +108,7 @@ class ObjectState : public std::enable_shared_from_this<ObjectState> {
   // What the index does not have yet, for the checkpointer.
   bool dirty = false;                                       // on the store's list of dirty objects
   TimelineId indexed_timeline;                              // current at the checkpoint
+  std::optional<Timestamp> indexed_alarm;                   // likewise
   std::vector<std::shared_ptr<Timeline>> recent_timelines;  // in order; may have recent commits
 };
 

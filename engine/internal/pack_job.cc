@@ -229,6 +229,7 @@ Status PackJob::CollectFrame(const ScannedGroup& group, const DirectoryEntry& en
   commit.pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions);
   commit.log_bytes = record.length + fields->batch_bytes;
   commit.schema_changed = fields->schema_changed;
+  commit.alarm = fields->alarm;
   Commits& commits = commits_[fields->timeline];
   if (commit.lsn <= commits.strip.last_lsn()) {
     return Damaged(group.PlaceOf(entry), "is no later than a commit before it");

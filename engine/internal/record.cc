@@ -51,7 +51,27 @@ BatchReference ReadBatchReference(Reader& reader) {
   return batch;
 }
 
+// Nothing if it is more than an alarm can be.
+std::optional<Timestamp> ReadAlarm(Reader& reader) {
+  const uint64_t number = reader.Varint();
+  if (!reader.ok() || number > format::kMaxAlarm) return std::nullopt;
+  return AlarmOf(number);
+}
+
 }  // namespace
+
+std::optional<Timestamp> RecordedAlarm(std::optional<Timestamp> alarm) {
+  if (!alarm) return alarm;
+  return std::chrono::floor<std::chrono::milliseconds>(std::max(*alarm, Timestamp()));
+}
+
+uint64_t AlarmNumber(Timestamp alarm) {
+  return static_cast<uint64_t>(alarm.time_since_epoch().count()) / 1000;
+}
+
+Timestamp AlarmOf(uint64_t number) {
+  return Timestamp(std::chrono::milliseconds(static_cast<int64_t>(number)));
+}
 
 uint64_t SeededHash(ConstBytes bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
@@ -64,17 +84,20 @@ uint64_t NamespaceTag(std::string_view name) {
 void EncodeFrame(const FrameFields& f, Buffer& out) {
   AppendVarint(out, f.timeline.value);
   const int flags = (f.batch_count == 0 ? 0 : format::kFrameHasBatches) |
+                    (f.alarm ? format::kFrameHasAlarm : 0) |
                     (f.schema_changed ? format::kFrameChangesSchema : 0);
   out.push_back(static_cast<std::byte>(flags));
   AppendPageSize(out, f.page_size);
   AppendVarint(out, f.page_count);
   AppendFixed(out, f.state_hash);
   AppendVarint(out, f.version_count);
-  if (f.batch_count == 0) return;
-  AppendVarint(out, f.batch_count);
-  AppendVarint(out, f.batch_versions);
-  AppendVarint(out, f.batch_bytes);
-  AppendBatchReference(out, f.last_batch);
+  if (f.batch_count > 0) {
+    AppendVarint(out, f.batch_count);
+    AppendVarint(out, f.batch_versions);
+    AppendVarint(out, f.batch_bytes);
+    AppendBatchReference(out, f.last_batch);
+  }
+  if (f.alarm) AppendVarint(out, AlarmNumber(*f.alarm));
 }
 
 std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
@@ -98,7 +121,10 @@ std::optional<FrameFields> DecodeFrame(ConstBytes fields) {
     f.last_batch = ReadBatchReference(reader);
     if (f.batch_count == 0) return std::nullopt;
   }
-  if ((flags & format::kFrameHasAlarm) != 0) reader.Varint();
+  if ((flags & format::kFrameHasAlarm) != 0) {
+    f.alarm = ReadAlarm(reader);
+    if (!f.alarm) return std::nullopt;
+  }
   if (!reader.AtEnd()) return std::nullopt;
   return f;
 }
@@ -195,7 +221,8 @@ std::optional<ObjectFields> DecodeObject(ConstBytes fields) {
 }
 
 void EncodeTimeline(const TimelineFields& f, Buffer& out) {
-  out.push_back(static_cast<std::byte>(f.operation));
+  const int alarm = f.alarm ? format::kTimelineHasAlarm : 0;
+  out.push_back(static_cast<std::byte>(static_cast<int>(f.operation) | alarm));
   AppendId(out, f.object);
   AppendVarint(out, f.ended.value);
   AppendVarint(out, f.parent.value);
@@ -205,12 +232,16 @@ void EncodeTimeline(const TimelineFields& f, Buffer& out) {
   AppendFixed(out, f.state_hash);
   AppendString(out, f.from);
   AppendString(out, f.to);
+  if (f.alarm) AppendVarint(out, AlarmNumber(*f.alarm));
 }
 
 std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   Reader reader(fields);
   TimelineFields f;
-  f.operation = static_cast<format::TimelineOperation>(reader.Fixed<uint8_t>());
+  const auto operation = reader.Fixed<uint8_t>();
+  const bool has_alarm = (operation & format::kTimelineHasAlarm) != 0;
+  f.operation =
+      static_cast<format::TimelineOperation>(operation & ~unsigned{format::kTimelineHasAlarm});
   f.object = ReadId(reader);
   f.ended = TimelineId(reader.Varint());
   f.parent = TimelineId(reader.Varint());
@@ -220,14 +251,16 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   f.state_hash = reader.Fixed<uint64_t>();
   f.from = reader.String();
   f.to = reader.String();
+  if (has_alarm) f.alarm = ReadAlarm(reader);
   if (!reader.AtEnd() || !DecodePageSize(log2_page_size, f.page_size)) return std::nullopt;
+  if (has_alarm != f.alarm.has_value()) return std::nullopt;
   switch (f.operation) {
     case format::TimelineOperation::kRestore:
     case format::TimelineOperation::kFork:
     case format::TimelineOperation::kPromote:
+    case format::TimelineOperation::kUndelete: return f;
     case format::TimelineOperation::kDelete:
-    case format::TimelineOperation::kUndelete:
-    case format::TimelineOperation::kRewrite: return f;
+    case format::TimelineOperation::kRewrite: return has_alarm ? std::nullopt : std::optional(f);
     case format::TimelineOperation::kScheduledRestore: break;
   }
   return std::nullopt;

@@ -30,6 +30,13 @@ uint64_t SeededHash(ConstBytes bytes, uint64_t seed);
 // What a group's directory says of a record that creates a namespace. Of an object: ObjectTag().
 uint64_t NamespaceTag(std::string_view name);
 
+// The alarm as records can have it: in whole milliseconds, none later than it was; 1970 if it is
+// earlier.
+std::optional<Timestamp> RecordedAlarm(std::optional<Timestamp> alarm);
+// In milliseconds; of one as records have it.
+uint64_t AlarmNumber(Timestamp alarm);
+Timestamp AlarmOf(uint64_t number);
+
 struct BatchReference {
   Location location{};
   uint64_t record_hash = 0;
@@ -46,6 +53,7 @@ struct FrameFields {
   uint64_t batch_versions = 0;
   uint64_t batch_bytes = 0;
   BatchReference last_batch{};
+  std::optional<Timestamp> alarm{};
 };
 
 struct BatchEntry {
@@ -94,6 +102,7 @@ struct TimelineFields {
   uint64_t state_hash = 0;
   std::string from;
   std::string to;
+  std::optional<Timestamp> alarm{};
 };
 
 // `name` is a view of what was given or, when decoded, of the record's bytes.

@@ -251,7 +251,8 @@ Status Recovery::ReplayFrame(const ScannedGroup& group, const DirectoryEntry& en
                  .pages_changed = static_cast<uint32_t>(changes->size() + fields->batch_versions),
                  .log_bytes = record.length + fields->batch_bytes,
                  .restored_from = Lsn(),
-                 .schema_changed = fields->schema_changed};
+                 .schema_changed = fields->schema_changed,
+                 .alarm = fields->alarm};
   Publish(object, timeline, commit, *changes, std::move(batched));
   begun_.erase(fields->timeline);
   return OkStatus();

@@ -82,6 +82,7 @@ struct SalvageCommit {
   uint32_t page_count = 0;
   uint64_t state_hash = 0;
   bool schema_changed = false;
+  std::optional<Timestamp> alarm{};
 };
 
 struct SalvageLabel {

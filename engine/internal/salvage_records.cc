@@ -156,7 +156,8 @@ bool SalvageScan::TakeFrame(const ScannedGroup& group, const RecordView& record,
                               .page_size = fields->page_size,
                               .page_count = fields->page_count,
                               .state_hash = fields->state_hash,
-                              .schema_changed = fields->schema_changed});
+                              .schema_changed = fields->schema_changed,
+                              .alarm = fields->alarm});
   SalvageVersion like;
   like.timeline = fields->timeline.value;
   like.lsn = record.place.lsn;
@@ -198,7 +199,8 @@ bool SalvageScan::TakeCommits(const RecordView& record) {
                                 .page_size = commit.page_size,
                                 .page_count = commit.page_count,
                                 .state_hash = commit.state_hash,
-                                .schema_changed = commit.schema_changed});
+                                .schema_changed = commit.schema_changed,
+                                .alarm = commit.alarm});
   }
   return true;
 }

@@ -96,6 +96,7 @@ Status Salvager::ReplayCommit(const SalvageEvent& event, const SalvageCommit& co
   info.page_count = commit.page_count;
   info.state_hash = commit.state_hash;
   info.schema_changed = commit.schema_changed;
+  info.alarm = commit.alarm;
   return Bring(*item, info, nullptr);
 }
 
@@ -278,8 +279,9 @@ Result<bool> Salvager::Fork(Item& item, const TimelineFields& start, CommitInfo*
     return false;
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto from, OpenNew(*parent, IfMissing::kDeleted));
-  const auto forked = store_.Fork(*from, BookmarkOf(*parent, at->second),
-                                  item.report.namespace_name, item.report.name);
+  const auto forked =
+      store_.Fork(*from, BookmarkOf(*parent, at->second), item.report.namespace_name,
+                  item.report.name, {.alarms = Alarms::kClear, .alarm = start.alarm});
   if (!forked.ok()) return false;
   *made = (*forked)->head();
   return made->state_hash == item.hash && made->page_count == item.pages.size();
@@ -312,6 +314,7 @@ Result<CommitInfo> Salvager::Write(Item& item, const CommitInfo& commit) {
   }
   TIDEMARK_RETURN_IF_ERROR(transaction.SetPageCount(static_cast<uint32_t>(item.pages.size())));
   transaction.SetSchemaChanged(commit.schema_changed);
+  transaction.SetAlarm(commit.alarm);
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo made, transaction.Commit());
   if (made.state_hash != commit.state_hash || made.page_count != commit.page_count) {
     return Status(StatusCode::kCorruption,

@@ -84,6 +84,7 @@ void SetCommit(const TimelineFields& fields, CommitInfo* commit) {
   commit->page_size = fields.page_size;
   commit->page_count = fields.page_count;
   commit->state_hash = fields.state_hash;
+  commit->alarm = fields.alarm;
   const auto to = Bookmark::Parse(fields.to);
   if (to.ok()) commit->restored_from = to->lsn;
 }
@@ -96,6 +97,11 @@ RestoreRow MakeRestoreRow(const TimelineFields& fields) {
 }
 
 // ---- writing -----------------------------------------------------------------------------------
+
+std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options) {
+  if (options.alarm || options.alarms == Alarms::kClear) return options.alarm;
+  return to.alarm;
+}
 
 namespace {
 
@@ -128,6 +134,7 @@ TimelineFields MakeFields(const ObjectState& state, const TimelineStart& start) 
   fields.state_hash = start.to.state_hash;
   fields.from = start.from_bookmark;
   fields.to = start.to_bookmark;
+  fields.alarm = RecordedAlarm(start.alarm);
   return fields;
 }
 

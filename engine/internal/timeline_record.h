@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/commit_info.h"
@@ -27,6 +28,7 @@
 #include "engine/internal/object_state.h"
 #include "engine/internal/record.h"
 #include "engine/internal/timeline.h"
+#include "engine/object.h"
 #include "engine/result.h"
 
 namespace tidemark::internal {
@@ -64,6 +66,9 @@ RestoreRow MakeRestoreRow(const TimelineFields& fields);
 
 // ---- writing -----------------------------------------------------------------------------------
 
+// The alarm of what gets the state of `to`.
+std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options);
+
 struct TimelineStart {
   format::TimelineOperation operation = format::TimelineOperation::kRestore;
   CommitInfo from;                   // what is current; kNone for a fork
@@ -71,7 +76,8 @@ struct TimelineStart {
   std::shared_ptr<Timeline> parent;  // that `to` is on; of a deletion, what ends
   std::string from_bookmark;
   std::string to_bookmark;
-  std::string label_prefix{};  // of an automatic label of `from`; empty: none
+  std::string label_prefix{};        // of an automatic label of `from`; empty: none
+  std::optional<Timestamp> alarm{};  // that it has from then on
 };
 
 // Writes it and makes it the object's present, durably. The object must exist unless this is a

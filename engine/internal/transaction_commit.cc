@@ -283,7 +283,7 @@ void Transaction::Impl::Unprepare() {
 
 bool Transaction::Impl::ChangesNothing() const {
   return changes_.empty() && batched_ == nullptr && !rewrite_ && page_count_ == base_.page_count &&
-         kept_ == base_.page_count;
+         kept_ == base_.page_count && !changes_alarm();
 }
 
 Result<CommitInfo> Transaction::Impl::Publish(AfterPublish after) {
@@ -321,6 +321,7 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
   frame.state_hash = prepared_hash_;
   frame.version_count = static_cast<uint32_t>(changes_.size());
   frame.schema_changed = schema_changed_;
+  frame.alarm = alarm_;
   if (batched_ != nullptr) {
     frame.batch_count = batched_->batch_count();
     frame.batch_versions = batched_->version_count();
@@ -392,7 +393,8 @@ void Transaction::Impl::Append(CommitQueue::Scope& scope) {
       .pages_changed = static_cast<uint32_t>(frame.batch_versions + changes_.size()),
       .log_bytes = appended.length + frame.batch_bytes,
       .restored_from = Lsn(),
-      .schema_changed = schema_changed_};
+      .schema_changed = schema_changed_,
+      .alarm = alarm_};
 }
 
 void Transaction::Impl::Install() noexcept {

@@ -40,6 +40,7 @@ class Transaction::Impl {
   Result<CommitInfo> Publish(AfterPublish after);
   void Rollback();
   void SetSchemaChanged(bool changed) { schema_changed_ = changed; }
+  void SetAlarm(std::optional<Timestamp> earliest);
 
   // What Prepare and Publish are made of, for one transaction or a set of them. Encode leaves the
   // page versions in memory, and makes batches of them when they and `beside_bytes` would outgrow a
@@ -59,10 +60,11 @@ class Transaction::Impl {
   uint32_t page_count() const { return page_count_; }
   bool has_changes() const {
     return !staged_.empty() || batched_ != nullptr || rewrite_ || page_count_ != base_.page_count ||
-           kept_ != base_.page_count;
+           kept_ != base_.page_count || changes_alarm();
   }
 
  private:
+  bool changes_alarm() const { return alarm_ != base_.alarm && page_size_ != 0; }
   // What a page is before the staged image: a version, or nothing.
   Result<std::optional<internal::PageVersion>> Current(PageNo page) const;
   // Adds one page to `payload_` and `changes_`, and its hashes to `state_hash`.
@@ -105,7 +107,8 @@ class Transaction::Impl {
   uint32_t kept_ = 0;     // pages of the base up to here were never cut off
   bool rewrite_ = false;  // inherits no pages: another page size
   bool schema_changed_ = false;
-  uint64_t state_hash_ = 0;  // with what was written in batches, without what is staged
+  std::optional<Timestamp> alarm_;  // as records have it
+  uint64_t state_hash_ = 0;         // with what was written in batches, without what is staged
   internal::StagedPages staged_;
 
   std::shared_ptr<internal::BatchedPages> batched_;  // null without batches

@@ -317,6 +317,7 @@ Status Verifier::CheckObjects(const Visited& visited) {
         }
         TIDEMARK_RETURN_IF_ERROR(object.status());
         CheckObject(**object);
+        TIDEMARK_RETURN_IF_ERROR(CheckAlarm(**object));
       }
       if (rows.size() < 1000) break;
       after = rows.back().id;
@@ -331,7 +332,7 @@ Status Verifier::CheckObjects(const Visited& visited) {
     ++report_.objects;
     CheckObject(*object);
   }
-  return OkStatus();
+  return CheckAlarms(visited);
 }
 
 void Verifier::CheckObject(const ObjectState& object) {

@@ -65,6 +65,10 @@ class Verifier {
   bool HasExpired(const Timeline& timeline, const PageChange& change);
   Status CheckIndexed(const Timeline& timeline, const PageChange& change);
   void CheckObject(const ObjectState& object);
+  // Of an object of the index: its row has the alarm of its head, and the table of alarms, too.
+  Status CheckAlarm(const ObjectState& object);
+  // The table has no others.
+  Status CheckAlarms(const Visited& visited);
 
   void Report(Location location, const std::string& object, const std::string& message);
   std::string ObjectOf(TimelineId timeline);

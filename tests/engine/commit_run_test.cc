@@ -6,6 +6,7 @@
 
 #include "engine/internal/commit_run.h"
 #include "engine/internal/commit_strip.h"
+#include "engine/internal/record.h"
 #include "tests/support/golden_bytes.h"
 #include "tests/support/test_seed.h"
 
@@ -54,10 +55,32 @@ TEST(CommitRunTest, GoldenBytes) {
   EXPECT_EQ(*decoded, commits);
 }
 
+// Goal: the same of one of whose commits some have alarms.
+TEST(CommitRunTest, GoldenBytesWithAlarms) {
+  std::vector<CommitInfo> commits{Commit(300, 1000), Commit(303, 1005)};
+  commits[1].alarm = Timestamp(std::chrono::milliseconds(300));
+  Buffer bytes;
+  EncodeCommitRun(commits, bytes);
+  EXPECT_EQ(Hex(bytes), Golden("22 02 00 16"
+                               "d804 06 d00f 0a 06 00 18 00 c801 00"
+                               "00 04"  // flags
+                               "04 00 78 00"
+                               "00 d804"  // alarms
+                               "8877665544332211 8877665544332211"));
+  const auto decoded = DecodeCommitRun(bytes);
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(*decoded, commits);
+  // Alarms where no commit says that it has one.
+  Buffer wrong = bytes;
+  wrong[18] = std::byte{2};  // flags of the second one
+  EXPECT_FALSE(DecodeCommitRun(wrong).has_value());
+}
+
 // `count` of them, with the largest numbers among them.
 std::vector<CommitInfo> RandomCommits(size_t count, std::mt19937_64& random) {
   std::vector<CommitInfo> commits;
   uint64_t lsn = 1 + random() % 1000;
+  const bool with_alarms = random() % 2 == 0;
   int64_t time = -1'000'000;
   while (commits.size() < count) {
     CommitInfo commit = Commit(lsn, time);
@@ -73,6 +96,10 @@ std::vector<CommitInfo> RandomCommits(size_t count, std::mt19937_64& random) {
     commit.state_hash = random();
     commit.log_bytes = random() >> random() % 64;
     commit.schema_changed = random() % 5 == 0;
+    if (random() % 3 == 0 && with_alarms) {
+      commit.alarm = RecordedAlarm(Timestamp(
+          std::chrono::microseconds(static_cast<int64_t>(random() >> (1 + random() % 63)))));
+    }
     commits.push_back(commit);
     lsn += 1 + (random() >> (8 + random() % 56)) % (format::kMaxLsn / 1024);
     time += static_cast<int64_t>(random() % 1'000'000) - 1000;

@@ -95,8 +95,14 @@ TEST_F(IndexPurgeTest, AllOfAnObjectGoes) {
   const auto put = [](IndexWriter& writer, uint8_t first, uint64_t timeline) -> Status {
     const ObjectId id = IdOf(first);
     const TimelineId number(timeline);
-    TIDEMARK_RETURN_IF_ERROR(writer.PutObject(
-        {.id = id, .namespace_id = 2, .timeline = number, .created = Lsn(timeline), .name = "n"}));
+    const ObjectRow object{.id = id,
+                           .namespace_id = 2,
+                           .timeline = number,
+                           .created = Lsn(timeline),
+                           .name = "n",
+                           .alarm = Timestamp(std::chrono::seconds(9))};
+    TIDEMARK_RETURN_IF_ERROR(writer.PutObject(object));
+    TIDEMARK_RETURN_IF_ERROR(writer.MoveAlarm(object, std::nullopt, object.alarm));
     TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline({.id = number,
                                                  .kind = TimelineKind::kFork,
                                                  .namespace_id = 2,

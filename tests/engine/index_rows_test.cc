@@ -64,6 +64,15 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                                                  .timeline = TimelineId(0x22),
                                                  .created = Lsn(0x21),
                                                  .name = "lobby"}));
+      const ObjectRow hall{.id = TestId(),
+                           .namespace_id = 0x12,
+                           .timeline = TimelineId(0x24),
+                           .created = Lsn(0x23),
+                           .name = "hall",
+                           .alarm = At(0x0708)};
+      TIDEMARK_RETURN_IF_ERROR(writer.PutObject(hall));
+      TIDEMARK_RETURN_IF_ERROR(writer.MoveAlarm(hall, std::nullopt, At(1)));
+      TIDEMARK_RETURN_IF_ERROR(writer.MoveAlarm(hall, At(1), hall.alarm));
       TIDEMARK_RETURN_IF_ERROR(writer.PutTimeline({.id = TimelineId(0x22),
                                                    .kind = TimelineKind::kRestore,
                                                    .namespace_id = 0x11,
@@ -152,12 +161,18 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                   "0a00000000000000"
                   "0b00000000000000"
                   "00",
-                  "76657273696f6e=06000000"}));
+                  "76657273696f6e=07000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
-                                             "=2200000000000000"
-                                             "2100000000000000"
-                                             "056c6f626279"}));
+                                                 "=2200000000000000"
+                                                 "2100000000000000"
+                                                 "056c6f626279",
+                                             "0000000000000012" + id +
+                                                 "=2400000000000000"
+                                                 "2300000000000000"
+                                                 "0468616c6c"
+                                                 "0807000000000000"}));
+  EXPECT_EQ(Dump(*env, kAlarmsTable), (Rows{"8000000000000708" + id + "=1200000000000000"}));
   EXPECT_EQ(Dump(*env, kTimelinesTable), (Rows{timeline +
                                                "=02"
                                                "1100000000000000" +
@@ -241,6 +256,8 @@ TEST(IndexRowsTest, KeysSortAsTheirNumbers) {
               b32 < a32);
     EXPECT_EQ(less(PageKey(TimelineId(a), PageNo(b32)), PageKey(TimelineId(b), PageNo(a32))),
               a != b ? a < b : b32 < a32);
+    EXPECT_EQ(less(AlarmKey(a_time, TestId()), AlarmKey(b_time, TestId())), a_time < b_time);
+    EXPECT_EQ(LoadTimeKey(TimeKey(a_time)), a_time);
     EXPECT_EQ(less(RestoreKey(TestId(), Lsn(a)), RestoreKey(TestId(), Lsn(b))), a < b);
     EXPECT_EQ(less(ObjectKey(a, TestId()), ObjectKey(b, TestId())), a < b);
   }
@@ -401,6 +418,21 @@ TEST(IndexRowsTest, MalformedRowsAreRefused) {
   refuses_other_sizes(EncodeCheckpointRow({}), DecodeCheckpointRow);
   refuses_other_sizes(EncodeObjectRow({.name = "name"}),
                       [&](ConstBytes b) { return DecodeObjectRow(key40, b); });
+  ObjectRow with_alarm;
+  with_alarm.name = "name";
+  with_alarm.alarm = At(5);
+  EXPECT_EQ(DecodeObjectRow(key40, EncodeObjectRow(with_alarm))->alarm, with_alarm.alarm);
+  for (size_t cut = 1; cut < 8; ++cut) {
+    auto row = EncodeObjectRow(with_alarm);
+    row.resize(row.size() - cut);
+    EXPECT_FALSE(DecodeObjectRow(key40, row).has_value()) << cut;
+  }
+  const AlarmRow alarm{.due = At(5), .id = TestId(), .namespace_id = 3};
+  const Key40 alarm_key = AlarmKey(alarm.due, alarm.id);
+  EXPECT_EQ(DecodeAlarmRow(alarm_key, EncodeAlarmRow(alarm)), alarm);
+  refuses_other_sizes(EncodeAlarmRow(alarm),
+                      [&](ConstBytes b) { return DecodeAlarmRow(alarm_key, b); });
+  EXPECT_FALSE(DecodeAlarmRow(key8, EncodeAlarmRow(alarm)));
   refuses_other_sizes(EncodeTimelineRow({}),
                       [&](ConstBytes b) { return DecodeTimelineRow(key8, b); });
   refuses_other_sizes(EncodeEpochRow({}), [&](ConstBytes b) { return DecodeEpochRow(key4, b); });

@@ -41,6 +41,8 @@ std::vector<RecordSample> Samples() {
                           .version_count = 2};
   FrameFields changes_schema = frame;
   changes_schema.schema_changed = true;
+  FrameFields with_alarm = changes_schema;
+  with_alarm.alarm = AlarmOf(1'000'000);
   FrameFields with_batches = frame;
   with_batches.page_size = 65536;
   with_batches.batch_count = 2;
@@ -67,6 +69,8 @@ std::vector<RecordSample> Samples() {
                                .state_hash = kStateHash,
                                .from = "ab",
                                .to = "c"};
+  TimelineFields restore_with_alarm = restore;
+  restore_with_alarm.alarm = AlarmOf(300);
   TimelineFields rewrite = restore;
   rewrite.operation = TimelineOperation::kRewrite;
   rewrite.page_size = 0;
@@ -109,6 +113,12 @@ std::vector<RecordSample> Samples() {
        "04"  // flags: changes the schema
        "0c c801 1122334455667788 02",
        decodes(DecodeFrame)},
+      {"frame with an alarm", Encoded(EncodeFrame, with_alarm),
+       "ac02"
+       "06"  // flags: has an alarm, changes the schema
+       "0c c801 1122334455667788 02"
+       "c0843d",  // at 1,000,000 ms
+       decodes(DecodeFrame)},
       {"frame with batches", Encoded(EncodeFrame, with_batches),
        "ac02"
        "01"  // flags: has batches
@@ -150,6 +160,10 @@ std::vector<RecordSample> Samples() {
        "09"                // 9 pages
        "1122334455667788"  // state hash
        "026162 0163",      // from and to
+       decodes(DecodeTimeline)},
+      {"timeline: restore with an alarm", Encoded(EncodeTimeline, restore_with_alarm),
+       "81" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163"
+       "ac02",  // at 300 ms
        decodes(DecodeTimeline)},
       {"timeline: rewrite", Encoded(EncodeTimeline, rewrite),
        "08"                        // operation
@@ -234,6 +248,39 @@ TEST(RecordFormatTest, Names) {
     EXPECT_TRUE(DecodeObject(
         Encoded(EncodeObject, ObjectFields{.namespace_id = 1, .id = SampleId(), .name = name})));
   }
+}
+
+// Goal: an alarm comes back as it was written, and is none that a time cannot tell. Method: the
+// ends of what there can be, and one beyond; kinds of timelines that have none.
+TEST(RecordFormatTest, Alarms) {
+  using std::chrono::microseconds;
+  EXPECT_EQ(RecordedAlarm(std::nullopt), std::nullopt);
+  EXPECT_EQ(RecordedAlarm(Timestamp(microseconds(-1))), Timestamp());
+  EXPECT_EQ(RecordedAlarm(Timestamp(microseconds(1999))), Timestamp(microseconds(1000)));
+  EXPECT_EQ(RecordedAlarm(Timestamp(microseconds(2000))), Timestamp(microseconds(2000)));
+  const std::optional<Timestamp> last = RecordedAlarm(Timestamp::max());
+  EXPECT_EQ(AlarmNumber(*last), format::kMaxAlarm);
+  for (const Timestamp alarm : {Timestamp(), AlarmOf(1), *last}) {
+    FrameFields frame;
+    frame.timeline = TimelineId(1);
+    frame.alarm = alarm;
+    EXPECT_EQ(DecodeFrame(Encoded(EncodeFrame, frame))->alarm, alarm);
+    TimelineFields timeline;
+    timeline.operation = TimelineOperation::kFork;
+    timeline.alarm = alarm;
+    EXPECT_EQ(DecodeTimeline(Encoded(EncodeTimeline, timeline))->alarm, alarm);
+    for (const auto operation : {TimelineOperation::kDelete, TimelineOperation::kRewrite}) {
+      timeline.operation = operation;
+      EXPECT_FALSE(DecodeTimeline(Encoded(EncodeTimeline, timeline)).has_value());
+    }
+  }
+  Buffer frame = Unhex("05 02 0c c801 1122334455667788 02");
+  const size_t fields = frame.size();
+  AppendVarint(frame, format::kMaxAlarm);
+  EXPECT_TRUE(DecodeFrame(frame).has_value());
+  frame.resize(fields);
+  AppendVarint(frame, format::kMaxAlarm + 1);
+  EXPECT_FALSE(DecodeFrame(frame).has_value());
 }
 
 TEST(RecordFormatTest, FieldsOfALabel) {

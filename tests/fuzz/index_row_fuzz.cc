@@ -40,7 +40,10 @@ void ReadRow(uint8_t table, ConstBytes key, ConstBytes value) {
       }
       return;
     case 4:
-      if (const auto row = DecodeObjectRow(key, value)) EncodeObjectRow(*row);
+      if (const auto row = DecodeObjectRow(key, value)) {
+        const auto again = EncodeObjectRow(*row);
+        CHECK(std::ranges::equal(again, value));
+      }
       return;
     case 5:
       if (const auto row = DecodeTimelineRow(key, value)) {
@@ -90,6 +93,11 @@ void ReadRow(uint8_t table, ConstBytes key, ConstBytes value) {
     case 14:
       if (const auto row = DecodeChildRow(value)) {
         CHECK(DecodeChildRow(EncodeChildRow(*row)) == row);
+      }
+      return;
+    case 16:
+      if (const auto row = DecodeAlarmRow(key, value)) {
+        CHECK(DecodeAlarmRow(AlarmKey(row->due, row->id), EncodeAlarmRow(*row)) == row);
       }
       return;
     default:

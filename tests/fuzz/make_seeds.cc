@@ -172,6 +172,9 @@ void AddIndexRows(Seeds& seeds) {
   const CommitRow commits[] = {{Lsn(5), {1, 8192}}, {Lsn(7), {1, 9000}}, {Lsn(8), {2, 8192}}};
   EncodeCommitList(commits, out);
   add(15, "commits", CommitListKey(TimelineId(3), Lsn(5)), out);
+  const Timestamp due(std::chrono::seconds(5));
+  add(16, "alarm", AlarmKey(due, id), EncodeAlarmRow({.due = due, .id = id, .namespace_id = 3}));
+  add(4, "object-with-alarm", ObjectKey(3, id), EncodeObjectRow({.name = "lobby", .alarm = due}));
 }
 
 // Changes of stores, as store_fuzz.cc reads them: base, flags, and for each change file, kind and

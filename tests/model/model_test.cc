@@ -54,6 +54,8 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.looks_by_bookmark, 0u);
     EXPECT_GT(counts.looks_by_time, 0u);
     EXPECT_GT(counts.held_snapshots, 0u);
+    EXPECT_GT(counts.alarms, 0u);
+    EXPECT_GT(counts.other_alarms, 0u);
     EXPECT_GT(counts.set_labels, 0u);
     moved_labels += counts.moved_labels;
     EXPECT_GT(counts.removed_labels, 0u);

@@ -64,6 +64,27 @@ StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
   return page;
 }
 
+// Few different ones, so that objects share them.
+std::optional<Timestamp> StoreModel::RandomAlarm() {
+  if (random_.OneIn(4)) return std::nullopt;
+  return ManualClock::kStart + std::chrono::minutes(random_.Below(20));
+}
+
+RestoreOptions StoreModel::RandomOptions(Alarms otherwise, Version& next) {
+  RestoreOptions options{.alarms = otherwise};
+  switch (random_.Below(6)) {
+    case 0: options.alarms = Alarms::kRestore; break;
+    case 1: options.alarms = Alarms::kClear; break;
+    case 2: options.alarm = RandomAlarm(); break;
+    default: break;
+  }
+  counts_.other_alarms += options.alarm.has_value() || options.alarms != otherwise;
+  if (options.alarms == Alarms::kClear) next.commit.alarm.reset();
+  if (options.alarm) next.commit.alarm = options.alarm;
+  if (next.deleted()) next.commit.alarm.reset();
+  return options;
+}
+
 Status StoreModel::SetPageSize(Transaction& transaction, Version& next) {
   if (next.page_size != 0 && !random_.OneIn(60)) return OkStatus();
   const uint32_t page_size = limits_.smallest_page << random_.Below(limits_.page_sizes);
@@ -91,6 +112,13 @@ Status StoreModel::Stage(Transaction& transaction, ObjectModel& model, Version& 
                          uint64_t max_writes) {
   TIDEMARK_RETURN_IF_ERROR(SetPageSize(transaction, next));
   for (uint64_t i = 1 + random_.Below(random_.OneIn(3) ? max_writes : 3); i > 0; --i) {
+    if (random_.OneIn(12)) {
+      next.commit.alarm = RandomAlarm();
+      // What it has beyond milliseconds is not kept.
+      transaction.SetAlarm(next.commit.alarm ? *next.commit.alarm + std::chrono::microseconds(1)
+                                             : next.commit.alarm);
+      ++counts_.alarms;
+    }
     if (random_.OneIn(25)) {
       const auto count = static_cast<uint32_t>(random_.Below(next.pages.size() + 1));
       counts_.truncations += count < next.pages.size();
@@ -117,6 +145,7 @@ Status StoreModel::Stage(Transaction& transaction, ObjectModel& model, Version& 
 Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel& model,
                           Version& next) {
   model.under_way = next;
+  const auto alarm = next.commit.alarm;
   const bool schema = random_.OneIn(4);
   transaction.SetSchemaChanged(schema);
   TIDEMARK_ASSIGN_OR_RETURN(next.commit, transaction.Commit());
@@ -131,6 +160,7 @@ Status StoreModel::Finish(Object& object, Transaction& transaction, ObjectModel&
   counts_.begun_anew += model.head() != nullptr && model.head()->deleted();
   next.promoted.clear();
   EXPECT_EQ(next.commit.schema_changed, schema);
+  EXPECT_EQ(next.commit.alarm, alarm);
   EXPECT_EQ(next.commit.page_size, next.page_size);
   EXPECT_EQ(next.commit.page_count, next.pages.size());
   model.versions.push_back(std::move(next));
@@ -193,18 +223,20 @@ Status StoreModel::Restore(Store& store) {
   TIDEMARK_ASSIGN_OR_RETURN(auto object, Open(store, name, IfMissing::kDeleted));
   const size_t chosen = random_.Below(model.versions.size());
   Version next = model.versions[chosen];
+  const CommitInfo to = next.commit;
   if (!IsKept(name, model, chosen)) {
     return Expired(object->Restore(object->BookmarkOf(next.commit)).status());
   }
   const Lsn from = model.head()->commit.lsn;
+  const RestoreOptions options = RandomOptions(Alarms::kRestore, next);
   model.under_way = next;
   model.label_under_way = {.name = "before-restore-",
                            .after = LabelModel{.commit = from, .record = {}, .automatic = true}};
   TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info,
-                            object->Restore(object->BookmarkOf(next.commit)));
+                            object->Restore(object->BookmarkOf(to), options));
   model.label_under_way.reset();
   AddAutomaticLabel(model, info.label, from, Lsn(info.result.lsn.value - 1));
-  EXPECT_EQ(info.to, next.commit);
+  EXPECT_EQ(info.to, to);
   EXPECT_EQ(info.from, model.head()->commit);
   Done(model, std::move(next), info.result);
   ++counts_.restores;

@@ -99,7 +99,9 @@ class StoreModel {
     uint64_t looks_by_bookmark = 0;
     uint64_t looks_by_time = 0;
     uint64_t held_snapshots = 0;
-    uint64_t lost = 0;  // versions that a crash took
+    uint64_t alarms = 0;        // set or cleared by a transaction
+    uint64_t other_alarms = 0;  // by a restore or fork: not the one that comes by itself
+    uint64_t lost = 0;          // versions that a crash took
     uint64_t set_labels = 0;
     uint64_t moved_labels = 0;
     uint64_t removed_labels = 0;
@@ -182,6 +184,9 @@ class StoreModel {
   void Purged(const std::string& name);
   uint64_t CountNewer(const ObjectModel& target, const std::string& fork, Lsn point) const;
   Page RandomPage(const Page& old, uint32_t size);
+  std::optional<Timestamp> RandomAlarm();
+  // For what gets the state of `next`, whose alarm becomes what they say.
+  RestoreOptions RandomOptions(Alarms otherwise, Version& next);
   Status SetPageSize(Transaction& transaction, Version& next);
   Status WritePage(Transaction& transaction, ObjectModel& model, Version& next, uint32_t page_no,
                    Page page);
@@ -213,6 +218,7 @@ class StoreModel {
   bool WouldExpire(const RetentionModel& licensed);
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
   void CheckListings(Store& store);
+  void CheckAlarms(Store& store);
 
   Limits limits_;
   Random random_;

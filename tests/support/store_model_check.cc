@@ -98,6 +98,7 @@ void StoreModel::Check(Store& store, After after) {
       ASSERT_TRUE(model.under_way) << "a commit that nobody made: LSN " << head.lsn.value;
       ASSERT_EQ(after, After::kCrash);
       model.versions.push_back(*model.under_way);
+      EXPECT_EQ(head.alarm, model.under_way->commit.alarm);
       model.versions.back().commit = head;
       if (head.kind != CommitKind::kPromote) model.versions.back().promoted.clear();
       highest_ = std::max(highest_, head.lsn);
@@ -151,6 +152,40 @@ void StoreModel::CheckListings(Store& store) {
         which));
     EXPECT_EQ(listed, expected);
   }
+  CheckAlarms(store);
+}
+
+// All alarms that are due, each at its object's own time, and the earliest ones of them.
+void StoreModel::CheckAlarms(Store& store) {
+  const Timestamp due_by = random_.OneIn(2)
+                               ? Timestamp::max()
+                               : ManualClock::kStart + std::chrono::minutes(random_.Below(20));
+  std::vector<std::pair<Timestamp, ObjectId>> expected;
+  uint64_t all = 0;
+  for (const auto& [name, model] : objects_) {
+    if (model.head() == nullptr || !model.head()->commit.alarm) continue;
+    const auto object = Open(store, name, IfMissing::kFail);
+    ASSERT_OK(object);
+    EXPECT_EQ((*object)->alarm(), model.head()->commit.alarm);
+    ++all;
+    if (*model.head()->commit.alarm > due_by) continue;
+    expected.emplace_back(*model.head()->commit.alarm, (*object)->id());
+  }
+  std::sort(expected.begin(), expected.end());
+  for (const size_t most : {expected.size() + 1, expected.size() / 2 + 1}) {
+    std::vector<std::pair<Timestamp, ObjectId>> listed;
+    ASSERT_OK(store.ListAlarms(
+        [&](const DueAlarm& alarm) {
+          EXPECT_TRUE(objects_.contains(alarm.name)) << alarm.name;
+          listed.emplace_back(alarm.due, alarm.id);
+          return listed.size() < most;
+        },
+        due_by));
+    EXPECT_EQ(listed,
+              decltype(listed)(expected.begin(), expected.begin() + static_cast<ptrdiff_t>(std::min(
+                                                                        most, expected.size()))));
+  }
+  EXPECT_EQ(store.Stats().alarm_count, all);
 }
 
 void StoreModel::CheckHistory(Store& store) {

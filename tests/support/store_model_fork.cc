@@ -24,6 +24,7 @@ void StoreModel::Done(ObjectModel& model, Version next, const CommitInfo& commit
   model.under_way.reset();
   CheckNew(commit.lsn);
   EXPECT_EQ(commit.page_count, next.pages.size());
+  EXPECT_EQ(commit.alarm, next.commit.alarm);
   if (commit.kind != CommitKind::kPromote) next.promoted.clear();
   next.commit = commit;
   model.versions.push_back(std::move(next));
@@ -54,15 +55,18 @@ Status StoreModel::Fork(Store& store) {
   if (!IsKept(source_name, source, version.commit.lsn)) {
     return Expired(store.Fork(*from, at, handle->namespace_name(), name).status());
   }
-  target.under_way = version;
+  Version next = version;
+  const RestoreOptions options = RandomOptions(Alarms::kClear, next);
+  target.under_way = next;
   target.origin = source_name;
   target.origin_lsn = version.commit.lsn;
-  TIDEMARK_ASSIGN_OR_RETURN(const auto fork, store.Fork(*from, at, handle->namespace_name(), name));
+  TIDEMARK_ASSIGN_OR_RETURN(const auto fork,
+                            store.Fork(*from, at, handle->namespace_name(), name, options));
   const CommitInfo commit = handle->head();
   EXPECT_EQ(commit.kind, CommitKind::kFork);
   EXPECT_EQ(commit.state_hash, version.commit.state_hash);
   EXPECT_EQ(commit.restored_from, version.commit.lsn);
-  Done(target, version, commit);
+  Done(target, std::move(next), commit);
   ++counts_.forks;
   counts_.forks_of_forks += of_fork;
   counts_.forks_of_the_past += past;
@@ -105,9 +109,11 @@ Status StoreModel::Promote(Store& store) {
   }
   Version next = *fork.head();
   next.promoted = fork_name;
+  const RestoreOptions options = RandomOptions(Alarms::kRestore, next);
   target.under_way = next;
-  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info,
-                            object->Promote(*from, replace ? IfNewer::kReplace : IfNewer::kFail));
+  TIDEMARK_ASSIGN_OR_RETURN(
+      const RestoreInfo info,
+      object->Promote(*from, replace ? IfNewer::kReplace : IfNewer::kFail, options));
   EXPECT_EQ(info.to, fork.head()->commit);
   EXPECT_EQ(info.from, target.head()->commit);
   EXPECT_EQ(info.result.kind, CommitKind::kPromote);
@@ -217,8 +223,9 @@ Status StoreModel::Undelete(Store& store) {
   while (before->deleted()) ++before;
   if (!IsKept(name, model, before->commit.lsn)) return Expired(object->Undelete().status());
   Version next = *before;
+  const RestoreOptions options = RandomOptions(Alarms::kRestore, next);
   model.under_way = next;
-  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info, object->Undelete());
+  TIDEMARK_ASSIGN_OR_RETURN(const RestoreInfo info, object->Undelete(options));
   EXPECT_EQ(info.to, before->commit);
   EXPECT_EQ(info.result.kind, CommitKind::kUndelete);
   Done(model, std::move(next), info.result);

@@ -69,6 +69,7 @@ void MainFile::DropStaged() {
   }
   Unprepare();
   staged_ = false;
+  alarm_of_ = 0;
   page_one_written_ = false;
   odd_size_.reset();
 }
@@ -167,6 +168,9 @@ Status MainFile::Prepare(const char* super_journal) {
     }
     transaction.SetSchemaChanged(StagedCookie() != base_cookie_);
   }
+  // At PHASETWO the journal has ended; what was set before stays set in the engine's transaction.
+  if (alarm_of_ != 0 && alarm_of_ == journal_.transaction()) transaction.SetAlarm(alarm_);
+  alarm_of_ = 0;
   if (super_journal != nullptr) {
     TIDEMARK_RETURN_IF_ERROR(CommitSet::Of(super_journal)->Prepare(this));
   } else {
@@ -179,6 +183,18 @@ Status MainFile::Prepare(const char* super_journal) {
 void MainFile::Left() noexcept {
   set_ = nullptr;
   prepared_ = false;
+}
+
+Status MainFile::SetAlarm(std::optional<Timestamp> alarm) {
+  if (!lock_.writing() || journal_.transaction() == 0 || journal_.rolling_back()) {
+    return Status(StatusCode::kInvalidArgument,
+                  "an alarm is set by a transaction that has changed something, and none has of "
+                  "object " +
+                      object().DisplayName());
+  }
+  alarm_ = alarm;
+  alarm_of_ = journal_.transaction();
+  return OkStatus();
 }
 
 int MainFile::Sync(const char* super_journal) {

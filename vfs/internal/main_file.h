@@ -100,6 +100,10 @@ class MainFile final : private PreImageSource {
   int Sync(const char* super_journal);
   int CommitPhaseTwo();  // SQLITE_FCNTL_COMMIT_PHASETWO
 
+  // The alarm that the transaction under way will commit with; it goes with a rollback. Errors:
+  // kInvalidArgument if none has changed anything yet.
+  Status SetAlarm(std::optional<Timestamp> alarm);
+
   bool read_only() const { return read_only_; }
   bool writing() const { return lock_.writing(); }
   Object& object() const { return lock_.object(); }
@@ -180,6 +184,10 @@ class MainFile final : private PreImageSource {
   bool page_one_altered_ = false;      // page 1 as stored is not quite what SQLite has in its cache
   bool failed_ = false;                // a call failed, so SQLite is going to roll back
   bool dropped_for_rollback_ = false;  // the journal's rollback has been seen to
+  // What SetAlarm said, and in which of the journal's transactions; 0: nothing. A rollback of one
+  // that staged nothing comes with no call but to the journal.
+  std::optional<Timestamp> alarm_;
+  uint64_t alarm_of_ = 0;
   // Size of the staged database if it is not a whole number of pages: a database of smaller pages,
   // to be cut anew (repaginate.h).
   std::optional<int64_t> odd_size_;

@@ -194,6 +194,7 @@ void JournalFile::Restart() noexcept {
   records_.clear();
   sorted_ = true;
   rolling_back_ = false;
+  ++restarts_;
   number_end_offset_ = 0;
 }
 

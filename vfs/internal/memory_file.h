@@ -82,6 +82,10 @@ class JournalFile {
   int Truncate(int64_t size) noexcept;
   int64_t size() const { return file_.size(); }
 
+  // Another number for each transaction that has written something, from its first change to its
+  // end; 0 where there is none.
+  uint64_t transaction() const { return file_.size() > 0 ? restarts_ : 0; }
+
   // True from the start of a whole rollback until the journal is finalised.
   bool rolling_back() const { return rolling_back_; }
 
@@ -105,6 +109,7 @@ class JournalFile {
   std::vector<PageRecord> records_;  // sorted by page number if sorted_
   bool sorted_ = true;
   bool rolling_back_ = false;
+  uint64_t restarts_ = 0;
   uint32_t number_seen_ = 0;       // the last 4-byte write, maybe a page number ...
   int64_t number_end_offset_ = 0;  // ... and where it ended; 0 is "none"
 };
