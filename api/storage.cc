@@ -18,7 +18,16 @@ std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_vie
 }
 
 ObjectStorage::ObjectStorage(std::shared_ptr<StorageState> state)
-    : state_(std::move(state)), sql_(state_), kv_(state_) {}
+    : state_(std::move(state)), sql_(state_), kv_(state_) {
+  internal::AlarmTable& alarms = state_->alarm_table;
+  state_->transaction.set_before_commit([&alarms] { alarms.BeforeCommit(); });
+  if (object().exists() && alarms.Differs()) {
+    internal::TransactionState::Call call(state_->transaction, true, false);
+    alarms.Reconcile();
+    call.Done();
+    state_->transaction.Commit();
+  }
+}
 
 // Cursors may live on; the connection does not.
 ObjectStorage::~ObjectStorage() { state_->connection.Close(); }
@@ -55,10 +64,13 @@ StorageTransaction ObjectStorage::BeginSavepoint() {
   return StorageTransaction(state_, this, true);
 }
 
-void ObjectStorage::DeleteAll() {
+void ObjectStorage::DeleteAll(const DeleteAllOptions& what) {
   RequireNoTransaction("DeleteAll()");
+  std::vector<AlarmInfo> alarms;
+  if (!what.delete_alarm) alarms = state_->alarm_table.List();
   state_->kv_table.BeginList();
   state_->transaction.BeginEmpty("the database was deleted by DeleteAll()");
+  state_->alarm_table.Restore(alarms);
   if (options().commit_mode == CommitMode::kEachCall) state_->transaction.Commit();
 }
 

@@ -24,7 +24,9 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "api/alarm.h"
 #include "api/error.h"
 #include "api/kv.h"
 #include "api/metrics.h"
@@ -36,6 +38,10 @@
 #include "engine/store.h"
 
 namespace tidemark {
+
+struct DeleteAllOptions {
+  bool delete_alarm = true;  // false: alarms stay as they are
+};
 
 class TIDEMARK_API ObjectStorage {
  public:
@@ -96,9 +102,9 @@ class TIDEMARK_API ObjectStorage {
 
   // Makes the object empty: tables, keys and all, in constant time. What the turn wrote before is
   // gone with it; what it writes after is one commit with it. Cursors and lists are cancelled.
-  // Always confirmed. A restore brings everything back. Errors: kInvalidArgument inside of a
-  // transaction.
-  void DeleteAll();
+  // Always confirmed. A restore brings everything back. Alarms go too, unless they are to stay.
+  // Errors: kInvalidArgument inside of a transaction.
+  void DeleteAll(const DeleteAllOptions& options = {});
 
   // ---- Durability ----
 
@@ -124,6 +130,37 @@ class TIDEMARK_API ObjectStorage {
   // The last commit at or before a time; a time after now means now. Always the same for the same
   // time. Errors: kExpired; kNotFound if the object did not exist then; kCorruption.
   Bookmark GetBookmarkForTime(Timestamp time);
+
+  // ---- Alarms (api/alarm.h) ----
+  //
+  // Without a name the one alarm that Durable Objects have; others are as many as one names, each
+  // with the same guarantees. Times are kept in whole milliseconds, rounded up: never early.
+
+  // None too while its handler runs, unless it was set anew.
+  std::optional<Timestamp> GetAlarm(std::string_view name = kDefaultAlarm);
+  // Replaces the alarm of that name. A time in the past means now. Nothing is written if it is set
+  // to that already. Errors: kInvalidArgument (1970 or before; a name of more than 256 bytes).
+  void SetAlarm(Timestamp time, const WriteOptions& options = {}) {
+    SetAlarm(kDefaultAlarm, time, options);
+  }
+  void SetAlarm(std::string_view name, Timestamp time, const WriteOptions& options = {});
+  // In the handler it removes what was set meanwhile, and lets the alarm that runs not be tried
+  // again; the handler goes on.
+  void DeleteAlarm(std::string_view name = kDefaultAlarm, const WriteOptions& options = {});
+  // All of them, in order of names; as GetAlarm.
+  std::vector<AlarmInfo> ListAlarms();
+
+  // Whether the handler is to run for an alarm that was due at `due`, as a scheduler had it. What
+  // is stored decides: that very time, or another one that is past, is run, and deleted by
+  // EndAlarm. A later one, or none, cancels the run. One whose commit is not durable yet, and
+  // differs, is run and stays. Errors: kBusy if a run has not ended.
+  AlarmRun BeginAlarm(Timestamp due, std::string_view name = kDefaultAlarm);
+  // Ends the run. Deletes the alarm, if it succeeded, as a write of the turn; if that cannot be
+  // committed the alarm is still there. Nothing happens to a broken object.
+  void EndAlarm(AlarmResult result);
+  // Gives an alarm up: deletes it if it is due at `due`, else returns when it is. Nothing happens
+  // while a handler runs.
+  std::optional<Timestamp> AbandonAlarm(Timestamp due, std::string_view name = kDefaultAlarm);
 
   // ---- All the rest ----
 

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "api/internal/alarm_table.h"
 #include "api/internal/connection.h"
 #include "api/internal/kv_table.h"
 #include "api/internal/row_counter.h"
@@ -20,6 +21,7 @@ class StorageState {
       : connection(store, namespace_name, name, options),
         transaction(connection),
         kv_table(connection, transaction),
+        alarm_table(connection, transaction),
         row_counter(connection),
         database_size(connection,
                       "SELECT ((SELECT page_count FROM pragma_page_count) - "
@@ -29,6 +31,7 @@ class StorageState {
   Connection connection;
   TransactionState transaction;
   KvTable kv_table;
+  AlarmTable alarm_table;
   RowCounter row_counter;
   OwnStatement database_size;
   StorageMetrics metrics;

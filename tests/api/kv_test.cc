@@ -147,6 +147,14 @@ TEST_F(KvTest, ListSeesTheTurnsOwnWrites) {
   EXPECT_EQ(Keys({.limit = 2}), "bb c");
 }
 
+// C104: what was read before a write is what it was.
+TEST_F(KvTest, AReadKeepsWhatItRead) {
+  kv().Put("k", "old");
+  const auto value = kv().Get("k");
+  kv().Put("k", "new");
+  EXPECT_EQ(value, "old");
+}
+
 // C106.
 TEST_F(KvTest, AListEndsTheOneBefore) {
   PutFooBarBaz();
@@ -285,6 +293,15 @@ TEST_F(KvTest, DeleteAllCanBeUndone) {
   ASSERT_OK(object->Restore(before));
   Open();
   EXPECT_EQ(Keys(), "bar baz foo");
+}
+
+// C121.
+TEST_F(KvTest, DeleteAllIsAlwaysConfirmed) {
+  Open({.commit_mode = CommitMode::kTurn});
+  kv().Put("k", "v", {.allow_unconfirmed = true});
+  EXPECT_FALSE(storage_->NeedsConfirmation());
+  storage_->DeleteAll();
+  EXPECT_TRUE(storage_->NeedsConfirmation());
 }
 
 TEST_F(KvTest, DeleteAllIsNotForTransactions) {

@@ -292,6 +292,17 @@ TEST_F(SqlTest, RTreesWork) {
   EXPECT_EQ(Query("SELECT rtreecheck('r')"), "ok");
 }
 
+// C056.
+TEST_F(SqlTest, ACheckMayBeIgnoredAndIsFoundLater) {
+  Exec("CREATE TABLE t(v); INSERT INTO t VALUES(1),(2)");
+  EXPECT_FAILS(Exec("ALTER TABLE t ADD COLUMN w CHECK(v > 5)"), "CHECK constraint failed");
+  Exec("PRAGMA ignore_check_constraints=ON");
+  Exec("ALTER TABLE t ADD COLUMN w CHECK(v > 5)");
+  Exec("PRAGMA ignore_check_constraints=OFF");
+  EXPECT_EQ(Query("PRAGMA quick_check"),
+            "CHECK constraint failed in t CHECK constraint failed in t");
+}
+
 // C057.
 TEST_F(SqlTest, DeleteMayHaveALimit) {
   Exec("CREATE TABLE t(v); INSERT INTO t VALUES(1),(2),(3),(4),(5)");

@@ -110,6 +110,18 @@ TEST_F(TransactionTest, DurabilityIsWaitedForWhereItIsAsked) {
   EXPECT_GE(store_->durable_lsn(), storage_->Commit().lsn) << "kConfirmed";
 }
 
+// C131.
+TEST_F(TransactionTest, WhatIsWrittenWhileACommitIsOnItsWayIsAnother) {
+  Open({.commit_mode = CommitMode::kTurn, .durability = Durability::kPipelined});
+  kv().Put("a", 1);
+  const Bookmark first = storage_->Commit();
+  kv().Put("a", 2);
+  const Bookmark second = storage_->Commit();
+  EXPECT_LT(first.lsn, second.lsn);
+  storage_->WaitDurable(second);
+  EXPECT_EQ(CommitCount(), 2);
+}
+
 // C137.
 TEST_F(TransactionTest, TransactionsReturnWhatTheirCallReturns) {
   EXPECT_EQ(storage_->Transaction([] { return 5; }), 5);

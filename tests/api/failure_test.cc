@@ -1,0 +1,113 @@
+// Object storage when the disk fails, or the power.
+
+#include <sqlite3.h>
+
+#include "tests/api/api_fixture.h"
+#include "tests/support/sim_store.h"
+#include "tests/support/test_seed.h"
+
+namespace tidemark::testing {
+namespace {
+
+constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+
+// C156: the file layer's own words reach the caller, and the object is broken.
+TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
+  SimStore sim(TestSeed());
+  ASSERT_OK(sim.Open());
+  auto storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  storage->kv().Put("k", "kept");
+  storage->Commit();
+  sim.fs().FailSync(1);
+  storage->kv().Put("k", "lost");
+  const auto error = ErrorOf([&] { storage->Commit(); });
+  EXPECT_THAT(error->what(), ::testing::HasSubstr("cannot sync store/log/"));
+  EXPECT_EQ(error->sqlite_code() & 0xff, SQLITE_IOERR);
+  EXPECT_EQ(MessageOf([&] { storage->kv().Get("k"); }), error->what());
+  EXPECT_EQ(MessageOf([&] { storage->GetAlarm(); }), error->what());
+  EXPECT_EQ(MessageOf([&] { storage->SetAlarm(sim.clock().Now()); }), error->what());
+  storage.reset();
+  EXPECT_FALSE(sim.Close().ok());
+  sim.Crash(PowerLoss::kAll);
+  ASSERT_OK(sim.Open());
+  storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  EXPECT_THAT(storage->kv().Get("k"), ::testing::AnyOf("kept", "lost")) << "it was not confirmed";
+  storage.reset();
+  EXPECT_OK(sim.Close());
+}
+
+// One turn of the script: a key, a row and an alarm that say its number, sometimes after everything
+// was deleted.
+void RunTurn(ObjectStorage& storage, int turn, Timestamp start) {
+  if (turn % 5 == 4) storage.DeleteAll();
+  storage.sql().Exec("CREATE TABLE IF NOT EXISTS t(v)");
+  storage.sql().Exec("INSERT INTO t VALUES(?)", turn);
+  storage.kv().Put("turn", turn);
+  storage.kv().Put("filler", std::string(static_cast<size_t>(turn) * 1000, 'x'));
+  storage.SetAlarm(start + std::chrono::hours(turn + 1));
+  storage.Commit();
+}
+
+// The turn that the object shows, all parts of which must agree; -1 if none.
+int TurnShown(ObjectStorage& storage, Store& store, Timestamp start) {
+  const auto turn = storage.kv().Get<int>("turn");
+  std::optional<Timestamp> due;
+  EXPECT_OK(store.ListAlarms(
+      [&](const DueAlarm& alarm) {
+        due = alarm.due;
+        return true;
+      },
+      Timestamp::max()));
+  EXPECT_EQ(due, storage.GetAlarm());
+  if (!turn) {
+    EXPECT_EQ(due, std::nullopt);
+    return -1;
+  }
+  EXPECT_EQ(due, start + std::chrono::hours(*turn + 1));
+  EXPECT_EQ(storage.sql().Exec("SELECT max(v) FROM t").One<int>(), *turn);
+  EXPECT_EQ(storage.sql().Exec("SELECT count(*) FROM t").One<int>(),
+            *turn < 4 ? *turn + 1 : (*turn + 1) % 5 + 1);
+  EXPECT_EQ(storage.kv().Get("filler")->size(), static_cast<size_t>(*turn) * 1000);
+  return *turn;
+}
+
+// C128, C343. Goal: of each turn SQL, keys and the alarm are there together or not at all, and
+// every turn that was reported durable is. Method: the power fails during each operation of a
+// script of turns in turn, until it gets through; what is synced survives, of the rest what the
+// seed decides.
+TEST(FailureTest, PowerLossLeavesWholeTurns) {
+  constexpr int kTurnsOfScript = 9;
+  for (uint64_t at = 1;; ++at) {
+    SCOPED_TRACE(::testing::Message() << "power loss at operation " << at);
+    SimStore sim(TestSeed() * 1000 + at);
+    const Timestamp start = sim.clock().Now();
+    ASSERT_OK(sim.Open());
+    sim.fs().CrashAt(at);
+    int done = -1;
+    try {
+      auto storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+      for (int turn = 0; turn < kTurnsOfScript; ++turn) {
+        RunTurn(*storage, turn, start);
+        done = turn;
+        if (turn == 5 && !sim.Checkpoint().ok()) break;
+      }
+    } catch (const Error&) {
+      EXPECT_TRUE(sim.fs().crashed());
+    }
+    const bool crashed = sim.fs().crashed();
+    sim.Crash(PowerLoss::kSeeded);
+    ASSERT_OK(sim.Open());
+    {
+      auto storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+      const int shown = TurnShown(*storage, sim.store(), start);
+      EXPECT_GE(shown, done);
+      EXPECT_LE(shown, done + 1);
+    }
+    EXPECT_OK(sim.Close());
+    if (!crashed || HasFailure()) break;
+    ASSERT_LT(at, 2000u);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::testing
