@@ -402,8 +402,9 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     if (target.data() == out.data()) link = patch->version;
   }
   if (PageHash(page, target) != version.hash) return damaged("its hash does not fit");
-  *identity = {link.lsn, version.hash, std::nullopt};
+  *identity = {link.lsn, version.hash, version};
   if (!version.in_chain) return OkStatus();
+  identity->version.reset();
   identity->hash = PageHash(page, out);
   if (link.is_block()) return OkStatus();
   if (link.hash != identity->hash) return damaged("it builds on another page");

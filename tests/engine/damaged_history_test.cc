@@ -186,43 +186,5 @@ TEST_F(DamagedHistoryTest, InheritedDamageIsListed) {
   EXPECT_EQ(listed, 2);
 }
 
-// Goal: a link of a chain that rots costs itself and what builds on it, and nothing before it,
-// though the only row of the index that leads to what is before it is behind. Method: commits that
-// each replace a few bytes of one page; one of them rots.
-TEST_F(DamagedHistoryTest, ALinkOfAChain) {
-  constexpr size_t kLinks = 30;
-  constexpr size_t kRotten = 17;
-  ASSERT_OK(sim_.Open());
-  std::vector<PageBytes> pages;
-  {
-    ASSERT_OK_AND_ASSIGN(const auto object, Open("chain"));
-    PageBytes page = RandomPage(1);
-    for (size_t i = 0; i < kLinks; ++i) {
-      const PageBytes value = RandomPage(100 + i);
-      if (i > 0) std::copy_n(value.begin(), 20, page.begin() + static_cast<ptrdiff_t>(i * 40));
-      ASSERT_OK_AND_ASSIGN(commits_.emplace_back(), Commit(object, {{1, page}}));
-      pages.push_back(page);
-      ASSERT_OK(Put("well", i));
-    }
-  }
-  ASSERT_OK(sim_.Close());
-  const PageBytes value = RandomPage(100 + kRotten);
-  const Place place = PlaceOf(PageBytes(value.begin(), value.begin() + 20));
-  sim_.fs().FlipBit(PathOf(place.segment), place.offset, 3);
-  ASSERT_OK(sim_.Open());
-  ASSERT_OK_AND_ASSIGN(const auto object, Open("chain", IfMissing::kFail));
-  for (size_t i = 0; i < kLinks; ++i) {
-    SCOPED_TRACE(i);
-    ASSERT_OK_AND_ASSIGN(const Snapshot snapshot, object->OpenSnapshot(commits_[i]));
-    const auto page = ReadPage(snapshot, 1);
-    if (i < kRotten) {
-      ASSERT_OK(page);
-      EXPECT_TRUE(*page == pages[i]);
-    } else {
-      EXPECT_ERROR(page, StatusCode::kCorruption, "rooms/chain");
-    }
-  }
-}
-
 }  // namespace
 }  // namespace tidemark::testing
