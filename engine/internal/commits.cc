@@ -6,6 +6,7 @@
 #include "engine/bookmark.h"
 #include "engine/internal/commit_queue.h"
 #include "engine/internal/commit_run.h"
+#include "engine/internal/group.h"
 #include "engine/internal/recovery.h"
 #include "engine/internal/store_impl.h"
 #include "engine/internal/timeline_record.h"
@@ -13,9 +14,10 @@
 namespace tidemark::internal {
 namespace {
 
-// The time of the nearest group's header before a commit's place in the log, empty if none is whole
-// there. LSNs are in order of time, so the commit is not older than any group that begins at or
-// before its LSN; another one can only have come there by a misdirected write.
+// The time of the latest group whose header stands before a commit's place in the log, empty if
+// none is whole there. LSNs are in order of time, so the commit is not older than any group that
+// begins at or before its LSN. The nearest header need not be the latest: a misdirected write can
+// have brought it there.
 Result<std::optional<Timestamp>> GroupTimeBefore(Segments& segments, const CommitRow& row) {
   const Location place = row.location;
   constexpr uint32_t kMostGroupBytes = 2u << 20;
@@ -27,17 +29,15 @@ Result<std::optional<Timestamp>> GroupTimeBefore(Segments& segments, const Commi
       uint32_t{format::kGroupAlignment} * uint32_t{format::kGroupAlignment};
   Buffer bytes(place.offset - std::min(place.offset, begin));
   TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segments.ReadUpTo(**segment, begin, bytes));
-  for (size_t at = got / format::kGroupAlignment * format::kGroupAlignment;
-       at >= format::kGroupAlignment;) {
-    at -= format::kGroupAlignment;
-    format::GroupHeader header;
-    if (at + sizeof(header) > got) continue;
+  std::optional<Timestamp> latest;
+  format::GroupHeader header;
+  for (size_t at = 0; at + sizeof(header) <= got; at += format::kGroupAlignment) {
     std::memcpy(&header, bytes.data() + at, sizeof(header));
     if (IsGroupHeader(header, (*segment)->incarnation) && header.first_lsn <= row.lsn.value) {
-      return std::optional<Timestamp>(RecordTime(header, {}));
+      latest = std::max(latest.value_or(Timestamp()), RecordTime(header, {}));
     }
   }
-  return std::optional<Timestamp>();
+  return latest;
 }
 
 // Where a whole segment is gone, its commits are not gone through one by one.
@@ -228,6 +228,26 @@ std::optional<CommitInfo> FindInRun(const std::vector<CommitInfo>& commits, Lsn 
   return *std::prev(behind);
 }
 
+// Is this the header of the group that the record stands in? A misdirected write can bring that of
+// another one, with another time. In the log LSNs leave nothing out; in packed segments they do, so
+// there the directory says it, or the records.
+Result<bool> IsHeaderOf(const Segments& segments, const Segment& segment, uint32_t begin,
+                        const format::GroupHeader& header, const RecordPlace& place) {
+  if (!IsGroupHeader(header, segment.incarnation) || place.lsn < header.first_lsn) return false;
+  if (!format::IsPacked(segment.number)) return place.lsn - header.first_lsn < header.record_count;
+  if (header.length > segment.size_bytes - begin) return false;
+  Buffer bytes(header.length);
+  TIDEMARK_ASSIGN_OR_RETURN(const size_t got, segments.ReadUpTo(segment, begin, bytes));
+  if (got != bytes.size()) return false;
+  auto directory = ParseDirectory(bytes, segment.incarnation);
+  if (!directory) directory = DirectoryFromRecords(bytes, header, segment.incarnation);
+  return directory && directory->size() == header.record_count &&
+         directory->front().lsn.value == header.first_lsn &&
+         std::ranges::any_of(*directory, [&](const DirectoryEntry& entry) {
+           return entry.offset == place.group_offset && entry.lsn.value == place.lsn;
+         });
+}
+
 }  // namespace
 
 Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId timeline,
@@ -263,15 +283,17 @@ Result<CommitInfo> StoreImpl::ReadCommitAt(const CommitRow& row, TimelineId time
     return *commit;
   }
   if (record.place.group_offset > row.location.offset) return damaged("its place");
+  const uint32_t begin = row.location.offset - record.place.group_offset;
   format::GroupHeader header;
   TIDEMARK_ASSIGN_OR_RETURN(
       const size_t got,
-      segments_->ReadUpTo(*segment, row.location.offset - record.place.group_offset,
-                          std::as_writable_bytes(std::span(&header, 1))));
-  if (got != sizeof(header) || !IsGroupHeader(header, segment->incarnation) ||
-      record.place.lsn != row.lsn.value) {
+      segments_->ReadUpTo(*segment, begin, std::as_writable_bytes(std::span(&header, 1))));
+  if (got != sizeof(header) || record.place.lsn != row.lsn.value) {
     return damaged("its group's header");
   }
+  TIDEMARK_ASSIGN_OR_RETURN(const bool is_its_own,
+                            IsHeaderOf(*segments_, *segment, begin, header, record.place));
+  if (!is_its_own) return damaged("its group's header");
 
   CommitInfo info;
   info.lsn = row.lsn;

@@ -200,7 +200,9 @@ Result<uint64_t> PageReader::HashOf(const Timeline& timeline, PageNo page,
 Status PageReader::Decode(const Timeline* timeline, PageNo page, const PageVersion& version,
                           ConstBytes bytes, Bytes out) const {
   PageIdentity identity;
-  return DecodeAt(timeline, page, version, bytes, out, &identity, 0);
+  const Status status = DecodeAt(timeline, page, version, bytes, out, &identity, 0);
+  if (status.ok()) return status;
+  return ReadBySearch(status, timeline, page, version, out, &identity, 0);
 }
 
 Status PageReader::ReadAt(const Timeline* timeline, PageNo page, const PageVersion& version,
@@ -209,9 +211,11 @@ Status PageReader::ReadAt(const Timeline* timeline, PageNo page, const PageVersi
   Buffer& bytes = workspaces[level].bytes;
   bytes.clear();
   PageVersion there = version;
-  TIDEMARK_RETURN_IF_ERROR(ReadVersion(timeline, page, there, bytes));
   PageIdentity found;
-  TIDEMARK_RETURN_IF_ERROR(DecodeAt(timeline, page, there, bytes, out, &found, level));
+  Status status = ReadVersion(timeline, page, there, bytes);
+  if (status.ok()) status = DecodeAt(timeline, page, there, bytes, out, &found, level);
+  if (!status.ok()) status = ReadBySearch(status, timeline, page, version, out, &found, level);
+  TIDEMARK_RETURN_IF_ERROR(status);
   if (identity != nullptr) *identity = found;
   return CheckMoved(page, version, there, found);
 }
@@ -260,11 +264,7 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
         DecodeChain(timeline, page, version, bytes, out, identity, Bases::kWhereTheyAre, level);
     if (index_->LastChange() == change) break;
   }
-  if (status.code() != StatusCode::kCorruption || timeline == nullptr || !version.in_chain) {
-    return status;
-  }
-  const Status searched = ReadBySearch(*timeline, page, version, out, identity, level);
-  return searched.ok() ? searched : status;
+  return status;
 }
 
 Status PageReader::LoadBlock(PageNo page, const PageVersion& row, ConstBytes bytes,
@@ -402,8 +402,9 @@ Status PageReader::DecodeChain(const Timeline* timeline, PageNo page, const Page
     if (target.data() == out.data()) link = patch->version;
   }
   if (PageHash(page, target) != version.hash) return damaged("its hash does not fit");
-  *identity = {link.lsn, version.hash, std::nullopt};
+  *identity = {link.lsn, version.hash, version};
   if (!version.in_chain) return OkStatus();
+  identity->version.reset();
   identity->hash = PageHash(page, out);
   if (link.is_block()) return OkStatus();
   if (link.hash != identity->hash) return damaged("it builds on another page");

@@ -29,6 +29,9 @@
 
 namespace tidemark::internal {
 
+struct DirectoryEntry;  // group.h
+struct ScannedGroup;    // log_scanner.h
+
 // Which version of a page it is.
 struct PageIdentity {
   Lsn lsn;
@@ -116,12 +119,20 @@ class PageReader {
                      size_t level) const;
 
   // ---- page_search.cc ----
-  // What the log has of a page on this timeline, at or before `lsn`; empty if that is not sure.
-  Result<std::optional<PageVersion>> SearchLog(const Timeline& timeline, PageNo page,
-                                               Lsn lsn) const;
-  // Of a version in a chain that is damaged behind it.
-  Status ReadBySearch(const Timeline& timeline, PageNo page, const PageVersion& version, Bytes out,
-                      PageIdentity* identity, size_t level) const;
+  // What a timeline itself has of a page, at or before `lsn`, without the rows behind that; empty
+  // if it has none. Errors: kCorruption, kIoError if that is not sure.
+  Result<std::optional<PageVersion>> SearchOwn(const Timeline& timeline, PageNo page, Lsn lsn,
+                                               size_t level) const;
+  Result<std::optional<PageVersion>> SearchLog(const Timeline& timeline, PageNo page, Lsn lsn,
+                                               size_t level) const;
+  // Likewise of one record; `found` stays if it has none.
+  Status SearchRecord(const Timeline& timeline, PageNo page, const ScannedGroup& group,
+                      const DirectoryEntry& entry, size_t level,
+                      std::optional<PageVersion>* found) const;
+  // Of a version in a chain that cannot be read behind it: `why` if that is no help.
+  Status ReadBySearch(const Status& why, const Timeline* timeline, PageNo page,
+                      const PageVersion& version, Bytes out, PageIdentity* identity,
+                      size_t level) const;
 
   Result<std::shared_ptr<const Dictionary>> FindDictionary(uint32_t segment,
                                                            const DictionaryPlace& place) const;

@@ -1,6 +1,7 @@
 // PageReader's last resort: a version without a row, whose chain cannot be followed to it, because
 // a later link is damaged, is looked for in the log.
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/internal/batched_pages.h"
@@ -14,78 +15,142 @@ namespace {
 
 Status EndOfSearch() { return Status(StatusCode::kOutOfRange, "enough was seen"); }
 
-}  // namespace
+Status Unsure() {
+  return Status(StatusCode::kCorruption, "the log does not say what the page was");
+}
 
-// From the last row before it on. Only groups that are whole count; one that is not, and may hold
-// a later version, ends the search.
-Result<std::optional<PageVersion>> PageReader::SearchLog(const Timeline& timeline, PageNo page,
-                                                         Lsn lsn) const {
-  TIDEMARK_ASSIGN_OR_RETURN(std::optional<PageVersion> found,
-                            index_->FindPageRow(timeline.id(), page, lsn));
-  if (found && found->is_block()) found->lsn = lsn;
-  const auto headers = segments_->Headers();
-  const auto first = headers.lower_bound(found && !found->is_block() ? found->location.segment : 0);
-  if (first == headers.end()) return std::optional<PageVersion>();
+// Where a search begins: with the segment of the last row before what is wanted, or the one in
+// which the timeline began. What was packed has rows.
+std::optional<ScanStart> StartOfSearch(const Segments& segments, const Timeline& timeline,
+                                       const std::optional<PageVersion>& row) {
+  const auto headers = segments.Headers();
+  auto first = headers.begin();
+  if (row && !row->is_block()) {
+    first = headers.find(row->location.segment);
+  } else {
+    for (auto at = first; at != headers.end(); ++at) {
+      if (at->second.first_lsn <= timeline.id().value) first = at;
+    }
+    // One that is missing, and was not packed, may have held some of it.
+    if (first != headers.end() && first->second.first_lsn > timeline.id().value &&
+        !segments.WasPacked(first->first - 1)) {
+      return std::nullopt;
+    }
+  }
+  if (first == headers.end()) return std::nullopt;
   ScanStart start;
   start.position = {first->first, format::kFirstGroupOffset};
   start.last_lsn = Lsn(first->second.first_lsn - 1);
-  start.proven_lsn = lsn;
-  bool failed = false;
-  bool ended = false;
-  const auto take = [&](const ScannedGroup& group, const DirectoryEntry& entry) -> Status {
-    RecordView record;
-    const ConstBytes bytes = group.bytes.subspan(entry.offset);
-    if (ParseRecord(bytes, group.incarnation, record) != ParseOutcome::kOk) return EndOfSearch();
-    if (record.kind != RecordKind::kFrame) return OkStatus();
-    const auto frame = DecodeFrame(record.fields);
-    const Location place = group.PlaceOf(entry);
-    const auto changes =
-        frame ? ParsePageVersions(
-                    bytes.subspan(record.payload_offset, record.payload_length),
-                    {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)},
-                    frame->version_count, entry.lsn)
-              : std::nullopt;
-    if (!changes) return EndOfSearch();
-    if (frame->batch_count > 0) {
-      TIDEMARK_ASSIGN_OR_RETURN(const auto batches, BatchedPages::Load(*this, *frame));
-      TIDEMARK_ASSIGN_OR_RETURN(const auto version, batches->Find(*this, page));
-      if (version) found = version;
-      if (version) found->lsn = entry.lsn;
-    }
+  return start;
+}
+
+}  // namespace
+
+// Of a group that is damaged only what proves itself: all pages of the frame, because one of them
+// might be the page under another number.
+Status PageReader::SearchRecord(const Timeline& timeline, PageNo page, const ScannedGroup& group,
+                                const DirectoryEntry& entry, size_t level,
+                                std::optional<PageVersion>* found) const {
+  if (entry.offset >= group.bytes.size()) return Unsure();
+  RecordView record;
+  const ConstBytes bytes = group.bytes.subspan(entry.offset);
+  if (ParseRecord(bytes, group.incarnation, record) != ParseOutcome::kOk ||
+      record.length > bytes.size() || record.place.group_offset != entry.offset ||
+      record.place.lsn != entry.lsn.value) {
+    return Unsure();
+  }
+  if (record.kind != RecordKind::kFrame) return OkStatus();
+  const auto frame = DecodeFrame(record.fields);
+  if (!frame || frame->timeline != timeline.id()) return Unsure();
+  const Location place = group.PlaceOf(entry);
+  const auto changes = ParsePageVersions(
+      bytes.subspan(record.payload_offset, record.payload_length),
+      {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)},
+      frame->version_count, entry.lsn);
+  if (!changes) return Unsure();
+  if (!group.intact) {
+    Buffer image(frame->page_size);
     for (const PageChange& change : *changes) {
-      if (change.page == page) found = change.version;
+      TIDEMARK_RETURN_IF_ERROR(
+          ReadAt(&timeline, change.page, change.version, image, nullptr, level));
     }
-    return OkStatus();
-  };
-  const auto scanned = ScanLog(*segments_, start, [&](const ScannedGroup& group) -> Status {
+  }
+  if (frame->batch_count > 0) {
+    TIDEMARK_ASSIGN_OR_RETURN(const auto batches, BatchedPages::Load(*this, *frame));
+    TIDEMARK_ASSIGN_OR_RETURN(const auto version, batches->Find(*this, page));
+    if (version) *found = version;
+    if (version) (*found)->lsn = entry.lsn;
+  }
+  for (const PageChange& change : *changes) {
+    if (change.page == page) *found = change.version;
+  }
+  return OkStatus();
+}
+
+// A stretch of which nothing can be told ends the search. A block that cannot be read does so only
+// if what it holds may matter.
+Result<std::optional<PageVersion>> PageReader::SearchLog(const Timeline& timeline, PageNo page,
+                                                         Lsn lsn, size_t level) const {
+  TIDEMARK_ASSIGN_OR_RETURN(std::optional<PageVersion> found,
+                            index_->FindPageRow(timeline.id(), page, lsn));
+  auto start = StartOfSearch(*segments_, timeline, found);
+  if (!start) return Unsure();
+  start->proven_lsn = lsn;
+  const Lsn known = found && !found->is_block() ? found->lsn : Lsn();
+  if (found && found->is_block()) found->lsn = lsn;
+  Status status;
+  bool ended = false;
+  const auto visit = [&](const ScannedGroup& group) -> Status {
     for (const DirectoryEntry& entry : group.directory) {
-      ended = entry.lsn > lsn;
-      if (ended) return EndOfSearch();
-      if (entry.timeline != timeline.id()) continue;
-      failed = !group.intact || !take(group, entry).ok();
-      if (failed) return EndOfSearch();
+      if (!status.ok() || entry.lsn > lsn) break;
+      if (entry.timeline != timeline.id() || entry.lsn <= known) continue;
+      status = SearchRecord(timeline, page, group, entry, level, &found);
     }
-    failed = !group.intact && group.directory.empty();
-    return failed ? EndOfSearch() : OkStatus();
-  });
-  if (failed || (!ended && !scanned.ok())) return std::optional<PageVersion>();
+    ended = !status.ok() || group.directory.back().lsn >= lsn;
+    return ended ? EndOfSearch() : OkStatus();
+  };
+  const auto lost = [&status](Location, const Status& why) {
+    if (why.code() != StatusCode::kIoError) status = Unsure();
+  };
+  const auto scanned = ScanLog(*segments_, *start, visit, lost);
+  if (!status.ok()) return status;
+  if (!ended && !scanned.ok()) return scanned.status();
   return found;
 }
 
-Status PageReader::ReadBySearch(const Timeline& timeline, PageNo page, const PageVersion& version,
-                                Bytes out, PageIdentity* identity, size_t level) const {
-  const Status damaged(StatusCode::kCorruption, Describe(page, version) + " is damaged");
+// As often as it takes: what is packed during a search is passed over.
+Result<std::optional<PageVersion>> PageReader::SearchOwn(const Timeline& timeline, PageNo page,
+                                                         Lsn lsn, size_t level) const {
+  while (true) {
+    const uint64_t change = index_->LastChange();
+    TIDEMARK_ASSIGN_OR_RETURN(auto found, FindOwn(timeline, page, lsn));
+    if (found && found->is_block()) found->lsn = lsn;
+    if (!found || !found->in_chain) return found;
+    TIDEMARK_ASSIGN_OR_RETURN(found, SearchLog(timeline, page, lsn, level));
+    if (index_->LastChange() == change) return found;
+  }
+}
+
+// A timeline whose versions build on its parent's leads to those, too: what it has none of itself
+// by then is its parent's, and whole whatever became of the child.
+Status PageReader::ReadBySearch(const Status& why, const Timeline* timeline, PageNo page,
+                                const PageVersion& version, Bytes out, PageIdentity* identity,
+                                size_t level) const {
+  const bool may_be_whole =
+      why.code() == StatusCode::kCorruption || why.code() == StatusCode::kIoError;
+  if (timeline == nullptr || !version.in_chain || !may_be_whole) return why;
   Lsn lsn = version.lsn;
-  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
-    TIDEMARK_ASSIGN_OR_RETURN(const auto own, FindOwn(*at, page, lsn));
-    if (own) {
-      if (!own->in_chain) return damaged;
-      TIDEMARK_ASSIGN_OR_RETURN(const auto found, SearchLog(*at, page, lsn));
-      return found ? ReadAt(&timeline, page, *found, out, identity, level + 1) : damaged;
+  for (const Timeline* at = timeline; at != nullptr; at = at->parent().get()) {
+    if (!at->CheckTrusted(lsn).ok()) return why;
+    const auto found = SearchOwn(*at, page, lsn, level + 1);
+    if (!found.ok()) return why;
+    if (*found) {
+      const Status read = ReadAt(timeline, page, **found, out, identity, level + 1);
+      return read.ok() ? read : why;
     }
     lsn = std::min(lsn, at->row().parent_lsn);
   }
-  return damaged;
+  return why;
 }
 
 }  // namespace tidemark::internal
