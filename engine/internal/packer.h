@@ -4,7 +4,8 @@
 // own segments for the rest. A sealed segment of the log is packed once, with what was packed
 // before it if that is not larger: many small ones become few. A packed one is written anew when
 // what is left of it is so little that keeping it would take more than kMostWaste times the space
-// of what is needed.
+// of what is needed. One behind the newest horizon of all is not looked at: nothing in it has
+// expired.
 //
 // A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
 // whoever calls Run or KeepFiles: it ends there, and begins again later.
@@ -45,6 +46,12 @@ class Packer {
   Result<ReclaimReport> PackLogPaced(Pacer* pacer);
   // Does so much of the log wait to be packed that the background should begin?
   bool LogWaits() const;
+
+  // About how many bytes of packed segments have expired since a run looked at them, if all times
+  // took as many: most of them can go. As of the licence that NoteHorizon, or a run, last met.
+  uint64_t ExpiredBytes() const;
+  // Errors: those of Retention::NewestHorizon.
+  Status NoteHorizon();
 
   // For Purger: everything is written anew once, with nobody packing or verifying from before
   // `begin` until behind `end`. Not if all purges have ended when `begin` returns. `progress` gets
@@ -100,6 +107,7 @@ class Packer {
     uint32_t first = 0;
     Location end;
     uint64_t bytes = 0;
+    Timestamp last{};  // of a packed one: the time of its last record
   };
   // Calls `run` in the background, as `pacer` says.
   Status Paced(Pacer* pacer, const std::function<Status()>& run);
@@ -160,6 +168,10 @@ class Packer {
   // began that has gone through everything.
   Lsn began_under_;
   std::atomic<uint64_t> complete_under_{kNever};
+  // What was found out by NoteHorizon; and up to which time runs have looked at what stands before
+  // that.
+  std::atomic<Timestamp> horizon_{kNoHorizon};
+  std::atomic<Timestamp> looked_until_{kNoHorizon};
   std::atomic<uint64_t> packed_bytes_{0};
   std::atomic<uint64_t> rewritten_bytes_{0};
 

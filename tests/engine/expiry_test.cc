@@ -4,7 +4,10 @@
 #include <filesystem>
 
 #include "engine/format.h"
+#include "engine/internal/packer.h"
+#include "engine/internal/segment_header.h"
 #include "tests/engine/packing_fixture.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -189,6 +192,56 @@ TEST_F(ExpiryTest, ADeadForkHoldsNothing) {
   ASSERT_NO_FATAL_FAILURE(ExpectWhole("made anew"));
   EXPECT_TRUE(IsOf(Open("source").value()->OpenSnapshot(), 59));
   EXPECT_EQ(Open("fork", IfMissing::kFail).status().code(), StatusCode::kNotFound);
+}
+
+// Goal: what packing has before it is known without reading, and what is younger than all horizons
+// is not read. Method: a bit of the youngest packed file is changed; it is found when that file is
+// written anew, and not before.
+TEST_F(ExpiryTest, WhatHasNotExpiredIsNotLookedAt) {
+  ASSERT_OK(sim_.Open());
+  uint64_t seed = 0;
+  const auto write_days = [&](int days) {
+    for (int day = 0; day < days; ++day) {
+      std::map<uint32_t, PageBytes> pages;
+      for (uint32_t page = 1; page <= 40; ++page) pages[page] = RandomPage(++seed);
+      ASSERT_OK(Commit(Open("a").value(), pages));
+      ASSERT_OK(sim_.store().Sync());
+      sim_.clock().Advance(std::chrono::hours(24));
+    }
+  };
+  internal::StoreImpl& store = internal::StorePeer::Impl(sim_.store());
+  ASSERT_NO_FATAL_FAILURE(write_days(60));
+  ASSERT_OK(sim_.store().Prune());
+  ASSERT_OK(sim_.store().Reclaim());
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_NO_FATAL_FAILURE(write_days(20));
+    ASSERT_OK(sim_.store().Reclaim());
+  }
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u) << "without a licence nothing may go";
+  ASSERT_OK(sim_.store().Prune());
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u) << "nobody asked for the horizon";
+  ASSERT_OK(store.packer().NoteHorizon());
+
+  const auto packed = store.segments().ListPacked();
+  ASSERT_GE(packed.size(), 3u);
+  const internal::Segments::Packed& last = packed.back();
+  const Timestamp horizon = sim_.clock().Now() - sim_.options().retention;
+  ASSERT_GT(packed[packed.size() - 2].log.last_time,
+            static_cast<uint64_t>(horizon.time_since_epoch().count()));
+  const uint64_t history = store.packer().HistoryBytes();
+  EXPECT_GT(store.packer().ExpiredBytes(), history / 10);
+  EXPECT_LT(store.packer().ExpiredBytes(), history - last.size_bytes);
+
+  const std::string path = "store/log/" + internal::SegmentName(last.header.number);
+  sim_.fs().FlipBit(path, last.size_bytes / 2, 3);
+  ASSERT_OK_AND_ASSIGN(const ReclaimReport reclaimed, sim_.store().Reclaim());
+  EXPECT_LT(reclaimed.bytes_after, reclaimed.bytes_before);
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u);
+  EXPECT_ERROR(sim_.store().Reclaim(ReclaimWhat::kEverything), StatusCode::kCorruption,
+               "Bring the file back");
+  sim_.fs().FlipBit(path, last.size_bytes / 2, 3);
+  ASSERT_NO_FATAL_FAILURE(ExpectWhole("mended"));
 }
 
 // Goal: damage in the log costs the packing of what stands behind it, and nothing before it: that
