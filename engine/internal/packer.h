@@ -85,6 +85,10 @@ class Packer {
   // Nothing is packed while it is held. Waits for a run to end.
   std::unique_lock<std::mutex> KeepFiles();
 
+  const DictionaryRule& dictionary_rule() const { return dictionary_rule_; }
+  // For tests, in which no object has much history. While nothing is packed.
+  void set_dictionary_rule(const DictionaryRule& rule) { dictionary_rule_ = rule; }
+
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
   // Errors: kBroken if it was stopped.
@@ -160,6 +164,7 @@ class Packer {
   Result<bool> RunJob(PackInput input, ReclaimReport* report);
 
   StoreImpl* const store_;
+  DictionaryRule dictionary_rule_;
   std::mutex mutex_;                      // held through a run
   std::mutex files_mutex_;                // likewise, and by who goes through all files
   std::atomic<uint32_t> resume_from_{0};  // what the next paced run begins with: a segment's number

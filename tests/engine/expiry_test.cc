@@ -7,6 +7,7 @@
 #include "engine/internal/packer.h"
 #include "engine/internal/segment_header.h"
 #include "tests/engine/packing_fixture.h"
+#include "tests/support/dictionaries.h"
 #include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
@@ -19,9 +20,13 @@ class ExpiryTest : public PackingFixture {
   static constexpr uint32_t kPages = 60;
 
   // Page `number` as day `day` leaves it. Most days change a few bytes of it, some all.
-  static PageBytes PageOf(uint32_t number, int day) {
+  PageBytes PageOf(uint32_t number, int day) const {
     const int last = day - (day + static_cast<int>(number)) % 3;  // the day of its last change
     PageBytes page = RandomPage(number + static_cast<uint64_t>(last / 20) * 1000);
+    if (rows_) {
+      Random random(number);
+      FillWithRows(page, random);
+    }
     for (int i = 0; i < 8; ++i) page[static_cast<size_t>(100 + i)] = static_cast<std::byte>(last);
     return page;
   }
@@ -56,11 +61,16 @@ class ExpiryTest : public PackingFixture {
     return object->OpenSnapshot(point);
   }
 
+  // A packed segment, made in a few hours of several objects, rots.
+  void ExpectRotIsFound();
+
   void Reopen(bool without_index) {
     ASSERT_OK(sim_.Close());
     if (without_index) std::filesystem::remove_all(sim_.options().index_directory);
     ASSERT_OK(sim_.Open());
   }
+
+  bool rows_ = false;  // pages are rows that are alike
 };
 
 TEST_F(ExpiryTest, WhatExpiredIsGoneAndNothingElse) {
@@ -297,9 +307,7 @@ TEST_F(ExpiryTest, DamageStopsWhatStandsBehindIt) {
   ASSERT_NO_FATAL_FAILURE(ExpectWhole("mended"));
 }
 
-// Goal: whatever rots in a packed segment is found, and never read as data; what it does not touch
-// stays. Method: bytes of it are changed, one place at a time; with the index and without it.
-TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
+void ExpiryTest::ExpectRotIsFound() {
   ASSERT_OK(sim_.Open());
   std::map<std::string, std::vector<Bookmark>> days;
   for (int day = 0; day < 8; ++day) {
@@ -313,6 +321,7 @@ TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
   ASSERT_GT(report.files, 0u);
   ASSERT_OK(sim_.Close());
   const SimStore::Machine machine = sim_.Save();
+  EXPECT_EQ(FindDictionaries(sim_.fs()).empty(), !rows_);
   const std::string path = "store/log/00000001.pack";
   const size_t size = sim_.fs().Contents(path).size();
   Random random(TestSeed());
@@ -366,6 +375,17 @@ TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
     EXPECT_TRUE(!found || !verified.damage.empty());
     ASSERT_OK(sim.Close());
   }
+}
+
+// Goal: whatever rots in a packed segment is found, and never read as data; what it does not touch
+// stays. Method: bytes of it are changed, one place at a time; with the index and without it.
+TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) { ExpectRotIsFound(); }
+
+// The same of blocks that need dictionaries.
+TEST_F(ExpiryTest, RotBesideDictionariesIsFound) {
+  rows_ = true;
+  sim_.use_dictionaries_early();
+  ExpectRotIsFound();
 }
 
 }  // namespace
