@@ -52,7 +52,8 @@ struct StoreOptions {
   // How much of its time the thread works that lets history expire and gives its space back
   // (Store::RunRetention says what it does), from 0 to 1: at 0.1 it takes a tenth of one core or of
   // the disk's time, with pauses nine times as long as the pieces of its work. It takes more only
-  // while more of the log waits to be packed than `packing_backlog_bytes` allow. 1 is without
+  // while much of the log waits to be packed (`packing_backlog_bytes`), or more than a twentieth of
+  // what is packed has expired and waits to be given back: all of it from a tenth on. 1 is without
   // pauses; with 0 there is no such thread: history stays until somebody calls Store::Prune and
   // Store::Reclaim.
   double retention_share = 0.1;

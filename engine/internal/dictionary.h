@@ -30,6 +30,13 @@ struct DictionaryPlace {
   friend bool operator==(const DictionaryPlace&, const DictionaryPlace&) = default;
 };
 
+// When a timeline gets one in a job.
+struct DictionaryRule {
+  uint64_t least_bytes = 1u << 20;  // with less in the job it gets none
+  uint64_t sampled = 8;             // one in so many of its bytes is learnt from
+  uint64_t least_gain = 2;          // what it must save, as a multiple of what it takes
+};
+
 // To write with.
 class CompressionDictionary {
  public:
@@ -38,7 +45,8 @@ class CompressionDictionary {
   // Learns from the samples; null if they have too little in common for it to pay for blocks whose
   // data is `total_bytes` altogether. Takes about 30 us a KiB of samples.
   static std::unique_ptr<const CompressionDictionary> Train(const BlockSamples& samples,
-                                                            uint64_t total_bytes);
+                                                            uint64_t total_bytes,
+                                                            const DictionaryRule& rule = {});
 
   // As a packed segment holds it: a hash, then what was learnt.
   const Buffer& bytes() const { return bytes_; }

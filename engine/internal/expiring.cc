@@ -32,6 +32,20 @@ Status Retention::VisitExpiring(const LicenceRow& licence,
   return walked;
 }
 
+Result<Timestamp> Retention::NewestHorizon() const {
+  const LicenceRow licence = InForce();
+  if (!licence.granted.valid()) return kNoHorizon;
+  Timestamp newest = std::max(licence.by_default, licence.budget);
+  TIDEMARK_ASSIGN_OR_RETURN(const auto rules, table_.List());
+  for (const RuleRow& rule : rules) {
+    newest = std::max(newest, rule.floor.everything);
+    // As if it had been in force at the last licence already.
+    if (!rule.set || rule.key.kind != RuleKind::kPolicy) continue;
+    newest = std::max(newest, internal::HorizonsOf(rule.policy, licence.time).everything);
+  }
+  return newest;
+}
+
 Result<std::pair<std::chrono::seconds, std::chrono::seconds>> Retention::Windows() const {
   auto windows = std::pair(std::chrono::seconds::max(), std::chrono::seconds(0));
   const auto add = [&](const RetentionPolicy& policy) {

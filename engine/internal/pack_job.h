@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -110,6 +111,7 @@ class PackJob {
   using Visit =
       std::function<Status(const ScannedGroup&, const DirectoryEntry&, const RecordView&)>;
 
+  static Status Damaged(Location place, const std::string& what);
   bool IsInput(uint32_t segment) const;
   Result<Line*> LineOf(TimelineId id);
 
@@ -137,6 +139,8 @@ class PackJob {
                     const RecordView& record);
   // Of an automatic label whose commit has expired; its row goes, too.
   Result<bool> HasExpired(const DirectoryEntry& entry, const LabelFields& label);
+
+  // ---- what is needed: pack_job_needed.cc ----
   // Orders what was collected; then calls `visit` for the pieces of each page and what the index
   // has around them.
   Status ForEachPage(const std::function<Status(const Line&, std::span<const PackedPiece>,

@@ -1,4 +1,4 @@
-// PackJob's second part, see pack_job.h: the new segment, and the switch to it.
+// PackJob's last part, see pack_job.h: the new segment, and the switch to it.
 
 #include <algorithm>
 #include <iterator>
@@ -21,10 +21,7 @@ namespace {
 constexpr size_t kHistoryBytes = 128u << 10;
 constexpr uint64_t kMostHeldBytes = 64u << 20;
 
-// A timeline with less than this in the input gets no dictionary.
-constexpr uint64_t kLeastForDictionary = 1u << 20;
-// Of a timeline's bytes this part is learnt from, up to a limit.
-constexpr uint64_t kSampled = 8;
+// A dictionary is learnt from so many bytes at most.
 constexpr uint64_t kMostSampled = 512u << 10;
 // What is in a block was about so many times as long.
 constexpr uint64_t kBlockRatio = 4;
@@ -97,10 +94,11 @@ Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> p
   for (const PackedPiece* piece = first; piece != last; ++piece) {
     total += piece->version.length * (piece->version.is_block() ? kBlockRatio : 1);
   }
-  if (total < kLeastForDictionary) return OkStatus();
+  const DictionaryRule& rule = store_->packer().dictionary_rule();
+  if (total < rule.least_bytes) return OkStatus();
 
-  const uint64_t most = std::min(kMostSampled, total / kSampled);
-  const uint64_t step = std::max<uint64_t>(1, total / most);
+  const uint64_t most = std::min(kMostSampled, total / rule.sampled);
+  const uint64_t step = std::max<uint64_t>(1, total / std::max<uint64_t>(1, most));
   BlockSamples samples;
   PageRows rows;
   uint64_t page = 0;
@@ -117,7 +115,7 @@ Status PackJob::WriteDictionary(const Line& line, std::span<const PackedPiece> p
     }
     begin = end;
   }
-  dictionary_ = CompressionDictionary::Train(samples, total);
+  dictionary_ = CompressionDictionary::Train(samples, total, rule);
   if (dictionary_ == nullptr) return OkStatus();
   fields_.clear();
   AppendVarint(fields_, first->timeline.value);

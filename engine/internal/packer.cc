@@ -15,6 +15,10 @@ namespace {
 constexpr uint64_t kMostWasteTenths = 13;
 bool Pays(uint64_t bytes, uint64_t needed) { return bytes * 10 > needed * kMostWasteTenths; }
 
+Timestamp LastTime(const Segments::Packed& packed) {
+  return Timestamp(std::chrono::microseconds(static_cast<int64_t>(packed.log.last_time)));
+}
+
 }  // namespace
 
 bool Packer::CostsItsFilesOnly(const Status& status) {
@@ -70,7 +74,8 @@ Result<std::vector<Packer::File>> Packer::Files() const {
     files.push_back({.number = packed.header.number,
                      .first = packed.header.packed_from,
                      .end = {packed.header.previous, packed.header.previous_end},
-                     .bytes = packed.size_bytes});
+                     .bytes = packed.size_bytes,
+                     .last = LastTime(packed)});
   }
   // Of the log what is sealed and wholly in the index.
   TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store_->index().Checkpoint());
@@ -281,10 +286,34 @@ HistorySizes Packer::Sizes() const {
   HistorySizes sizes;
   sizes.first = BeginTime();
   for (const Segments::Packed& packed : store_->segments().ListPacked()) {
-    const Timestamp last(std::chrono::microseconds(static_cast<int64_t>(packed.log.last_time)));
-    sizes.files.push_back({.last = last, .bytes = packed.size_bytes});
+    sizes.files.push_back({.last = LastTime(packed), .bytes = packed.size_bytes});
   }
   return sizes;
+}
+
+Status Packer::NoteHorizon() {
+  TIDEMARK_ASSIGN_OR_RETURN(const Timestamp newest, store_->retention().NewestHorizon());
+  // What had expired before the open may have been given back.
+  if (horizon_.exchange(newest) == kNoHorizon) looked_until_ = newest;
+  return OkStatus();
+}
+
+uint64_t Packer::ExpiredBytes() const {
+  const Timestamp looked_until = looked_until_;
+  const Timestamp horizon = horizon_;
+  if (looked_until >= horizon) return 0;
+  double bytes = 0;
+  Timestamp begin = kNoHorizon;
+  for (const Segments::Packed& packed : store_->segments().ListPacked()) {
+    const Timestamp end = LastTime(packed);
+    const auto expired = std::min(end, horizon) - std::max(begin, looked_until);
+    if (expired.count() > 0) {
+      bytes += packed.size_bytes * static_cast<double>(expired.count()) /
+               static_cast<double>((end - begin).count());
+    }
+    begin = end;
+  }
+  return static_cast<uint64_t>(bytes);
 }
 
 uint64_t Packer::HistoryBytes() const {
@@ -311,8 +340,7 @@ std::optional<Timestamp> FirstTime(Segments& segments, uint32_t number) {
 Result<Timestamp> Packer::EndTime(const File& file) const {
   Segments& segments = store_->segments();
   for (const Segments::Packed& packed : segments.ListPacked()) {
-    if (packed.header.number != file.number) continue;
-    return Timestamp(std::chrono::microseconds(static_cast<int64_t>(packed.log.last_time)));
+    if (packed.header.number == file.number) return LastTime(packed);
   }
   const auto headers = segments.Headers();
   const auto next = headers.upper_bound(file.number);

@@ -4,7 +4,8 @@
 // own segments for the rest. A sealed segment of the log is packed once, with what was packed
 // before it if that is not larger: many small ones become few. A packed one is written anew when
 // what is left of it is so little that keeping it would take more than kMostWaste times the space
-// of what is needed.
+// of what is needed. One behind the newest horizon of all is not looked at: nothing in it has
+// expired.
 //
 // A run in the background (RetentionWorker) pauses between pieces of its work, and gives way to
 // whoever calls Run or KeepFiles: it ends there, and begins again later.
@@ -46,6 +47,12 @@ class Packer {
   // Does so much of the log wait to be packed that the background should begin?
   bool LogWaits() const;
 
+  // About how many bytes of packed segments have expired since a run looked at them, if all times
+  // took as many: most of them can go. As of the licence that NoteHorizon, or a run, last met.
+  uint64_t ExpiredBytes() const;
+  // Errors: those of Retention::NewestHorizon.
+  Status NoteHorizon();
+
   // For Purger: everything is written anew once, with nobody packing or verifying from before
   // `begin` until behind `end`. Not if all purges have ended when `begin` returns. `progress` gets
   // bytes of the files. With a pacer in the background, as RunPaced. Errors: as Run, and those of
@@ -78,6 +85,10 @@ class Packer {
   // Nothing is packed while it is held. Waits for a run to end.
   std::unique_lock<std::mutex> KeepFiles();
 
+  const DictionaryRule& dictionary_rule() const { return dictionary_rule_; }
+  // For tests, in which no object has much history. While nothing is packed.
+  void set_dictionary_rule(const DictionaryRule& rule) { dictionary_rule_ = rule; }
+
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
   // Errors: kBroken if it was stopped.
@@ -100,6 +111,7 @@ class Packer {
     uint32_t first = 0;
     Location end;
     uint64_t bytes = 0;
+    Timestamp last{};  // of a packed one: the time of its last record
   };
   // Calls `run` in the background, as `pacer` says.
   Status Paced(Pacer* pacer, const std::function<Status()>& run);
@@ -152,6 +164,7 @@ class Packer {
   Result<bool> RunJob(PackInput input, ReclaimReport* report);
 
   StoreImpl* const store_;
+  DictionaryRule dictionary_rule_;
   std::mutex mutex_;                      // held through a run
   std::mutex files_mutex_;                // likewise, and by who goes through all files
   std::atomic<uint32_t> resume_from_{0};  // what the next paced run begins with: a segment's number
@@ -160,6 +173,10 @@ class Packer {
   // began that has gone through everything.
   Lsn began_under_;
   std::atomic<uint64_t> complete_under_{kNever};
+  // What was found out by NoteHorizon; and up to which time runs have looked at what stands before
+  // that.
+  std::atomic<Timestamp> horizon_{kNoHorizon};
+  std::atomic<Timestamp> looked_until_{kNoHorizon};
   std::atomic<uint64_t> packed_bytes_{0};
   std::atomic<uint64_t> rewritten_bytes_{0};
 

@@ -130,7 +130,10 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
     const uint64_t after = report.bytes_after;
     const uint64_t before = report.bytes_before;
     const Status status = GoThrough(what, &report);
-    if (status.ok() && !is_unfinished()) complete_under_ = began_under_.value;
+    if (status.ok() && !is_unfinished()) {
+      complete_under_ = began_under_.value;
+      looked_until_ = std::max<Timestamp>(looked_until_, horizon_);
+    }
     if (status.ok()) return report;
     // What was freed may be the room that was missing.
     const bool freed = report.bytes_before - before > report.bytes_after - after;
@@ -143,7 +146,8 @@ Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
   const bool everything = what == ReclaimWhat::kEverything;
   // On a full disk what is sealed, and in the index, may be packed all the same.
   const bool goes_on = (!everything || failure.GoesOn(store_->SealLog())) &&
-                       failure.GoesOn(store_->checkpointer().Run());
+                       failure.GoesOn(store_->checkpointer().Run()) &&
+                       failure.GoesOn(NoteHorizon());
   if (goes_on) (void)failure.GoesOn(everything ? PackAll(report) : PackWhatPays(report));
   return failure.status();
 }
@@ -205,11 +209,14 @@ Status Packer::PackLog(ReclaimReport* report) {
 Status Packer::PackWhatPays(ReclaimReport* report) {
   Failure failure;
   if (!failure.GoesOn(PackLog(report))) return failure.status();
+  const Timestamp horizon = horizon_;
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
   const uint32_t from = pacer_ == nullptr ? 0 : resume_from_.load();
   resume_from_ = 0;
   bool looked = false;
   for (size_t begin = 0; begin < files.size() && format::IsPacked(files[begin].number);) {
+    // Times never run backward: from here on nothing has expired since it was packed.
+    if (begin > 0 && files[begin - 1].last > horizon) break;
     if (files[begin].first < from) {
       ++begin;
       continue;
@@ -224,6 +231,7 @@ Status Packer::PackWhatPays(ReclaimReport* report) {
       break;
     }
     begin += packed.ok() ? std::max<size_t>(*packed, 1) : 1;
+    looked_until_ = std::max<Timestamp>(looked_until_, std::min(files[begin - 1].last, horizon));
   }
   return failure.status();
 }

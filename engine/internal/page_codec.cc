@@ -11,6 +11,7 @@
 #include "engine/check.h"
 #include "engine/internal/coding.h"
 #include "engine/internal/zstd_contexts.h"
+#include "engine/internal/zstd_frame.h"
 
 namespace tidemark::internal {
 namespace {
@@ -318,20 +319,10 @@ bool ApplyMoves(ConstBytes patch, Bytes page) {
   return reader.ok();
 }
 
-bool IsFrameOf(ConstBytes data, size_t size) {
-  return ZSTD_getFrameContentSize(data.data(), data.size()) == size &&
-         ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size();
-}
-
 bool CompressPage(ConstBytes page, Buffer& out) {
-  const size_t start = out.size();
-  const size_t room = page.size() - page.size() / 8;
-  out.resize(start + room);
-  const size_t written = ZSTD_compressCCtx(CompressionContext(), out.data() + start, room,
-                                           page.data(), page.size(), kZstdLevel);
-  const bool saves_enough = ZSTD_isError(written) == 0;  // the usual error is: no room
-  out.resize(saves_enough ? start + written : start);
-  return saves_enough;
+  return AppendFrame(out, MostFrameBytes(page.size()), [&](std::byte* to, size_t room) {
+    return ZSTD_compressCCtx(CompressionContext(), to, room, page.data(), page.size(), kZstdLevel);
+  });
 }
 
 bool DecompressPage(ConstBytes data, Bytes page) {
@@ -343,14 +334,10 @@ bool DecompressPage(ConstBytes data, Bytes page) {
 bool CompressPatch(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out) {
   CHECK(base.size() == page.size());
   if (LooksLikeDictionary(base)) return false;
-  const size_t start = out.size();
-  out.resize(start + max_bytes);
-  const size_t written =
-      ZSTD_compress_usingDict(CompressionContext(), out.data() + start, max_bytes, page.data(),
-                              page.size(), base.data(), base.size(), kZstdLevel);
-  const bool fits = ZSTD_isError(written) == 0;
-  out.resize(fits ? start + written : start);
-  return fits;
+  return AppendFrame(out, max_bytes, [&](std::byte* to, size_t room) {
+    return ZSTD_compress_usingDict(CompressionContext(), to, room, page.data(), page.size(),
+                                   base.data(), base.size(), kZstdLevel);
+  });
 }
 
 bool DecompressPatch(ConstBytes data, ConstBytes base, Bytes page) {

@@ -41,10 +41,6 @@ bool EncodeMoves(ConstBytes base, ConstBytes page, size_t max_bytes, Buffer& out
 // As ApplyRanges.
 bool ApplyMoves(ConstBytes patch, Bytes page);
 
-// Whether `data` is one zstd frame of `size` bytes: the library would also take several frames, or
-// a skippable one, in a row; we wrote just one.
-bool IsFrameOf(ConstBytes data, size_t size);
-
 // Appends a zstd frame of `page` to `out` and returns true; false, and `out` as it was, if it does
 // not save at least an eighth. Reuses a context per thread.
 bool CompressPage(ConstBytes page, Buffer& out);

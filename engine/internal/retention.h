@@ -98,6 +98,9 @@ class Retention {
   // until it returns false. Damaged ones are none of them. Errors: those of reading.
   Status VisitExpiring(const LicenceRow& licence, const std::shared_ptr<ObjectState>& object,
                        const std::function<bool(const CommitInfo&)>& visit) const;
+  // The newest that the licence in force gives to anything; or a newer one. What came behind it has
+  // not expired, whosever it is. Errors: those of reading.
+  Result<Timestamp> NewestHorizon() const;
   // The shortest window and the longest span of all policies, the one of what has none included.
   Result<std::pair<std::chrono::seconds, std::chrono::seconds>> Windows() const;
 

@@ -22,6 +22,9 @@ constexpr int kLooksPerWindow = 32;
 constexpr microseconds kPauseWithoutLog = std::chrono::seconds(1);
 // A pass that took so long is followed by a pause so many times as long.
 constexpr int kPauseAfterPass = 8;
+// A part of packed history that has expired and that no pass has looked at: at this one all of the
+// time is taken, and at half of it no pause is waited for.
+constexpr double kMostExpired = 0.1;
 
 // How long the thread sleeps before it reads the clock again: a machine may have slept, too. A
 // clock that is moved by hand wakes nobody.
@@ -45,12 +48,19 @@ RetentionWorker::RetentionWorker(StoreImpl* store)
   log_pass_.due = Now();
 }
 
-// More and more from half the backlog on.
+// More and more from half the backlog on, of the log or of what has expired.
 double RetentionWorker::Share() const {
   const double least = ShareOf(store_->options());
   const auto most = static_cast<double>(store_->options().packing_backlog_bytes);
   const auto waiting = static_cast<double>(store_->segments().SealedBytes());
-  return waiting >= most ? 1 : least + (1 - least) * std::max(0.0, 2 * waiting / most - 1);
+  const double backlog = std::max(waiting / most, ExpiredPart() / kMostExpired);
+  return backlog >= 1 ? 1 : least + (1 - least) * std::max(0.0, 2 * backlog - 1);
+}
+
+double RetentionWorker::ExpiredPart() const {
+  const uint64_t expired = store_->packer().ExpiredBytes();
+  if (expired == 0) return 0;
+  return static_cast<double>(expired) / static_cast<double>(store_->packer().HistoryBytes());
 }
 
 microseconds RetentionWorker::Now() const { return store_->options().clock->Monotonic(); }
@@ -142,8 +152,9 @@ bool RetentionWorker::IsLookDue() {
 
 bool RetentionWorker::IsPassDue() const {
   const Seen current = Current();
+  const bool hurries = 2 * ExpiredPart() >= kMostExpired;
   std::lock_guard lock(mutex_);
-  return !stop_ && Now() >= pass_.due &&
+  return !stop_ && (Now() >= pass_.due || (hurries && pass_.failures == 0)) &&
          (pass_.failures > 0 || seen_ != current || !store_->purges().empty());
 }
 
@@ -193,6 +204,7 @@ Status RetentionWorker::Look(Microseconds* pause) {
   TIDEMARK_ASSIGN_OR_RETURN(const ForBudget for_budget, LookForBudget(expires));
   if (expires || for_budget.move) {
     TIDEMARK_RETURN_IF_ERROR(retention.Licence(for_budget.move));
+    TIDEMARK_RETURN_IF_ERROR(store_->packer().NoteHorizon());
   } else if (licence.time - cut.time > windows.second + hours(24) && !for_budget.ages) {
     // Days and hours that are thinned out end up to a day later.
     settled_ = cut.lsn;

@@ -6,7 +6,8 @@
 //   log pass: does so much of the log wait to be packed?  -> Packer::PackLogPaced
 //   pass:     has anything changed that packing may gain by?  -> Packer::RunPaced
 //
-// A pass reads every packed segment to see whether it pays to write it anew; a log pass reads none
+// A pass reads the packed segments in which something may have expired, to see whether it pays to
+// write them anew; it takes more of the time, and comes sooner, the more has. A log pass reads none
 // but those that it packs together with the log, so that one may follow another at the pace at
 // which the log grows. A pass gives way to them, and goes on where it was.
 //
@@ -109,6 +110,8 @@ class RetentionWorker {
   bool IsPassDue() const;
   bool IsLogPassDue() const;
   double Share() const;
+  // Of packed history: what has expired since a pass looked at it.
+  double ExpiredPart() const;
   void Count(const ReclaimReport& reclaimed);
   Status Attempt(Task* task, uint64_t Report::*count,
                  Status (RetentionWorker::*work)(Microseconds*));

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "tests/crash/scripted_day.h"
+#include "tests/support/dictionaries.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/store_model.h"
@@ -52,6 +53,8 @@ class Sweep {
   uint64_t recovery_crashes() const { return recovery_crashes_; }
   // Not if a large commit lies across the end of the segment.
   bool packed() const { return packed_; }
+  // Packing gave some object a dictionary.
+  bool has_dictionary() const { return has_dictionary_; }
 
  private:
   // Of a day that gets through.
@@ -62,6 +65,7 @@ class Sweep {
     EXPECT_OK(day_.Run(sim, model));
     EXPECT_GE(sim.fs().operations(), 10u);
     packed_ = sim.store().Stats().packed_segment_count > 0;
+    has_dictionary_ = !FindDictionaries(sim.fs()).empty();
     return sim.fs().operations();
   }
 
@@ -139,6 +143,7 @@ class Sweep {
   uint64_t crash_points_ = 0;
   uint64_t recovery_crashes_ = 0;
   bool packed_ = false;
+  bool has_dictionary_ = false;
 };
 
 void CrashEverywhere(PowerLoss loss, const char* name, uint64_t seeds) {
@@ -146,6 +151,7 @@ void CrashEverywhere(PowerLoss loss, const char* name, uint64_t seeds) {
   uint64_t crash_points = 0;
   uint64_t recovery_crashes = 0;
   uint64_t packed = 0;
+  uint64_t with_dictionary = 0;
   for (uint64_t i = 0; i < seeds && !::testing::Test::HasFailure(); ++i) {
     Sweep sweep(TestSeed() * 1000000 + i, loss);
     sweep.Run();
@@ -153,13 +159,18 @@ void CrashEverywhere(PowerLoss loss, const char* name, uint64_t seeds) {
     crash_points += sweep.crash_points();
     recovery_crashes += sweep.recovery_crashes();
     packed += sweep.packed();
+    with_dictionary += sweep.has_dictionary();
   }
-  std::printf("power loss (%s): %llu seeds, %llu crash points, %llu crashes of recoveries\n", name,
-              static_cast<unsigned long long>(done), static_cast<unsigned long long>(crash_points),
-              static_cast<unsigned long long>(recovery_crashes));
+  std::printf(
+      "power loss (%s): %llu seeds, %llu with dictionaries, %llu crash points, %llu crashes of "
+      "recoveries\n",
+      name, static_cast<unsigned long long>(done), static_cast<unsigned long long>(with_dictionary),
+      static_cast<unsigned long long>(crash_points),
+      static_cast<unsigned long long>(recovery_crashes));
   EXPECT_EQ(done, seeds);
   EXPECT_GT(recovery_crashes, done);
   EXPECT_TRUE(packed > 0 || done < 10);
+  EXPECT_TRUE(with_dictionary > 0 || done < 10);
 }
 
 // Goal: a confirmed commit survives, the others are whole or gone, what is left is a prefix, and

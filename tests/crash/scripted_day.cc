@@ -99,6 +99,7 @@ uint64_t UsedSegments(Store& store) {
 void ScriptedDay::SetOptions(SimStore& sim) {
   sim.options().transaction_memory_bytes = 32u << 10;
   sim.options().max_chain_length = 4;
+  sim.use_dictionaries_early();
 }
 
 ScriptedDay::ScriptedDay(uint64_t seed) : seed_(seed), model_(seed, kLimits) {

@@ -4,7 +4,11 @@
 #include <filesystem>
 
 #include "engine/format.h"
+#include "engine/internal/packer.h"
+#include "engine/internal/segment_header.h"
 #include "tests/engine/packing_fixture.h"
+#include "tests/support/dictionaries.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -16,9 +20,13 @@ class ExpiryTest : public PackingFixture {
   static constexpr uint32_t kPages = 60;
 
   // Page `number` as day `day` leaves it. Most days change a few bytes of it, some all.
-  static PageBytes PageOf(uint32_t number, int day) {
+  PageBytes PageOf(uint32_t number, int day) const {
     const int last = day - (day + static_cast<int>(number)) % 3;  // the day of its last change
     PageBytes page = RandomPage(number + static_cast<uint64_t>(last / 20) * 1000);
+    if (rows_) {
+      Random random(number);
+      FillWithRows(page, random);
+    }
     for (int i = 0; i < 8; ++i) page[static_cast<size_t>(100 + i)] = static_cast<std::byte>(last);
     return page;
   }
@@ -53,11 +61,16 @@ class ExpiryTest : public PackingFixture {
     return object->OpenSnapshot(point);
   }
 
+  // A packed segment, made in a few hours of several objects, rots.
+  void ExpectRotIsFound();
+
   void Reopen(bool without_index) {
     ASSERT_OK(sim_.Close());
     if (without_index) std::filesystem::remove_all(sim_.options().index_directory);
     ASSERT_OK(sim_.Open());
   }
+
+  bool rows_ = false;  // pages are rows that are alike
 };
 
 TEST_F(ExpiryTest, WhatExpiredIsGoneAndNothingElse) {
@@ -191,6 +204,56 @@ TEST_F(ExpiryTest, ADeadForkHoldsNothing) {
   EXPECT_EQ(Open("fork", IfMissing::kFail).status().code(), StatusCode::kNotFound);
 }
 
+// Goal: what packing has before it is known without reading, and what is younger than all horizons
+// is not read. Method: a bit of the youngest packed file is changed; it is found when that file is
+// written anew, and not before.
+TEST_F(ExpiryTest, WhatHasNotExpiredIsNotLookedAt) {
+  ASSERT_OK(sim_.Open());
+  uint64_t seed = 0;
+  const auto write_days = [&](int days) {
+    for (int day = 0; day < days; ++day) {
+      std::map<uint32_t, PageBytes> pages;
+      for (uint32_t page = 1; page <= 40; ++page) pages[page] = RandomPage(++seed);
+      ASSERT_OK(Commit(Open("a").value(), pages));
+      ASSERT_OK(sim_.store().Sync());
+      sim_.clock().Advance(std::chrono::hours(24));
+    }
+  };
+  internal::StoreImpl& store = internal::StorePeer::Impl(sim_.store());
+  ASSERT_NO_FATAL_FAILURE(write_days(60));
+  ASSERT_OK(sim_.store().Prune());
+  ASSERT_OK(sim_.store().Reclaim());
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_NO_FATAL_FAILURE(write_days(20));
+    ASSERT_OK(sim_.store().Reclaim());
+  }
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u) << "without a licence nothing may go";
+  ASSERT_OK(sim_.store().Prune());
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u) << "nobody asked for the horizon";
+  ASSERT_OK(store.packer().NoteHorizon());
+
+  const auto packed = store.segments().ListPacked();
+  ASSERT_GE(packed.size(), 3u);
+  const internal::Segments::Packed& last = packed.back();
+  const Timestamp horizon = sim_.clock().Now() - sim_.options().retention;
+  ASSERT_GT(packed[packed.size() - 2].log.last_time,
+            static_cast<uint64_t>(horizon.time_since_epoch().count()));
+  const uint64_t history = store.packer().HistoryBytes();
+  EXPECT_GT(store.packer().ExpiredBytes(), history / 10);
+  EXPECT_LT(store.packer().ExpiredBytes(), history - last.size_bytes);
+
+  const std::string path = "store/log/" + internal::SegmentName(last.header.number);
+  sim_.fs().FlipBit(path, last.size_bytes / 2, 3);
+  ASSERT_OK_AND_ASSIGN(const ReclaimReport reclaimed, sim_.store().Reclaim());
+  EXPECT_LT(reclaimed.bytes_after, reclaimed.bytes_before);
+  EXPECT_EQ(store.packer().ExpiredBytes(), 0u);
+  EXPECT_ERROR(sim_.store().Reclaim(ReclaimWhat::kEverything), StatusCode::kCorruption,
+               "Bring the file back");
+  sim_.fs().FlipBit(path, last.size_bytes / 2, 3);
+  ASSERT_NO_FATAL_FAILURE(ExpectWhole("mended"));
+}
+
 // Goal: damage in the log costs the packing of what stands behind it, and nothing before it: that
 // is packed, and packed again when it has expired; the damage is reported as before, and says what
 // to do; and mended, all goes on. Method: a bit of a segment in the middle.
@@ -244,9 +307,7 @@ TEST_F(ExpiryTest, DamageStopsWhatStandsBehindIt) {
   ASSERT_NO_FATAL_FAILURE(ExpectWhole("mended"));
 }
 
-// Goal: whatever rots in a packed segment is found, and never read as data; what it does not touch
-// stays. Method: bytes of it are changed, one place at a time; with the index and without it.
-TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
+void ExpiryTest::ExpectRotIsFound() {
   ASSERT_OK(sim_.Open());
   std::map<std::string, std::vector<Bookmark>> days;
   for (int day = 0; day < 8; ++day) {
@@ -260,6 +321,7 @@ TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
   ASSERT_GT(report.files, 0u);
   ASSERT_OK(sim_.Close());
   const SimStore::Machine machine = sim_.Save();
+  EXPECT_EQ(FindDictionaries(sim_.fs()).empty(), !rows_);
   const std::string path = "store/log/00000001.pack";
   const size_t size = sim_.fs().Contents(path).size();
   Random random(TestSeed());
@@ -313,6 +375,17 @@ TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) {
     EXPECT_TRUE(!found || !verified.damage.empty());
     ASSERT_OK(sim.Close());
   }
+}
+
+// Goal: whatever rots in a packed segment is found, and never read as data; what it does not touch
+// stays. Method: bytes of it are changed, one place at a time; with the index and without it.
+TEST_F(ExpiryTest, RotInAPackedSegmentIsFound) { ExpectRotIsFound(); }
+
+// The same of blocks that need dictionaries.
+TEST_F(ExpiryTest, RotBesideDictionariesIsFound) {
+  rows_ = true;
+  sim_.use_dictionaries_early();
+  ExpectRotIsFound();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/engine/packing_fixture.h"
+#include "tests/support/dictionaries.h"
 
 namespace tidemark::testing {
 namespace {
@@ -71,22 +72,12 @@ class PackedDictionaryTest : public PackingFixture {
     }
   }
 
-  // Where each dictionary begins in the one packed file: behind its hash, by zstd's number for
-  // them.
+  // Where each dictionary begins in the one packed file.
   std::vector<uint64_t> Dictionaries() {
-    const std::vector<std::string> names = sim_.fs().ListDirectory("store/log").value();
     std::vector<uint64_t> found;
-    for (const std::string& name : names) {
-      if (!name.ends_with(".pack")) continue;
-      path_ = "store/log/" + name;
-      const PageBytes bytes = sim_.fs().Contents(path_);
-      const std::byte magic[] = {std::byte{0x37}, std::byte{0xa4}, std::byte{0x30},
-                                 std::byte{0xec}};
-      for (auto at = bytes.begin();; ++at) {
-        at = std::search(at, bytes.end(), std::begin(magic), std::end(magic));
-        if (at == bytes.end()) break;
-        found.push_back(static_cast<uint64_t>(at - bytes.begin()));
-      }
+    for (const DictionaryPosition& position : FindDictionaries(sim_.fs())) {
+      path_ = position.path;
+      found.push_back(position.offset);
     }
     return found;
   }

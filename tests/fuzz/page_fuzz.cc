@@ -9,6 +9,7 @@
 #include "engine/check.h"
 #include "engine/internal/page_codec.h"
 #include "engine/internal/slotted_page.h"
+#include "engine/internal/zstd_frame.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace tidemark::testing {

@@ -2,14 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/dictionaries.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::testing {
+namespace {
+
+constexpr int kLook = 100;  // for dictionaries, every so many steps
+
+}  // namespace
 
 Life::Life(uint64_t seed, const StoreModel::Limits& limits)
     : model_(seed, limits), sim_(seed), random_(model_.random()) {
   sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 64));
   sim_.options().packing_backlog_bytes = 4u << 20;
+  if (random_.OneIn(2)) sim_.use_dictionaries_early();
 }
 
 void Life::Live(int steps) {
@@ -24,6 +31,7 @@ void Life::Live(int steps) {
       ASSERT_OK(status);
     }
     if (::testing::Test::HasFailure()) return;
+    if (step % kLook == 0) has_dictionary_ |= !FindDictionaries(sim_.fs()).empty();
   }
   sim_.fs().CrashAt(kNever);
   model_.CheckHeld();

@@ -24,6 +24,7 @@ class Life {
   const StoreModel::Counts& counts() const { return model_.counts(); }
   uint64_t crashes() const { return crashes_; }
   uint64_t reopenings() const { return reopenings_; }
+  bool has_dictionary() const { return has_dictionary_; }  // or had one
 
  protected:
   static constexpr uint64_t kNever = UINT64_MAX / 2;  // operations
@@ -46,6 +47,7 @@ class Life {
 
   uint64_t crashes_ = 0;
   uint64_t reopenings_ = 0;
+  bool has_dictionary_ = false;
 };
 
 }  // namespace tidemark::testing

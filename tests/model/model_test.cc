@@ -22,6 +22,7 @@ TEST(ModelTest, ManyShortLives) {
 // what must not be missing is counted.
 TEST(ModelTest, AFewLongLives) {
   // A life may have none of these: forks that are purged are promoted no more.
+  uint64_t with_dictionary = 0;
   uint64_t moved_labels = 0;
   uint64_t promotes = 0;
   uint64_t promotes_over_newer = 0;
@@ -71,7 +72,9 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.lost, 0u);
     EXPECT_GT(life.crashes(), 0u);
     EXPECT_GT(life.reopenings(), 0u);
+    with_dictionary += life.has_dictionary();
   }
+  EXPECT_GT(with_dictionary, 0u);
   EXPECT_GT(moved_labels, 0u);
   EXPECT_GT(promotes, 0u);
   EXPECT_GT(promotes_over_newer, 0u);

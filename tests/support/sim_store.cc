@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/check.h"
+#include "tests/support/dictionaries.h"
 
 namespace tidemark::testing {
 namespace {
@@ -34,6 +35,7 @@ SimStore::SimStore(uint64_t seed, const Machine& machine)
 
 Status SimStore::Open() {
   TIDEMARK_ASSIGN_OR_RETURN(store_, Store::Open(kDirectory, options_));
+  if (dictionaries_early_) UseDictionariesEarly(*store_);
   return OkStatus();
 }
 

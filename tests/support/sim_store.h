@@ -38,6 +38,8 @@ class SimStore {
   // What Open() uses; a test may change it. Background work is manual unless it does: with threads
   // no older states of the index are kept, because a copy could be taken while it is written.
   StoreOptions& options() { return options_; }
+  // From the next Open() on packing makes dictionaries: see UseDictionariesEarly.
+  void use_dictionaries_early() { dictionaries_early_ = true; }
   SimFileSystem& fs() { return fs_; }
   ManualClock& clock() { return clock_; }
   Store& store() { return *store_; }
@@ -72,6 +74,7 @@ class SimStore {
   TempDirectory index_;
   std::vector<IndexState> older_indexes_;
   StoreOptions options_;
+  bool dictionaries_early_ = false;
   std::unique_ptr<Store> store_;
 };
 

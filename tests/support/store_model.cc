@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "tests/support/dictionaries.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark::testing {
@@ -47,7 +48,7 @@ Result<std::shared_ptr<Object>> StoreModel::Open(Store& store, const std::string
 StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
   auto page = std::make_shared<std::vector<std::byte>>(size);
   if (old != nullptr && old->size() == size) *page = *old;
-  switch (random_.Below(9)) {
+  switch (random_.Below(11)) {
     case 0: FillWithNew(*page, random_); break;
     case 1: std::fill(page->begin(), page->end(), static_cast<std::byte>(random_.Next())); break;
     case 2: std::fill(page->begin(), page->end(), std::byte{0}); break;
@@ -55,6 +56,12 @@ StoreModel::Page StoreModel::RandomPage(const Page& old, uint32_t size) {
       std::rotate(page->begin() + static_cast<ptrdiff_t>(random_.Below(size / 2)),
                   page->end() - static_cast<ptrdiff_t>(1 + random_.Below(64)), page->end());
       break;
+    case 4: FillWithRows(*page, random_); break;
+    case 5: {
+      const size_t at = random_.Below(size);
+      FillWithRows(std::span(*page).subspan(at, std::min<size_t>(200, size - at)), random_);
+      break;
+    }
     default: {
       const size_t at = random_.Below(size);
       const size_t length = std::min<size_t>(1 + random_.Below(100), size - at);
