@@ -100,17 +100,23 @@ bool CommitQueue::IsHalfFull() const {
 }
 
 // A group may still be opened for what is reserved, behind the one that is filling: it goes into
-// the rest of the active segment, or else into a spare. Everything reserved fits any spare.
-bool CommitQueue::HasDiskRoom(size_t bytes) const {
+// the rest of the active segment, or else into a spare. Everything reserved fits any spare, the
+// head room behind it, too.
+bool CommitQueue::HasDiskRoom(size_t bytes, LogRoom room) const {
   if (active_ != nullptr && !roll_) {
     const size_t used =
         filling_.empty() ? end_.position.offset : filling_.start + filling_.builder.SealedLength();
-    if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
+    const uint32_t kept = room == LogRoom::kCommits
+                              ? std::min(kHeadRoomBytes, active_->size_bytes / 8)
+                              : (room == LogRoom::kRecords ? kCloseRoomBytes : 0);
+    if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead + kept <= active_->size_bytes) {
+      return true;
+    }
   }
   return segments_->HasSpare();
 }
 
-Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records) {
+Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records, LogRoom room) {
   const size_t needed = bytes + records * GroupBuilder::RecordBound(0);
   CHECK(FitsGroup(bytes, records, options_.segment_size_bytes));
   std::unique_lock lock(mutex_);
@@ -127,7 +133,7 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
       } else {
         progress_.wait(lock);
       }
-    } else if (!HasDiskRoom(needed)) {
+    } else if (!HasDiskRoom(needed, room)) {
       lock.unlock();
       TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kReserved));
       lock.lock();

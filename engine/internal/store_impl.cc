@@ -341,13 +341,13 @@ Status StoreImpl::Finish() {
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
   TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
   if (const auto health = scrubber_->Changed()) {
-    TIDEMARK_RETURN_IF_ERROR(checkpointer_->UpdateIndex(
-        [&](IndexWriter& writer) { return writer.PutHealth(*health); }));
+    TIDEMARK_RETURN_IF_ERROR(
+        checkpointer_->UpdateIndex([&](IndexWriter& writer) { return writer.PutHealth(*health); }));
   }
   TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
   queue_->AbandonReservations();
-  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1, LogRoom::kClose));
   CommitQueue::Scope scope(*queue_, std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
   const Lsn lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
