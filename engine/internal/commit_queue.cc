@@ -79,12 +79,13 @@ CommitQueue::Reservation& CommitQueue::Reservation::operator=(Reservation&& othe
 
 void CommitQueue::Reservation::Release() {
   if (queue_ == nullptr) return;
-  {
+  // A child of fork() may have inherited the lock from a thread that it has not.
+  if (!queue_->is_of_parent()) {
     std::lock_guard lock(queue_->mutex_);
     queue_->reserved_ -= bytes_;
     --queue_->reservation_count_;
+    queue_->progress_.notify_all();
   }
-  queue_->progress_.notify_all();
   queue_ = nullptr;
   bytes_ = 0;
 }
@@ -119,6 +120,7 @@ bool CommitQueue::HasDiskRoom(size_t bytes, LogRoom room) const {
 Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records, LogRoom room) {
   const size_t needed = bytes + records * GroupBuilder::RecordBound(0);
   CHECK(FitsGroup(bytes, records, options_.segment_size_bytes));
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;
@@ -153,6 +155,7 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
 }
 
 Status CommitQueue::Roll() {
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;
@@ -290,6 +293,7 @@ Location CommitQueue::durable_position() const {
 }
 
 Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   const CheckpointRow row = durable_;
   published_.wait(lock, [&] {

@@ -36,6 +36,7 @@
 
 #include "engine/clock.h"
 #include "engine/internal/group.h"
+#include "engine/internal/process_mark.h"
 #include "engine/internal/record.h"
 #include "engine/internal/segments.h"
 #include "engine/options.h"
@@ -154,8 +155,9 @@ class CommitQueue {
   Status WaitDurable(Lsn lsn);
   Lsn durable_lsn() const { return Lsn(durable_lsn_.load(std::memory_order_acquire)); }
   Lsn last_lsn() const;
-  // OK, or what broke the store.
+  // OK, or what broke the store, or that this process is a child of fork(). Takes no lock while OK.
   Status broken() const;
+  bool is_of_parent() const { return process_.is_child(); }
   // From here on the store is broken by `why`, if nothing broke it before.
   void Close(Status why);
 
@@ -209,6 +211,7 @@ class CommitQueue {
   void BreakLocked(const Status& cause) noexcept;
   void FlusherLoop();
 
+  const ProcessMark process_;
   Segments* const segments_;
   const StoreOptions& options_;
   const uint32_t max_group_bytes_;
