@@ -27,9 +27,15 @@ constexpr uint64_t kFullDiskBytes = 1 << 20;
 
 // A new name in a directory is durable only after this.
 int SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd;
+  do {
+    fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
-  const int rc = fsync(fd) == 0 ? 0 : errno;
+  int rc;
+  do {
+    rc = fsync(fd) == 0 ? 0 : errno;
+  } while (rc == EINTR);
   close(fd);
   return rc;
 }
