@@ -40,6 +40,21 @@ int SyncDirectory(const std::string& path) {
   return rc;
 }
 
+// LMDB writes to its file of readers through a map, and only gives it a size before: without blocks
+// a full disk would end the process (SIGBUS). 0, or errno.
+int AllocateReaders(const std::string& directory) {
+  const std::string path = directory + "/lock.mdb";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return errno;
+  constexpr off_t kBytes = 8192;  // more than its table takes
+  int rc;
+  do {
+    rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, kBytes) == 0 ? 0 : errno;
+  } while (rc == EINTR);
+  close(fd);
+  return rc == EOPNOTSUPP || rc == ENOSYS ? 0 : rc;
+}
+
 std::string ParentOf(const std::string& path) {
   const size_t end = path.find_last_not_of('/');
   const size_t slash = end == std::string::npos ? end : path.rfind('/', end);
@@ -196,7 +211,8 @@ Status LmdbEnv::OpenFile() {
     return ErrorStatus(errno, "cannot begin anew");
   }
   const uint64_t wanted = RoundUpToPage(std::max(options_.initial_map_bytes, FileBytes()));
-  int rc = mdb_env_create(&env_);
+  int rc = AllocateReaders(directory_);
+  if (rc == 0) rc = mdb_env_create(&env_);
   if (rc == 0) rc = mdb_env_set_maxdbs(env_, static_cast<MDB_dbi>(tables_.size()));
   // A slot holds one reader; UsedBytes and the like use the slots' too.
   if (rc == 0) rc = mdb_env_set_maxreaders(env_, kSlotCount + 8);
