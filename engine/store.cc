@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <mutex>
 #include <new>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "engine/internal/packer.h"
 #include "engine/internal/retention_worker.h"
@@ -33,8 +36,18 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory,
 }
 
 Store::Store(std::unique_ptr<StoreImpl> impl) : impl_(std::move(impl)) {}
-Store::~Store() = default;
+Store::~Store() {
+  if (!impl_->queue().is_of_parent()) return;
+  // The threads that would be joined are the parent's, and so are lock and files: kept, as they
+  // are.
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::unique_ptr<StoreImpl>>;
+  std::lock_guard lock(mutex);
+  kept.push_back(std::move(impl_));
+}
+
 Status Store::Close() {
+  if (impl_->queue().is_of_parent()) return impl_->queue().broken();
   if (impl_->released()) return OkStatus();
   Status status;
   try {

@@ -207,6 +207,10 @@ using Progress = std::function<void(uint64_t done, uint64_t total)>;
 // Memory that runs out in a call: engine/status.h. In the store's own threads it costs nothing but
 // time: the checkpoint or the segment is made later.
 //
+// A child of fork() does not have its parent's store: what needs the directory is kBroken there, and
+// nothing that it destroys, closes or ends with touches the store, which the parent goes on with.
+// (Should another thread have been at work in the store at the fork, calls of the child may block.)
+//
 // Any thread may call any method, except that no other call may be under way, on the store or on
 // what was made from it, when Close() or the destructor is called.
 class TIDEMARK_API Store {

@@ -51,7 +51,8 @@ Status TransactionSet::Impl::Prepare(Transaction::Impl* transaction, PreImageSou
                       std::to_string(store.options().segment_size_bytes) +
                       " bytes: use fewer, or larger segments");
   }
-  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store.queue().Reserve(bytes, records));
+  TIDEMARK_ASSIGN_OR_RETURN(reservation_,
+                            store.queue().Reserve(bytes, records, internal::LogRoom::kCommits));
   return OkStatus();
 }
 

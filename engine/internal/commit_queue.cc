@@ -79,12 +79,13 @@ CommitQueue::Reservation& CommitQueue::Reservation::operator=(Reservation&& othe
 
 void CommitQueue::Reservation::Release() {
   if (queue_ == nullptr) return;
-  {
+  // A child of fork() may have inherited the lock from a thread that it has not.
+  if (!queue_->is_of_parent()) {
     std::lock_guard lock(queue_->mutex_);
     queue_->reserved_ -= bytes_;
     --queue_->reservation_count_;
+    queue_->progress_.notify_all();
   }
-  queue_->progress_.notify_all();
   queue_ = nullptr;
   bytes_ = 0;
 }
@@ -100,19 +101,26 @@ bool CommitQueue::IsHalfFull() const {
 }
 
 // A group may still be opened for what is reserved, behind the one that is filling: it goes into
-// the rest of the active segment, or else into a spare. Everything reserved fits any spare.
-bool CommitQueue::HasDiskRoom(size_t bytes) const {
+// the rest of the active segment, or else into a spare. Everything reserved fits any spare, the
+// head room behind it, too.
+bool CommitQueue::HasDiskRoom(size_t bytes, LogRoom room) const {
   if (active_ != nullptr && !roll_) {
     const size_t used =
         filling_.empty() ? end_.position.offset : filling_.start + filling_.builder.SealedLength();
-    if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead <= active_->size_bytes) return true;
+    const uint32_t kept = room == LogRoom::kCommits
+                              ? std::min(kHeadRoomBytes, active_->size_bytes / 8)
+                              : (room == LogRoom::kRecords ? kCloseRoomBytes : 0);
+    if (used + Reserved() + bytes + 2 * GroupBuilder::kOverhead + kept <= active_->size_bytes) {
+      return true;
+    }
   }
   return segments_->HasSpare();
 }
 
-Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records) {
+Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t records, LogRoom room) {
   const size_t needed = bytes + records * GroupBuilder::RecordBound(0);
   CHECK(FitsGroup(bytes, records, options_.segment_size_bytes));
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;
@@ -127,7 +135,7 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
       } else {
         progress_.wait(lock);
       }
-    } else if (!HasDiskRoom(needed)) {
+    } else if (!HasDiskRoom(needed, room)) {
       lock.unlock();
       TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kReserved));
       lock.lock();
@@ -147,6 +155,7 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
 }
 
 Status CommitQueue::Roll() {
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   while (true) {
     if (!broken_.ok()) return broken_;
@@ -284,6 +293,7 @@ Location CommitQueue::durable_position() const {
 }
 
 Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   const CheckpointRow row = durable_;
   published_.wait(lock, [&] {

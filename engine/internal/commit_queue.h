@@ -36,11 +36,21 @@
 
 #include "engine/clock.h"
 #include "engine/internal/group.h"
+#include "engine/internal/process_mark.h"
 #include "engine/internal/record.h"
 #include "engine/internal/segments.h"
 #include "engine/options.h"
 
 namespace tidemark::internal {
+
+// Who may have the last room of the log on a full disk. Where no next segment can be made, commits
+// end kHeadRoomBytes before the present one does: what is left is for records that bring something
+// back or make room (restores, deletions, forks, labels, policies, licences, purges, the open of
+// the store), some hundred bytes each. They leave kCloseRoomBytes for the record that closes the
+// store.
+enum class LogRoom { kCommits, kRecords, kClose };
+inline constexpr uint32_t kHeadRoomBytes = 64u << 10;  // at most an eighth of a segment
+inline constexpr uint32_t kCloseRoomBytes = 512;
 
 // Where the log goes on: what recovery found, and what CommitQueue starts from.
 struct LogEnd {
@@ -87,7 +97,7 @@ class CommitQueue {
   // `bytes` is the sum of fields and payloads, `records` their number. Waits while buffers are
   // full. Errors: kFull and kIoError from making a segment (nothing is broken); kLimitExceeded when
   // the numbers of LSNs or segments are used up; kBroken.
-  Result<Reservation> Reserve(size_t bytes, size_t records);
+  Result<Reservation> Reserve(size_t bytes, size_t records, LogRoom room = LogRoom::kRecords);
   // The store is closing: what is reserved now will never be appended, and nobody waits for it.
   void AbandonReservations();
 
@@ -145,8 +155,9 @@ class CommitQueue {
   Status WaitDurable(Lsn lsn);
   Lsn durable_lsn() const { return Lsn(durable_lsn_.load(std::memory_order_acquire)); }
   Lsn last_lsn() const;
-  // OK, or what broke the store.
+  // OK, or what broke the store, or that this process is a child of fork(). Takes no lock while OK.
   Status broken() const;
+  bool is_of_parent() const { return process_.is_child(); }
   // From here on the store is broken by `why`, if nothing broke it before.
   void Close(Status why);
 
@@ -191,7 +202,7 @@ class CommitQueue {
   // Bytes for which room must be left.
   size_t Reserved() const { return reserved_ - abandoned_; }
   bool HasBufferRoom(size_t bytes) const;
-  bool HasDiskRoom(size_t bytes) const;
+  bool HasDiskRoom(size_t bytes, LogRoom room) const;
   bool IsHalfFull() const;
   bool WantsSpare() const;
   // Leads one group to the disk. `lock` is held before and after, not during.
@@ -200,6 +211,7 @@ class CommitQueue {
   void BreakLocked(const Status& cause) noexcept;
   void FlusherLoop();
 
+  const ProcessMark process_;
   Segments* const segments_;
   const StoreOptions& options_;
   const uint32_t max_group_bytes_;

@@ -96,6 +96,7 @@ void CommitQueue::Close(Status why) {
 }
 
 Status CommitQueue::broken() const {
+  if (is_of_parent()) return process_.Refusal();
   if (!is_broken_.load(std::memory_order_acquire)) return OkStatus();
   std::lock_guard lock(mutex_);
   return broken_;
@@ -103,6 +104,7 @@ Status CommitQueue::broken() const {
 
 Status CommitQueue::WaitDurable(Lsn lsn) {
   if (durable_lsn() >= lsn) return OkStatus();
+  if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   while (true) {
     if (durable_lsn() >= lsn) return OkStatus();

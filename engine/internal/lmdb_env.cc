@@ -27,11 +27,32 @@ constexpr uint64_t kFullDiskBytes = 1 << 20;
 
 // A new name in a directory is durable only after this.
 int SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd;
+  do {
+    fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
-  const int rc = fsync(fd) == 0 ? 0 : errno;
+  int rc;
+  do {
+    rc = fsync(fd) == 0 ? 0 : errno;
+  } while (rc == EINTR);
   close(fd);
   return rc;
+}
+
+// LMDB writes to its file of readers through a map, and only gives it a size before: without blocks
+// a full disk would end the process (SIGBUS). 0, or errno.
+int AllocateReaders(const std::string& directory) {
+  const std::string path = directory + "/lock.mdb";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return errno;
+  constexpr off_t kBytes = 8192;  // more than its table takes
+  int rc;
+  do {
+    rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, kBytes) == 0 ? 0 : errno;
+  } while (rc == EINTR);
+  close(fd);
+  return rc == EOPNOTSUPP || rc == ENOSYS ? 0 : rc;
 }
 
 std::string ParentOf(const std::string& path) {
@@ -190,7 +211,8 @@ Status LmdbEnv::OpenFile() {
     return ErrorStatus(errno, "cannot begin anew");
   }
   const uint64_t wanted = RoundUpToPage(std::max(options_.initial_map_bytes, FileBytes()));
-  int rc = mdb_env_create(&env_);
+  int rc = AllocateReaders(directory_);
+  if (rc == 0) rc = mdb_env_create(&env_);
   if (rc == 0) rc = mdb_env_set_maxdbs(env_, static_cast<MDB_dbi>(tables_.size()));
   // A slot holds one reader; UsedBytes and the like use the slots' too.
   if (rc == 0) rc = mdb_env_set_maxreaders(env_, kSlotCount + 8);

@@ -1,6 +1,7 @@
 #include "engine/internal/log_window.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -11,7 +12,7 @@ namespace {
 
 using format::GroupHeader;
 
-constexpr size_t kWindowBytes = 1u << 20;
+constexpr size_t kWindowBytes = 64u << 10;
 // What a disk loses at once, and the page cache reads at least.
 constexpr size_t kBlockBytes = 4096;
 
@@ -72,6 +73,9 @@ Result<uint32_t> LogWindow::FindGroup(uint32_t offset, Lsn above) {
     if (bytes.size() < sizeof(GroupHeader)) return uint32_t{0};
     size_t at = 0;
     for (; at + sizeof(GroupHeader) <= bytes.size(); at += format::kGroupAlignment) {
+      uint32_t magic;  // of nearly all places it is another one: no more is read of them
+      std::memcpy(&magic, bytes.data() + at + offsetof(GroupHeader, magic), sizeof(magic));
+      if (magic != format::kGroupMagic) continue;
       GroupHeader header;
       std::memcpy(&header, bytes.data() + at, sizeof(header));
       if (IsHeader(header, offset + at) && header.first_lsn > above.value) {

@@ -220,6 +220,7 @@ Result<Packer::Paying> Packer::CountThatPay(const std::vector<File>& files, size
 
 Result<std::unique_lock<std::mutex>> Packer::TakeFiles() {
   TIDEMARK_RETURN_IF_ERROR(stopped());
+  TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   std::unique_lock lock(files_mutex_, std::try_to_lock);
   if (lock.owns_lock()) return lock;
   return Status(StatusCode::kBusy, "the store " + store_->directory() +

@@ -42,8 +42,10 @@ Status ErrnoStatus(std::string_view operation, const std::string& path, int erro
       break;
     default: break;
   }
-  return Status(code, "cannot " + std::string(operation) + " " + path + ": " +
-                          std::generic_category().message(error));
+  std::string message = "cannot " + std::string(operation) + " " + path + ": " +
+                        std::generic_category().message(error);
+  if (error == EMFILE) message += " (of this process: raise its limit, `ulimit -n`)";
+  return Status(code, std::move(message));
 }
 
 // Repeats a call that a signal interrupted.
@@ -171,6 +173,28 @@ class PosixFileLock final : public FileLock {
     if (fd_.valid()) Retry([&] { return ::flock(fd_.get(), LOCK_UN); });
   }
 
+  // On a full disk the lock still holds; only the pid for the message is missing then, and the old
+  // owner's, which would be wrong, is gone, and so is a part of the new one.
+  Status NameOwner(const std::string& path) {
+    const std::string pid = std::to_string(::getpid()) + "\n";
+    const auto empty = [&] { return Retry([&] { return ::ftruncate(fd_.get(), 0); }) == 0; };
+    bool ok = empty();
+    for (size_t done = 0; ok && done < pid.size();) {
+      const ssize_t n = Retry([&] {
+        return ::pwrite(fd_.get(), pid.data() + done, pid.size() - done, static_cast<off_t>(done));
+      });
+      ok = n >= 0;
+      if (ok) done += static_cast<size_t>(n);
+    }
+    if (ok) return OkStatus();
+    const int error = errno;
+    if (error == ENOSPC || error == EDQUOT) {
+      empty();
+      return OkStatus();
+    }
+    return ErrnoStatus("write", path, error, Access::kWrite);
+  }
+
  private:
   struct HeldLocks {
     std::mutex mutex;
@@ -285,16 +309,9 @@ class PosixFileSystem final : public FileSystem {
       if (errno == EWOULDBLOCK) return InUse(fd.get(), path);
       return ErrnoStatus("lock", path, errno, Access::kWrite);
     }
-    // On a full disk the lock still holds; only the pid for the message is missing then, and the
-    // old owner's, which would be wrong, is gone.
-    const std::string pid = std::to_string(::getpid()) + "\n";
-    const bool named = Retry([&] { return ::ftruncate(fd.get(), 0); }) == 0 &&
-                       Retry([&] { return ::pwrite(fd.get(), pid.data(), pid.size(), 0); }) ==
-                           static_cast<ssize_t>(pid.size());
-    if (!named && errno != ENOSPC && errno != EDQUOT) {
-      return ErrnoStatus("write", path, errno, Access::kWrite);
-    }
-    return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(fd)));
+    auto lock = std::make_unique<PosixFileLock>(std::move(fd));
+    TIDEMARK_RETURN_IF_ERROR(lock->NameOwner(path));
+    return std::unique_ptr<FileLock>(std::move(lock));
   }
 };
 

@@ -146,7 +146,14 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
     TIDEMARK_RETURN_IF_ERROR(Create(directory, options));
   }
   std::unique_ptr<StoreImpl> store(new StoreImpl(directory, options));
-  TIDEMARK_ASSIGN_OR_RETURN(store->lock_, fs.Lock(directory + "/LOCK"));
+  auto lock = fs.Lock(directory + "/LOCK");
+  if (lock.status().code() == StatusCode::kReadOnly) {
+    return Status(StatusCode::kReadOnly,
+                  lock.status().message() +
+                      "; who opens a store writes to it: make the directory writable, or open a "
+                      "copy of it that is");
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(store->lock_, std::move(lock));
   TIDEMARK_RETURN_IF_ERROR(store->OpenFiles());
   if (store->segments_->Headers().empty()) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store->index_->Checkpoint());
@@ -342,21 +349,30 @@ Status StoreImpl::Finish() {
   queue_->Stop();
   TIDEMARK_RETURN_IF_ERROR(retention_->NoteClock());
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
-  TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
-  if (const auto health = scrubber_->Changed()) {
-    TIDEMARK_RETURN_IF_ERROR(checkpointer_->UpdateIndex(
-        [&](IndexWriter& writer) { return writer.PutHealth(*health); }));
+  // Where only the index finds no room the log is closed all the same: else the next opening would
+  // need room for a new segment. It replays what the index lacks.
+  Status full;
+  const auto unless_full = [&](Status status) {
+    if (status.code() != StatusCode::kFull) return status;
+    if (full.ok()) full = std::move(status);
+    return OkStatus();
+  };
+  TIDEMARK_RETURN_IF_ERROR(unless_full(checkpointer_->Run()));
+  if (const auto health = scrubber_->Changed(); health && full.ok()) {
+    TIDEMARK_RETURN_IF_ERROR(unless_full(checkpointer_->UpdateIndex(
+        [&](IndexWriter& writer) { return writer.PutHealth(*health); })));
   }
-  TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());
+  TIDEMARK_RETURN_IF_ERROR(unless_full(index_->EndUpdates()));
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
   queue_->AbandonReservations();
-  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1));
+  TIDEMARK_ASSIGN_OR_RETURN(auto reservation, queue_->Reserve(0, 1, LogRoom::kClose));
   CommitQueue::Scope scope(*queue_, std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
   const Lsn lsn = scope.Append(RecordKind::kClose, TimelineId(), {}, {}).lsn;
   scope.Leave();
   scope.Finish();
-  return queue_->WaitDurable(lsn);
+  TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(lsn));
+  return full;
 }
 
 Status StoreImpl::OutOfMemory() const noexcept {

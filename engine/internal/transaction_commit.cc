@@ -193,8 +193,9 @@ Status Transaction::Impl::AppendBatch(uint64_t state_hash) {
   if (batched_ == nullptr) batched_ = std::make_shared<internal::BatchedPages>();
   batched_->MakeRoom(changes_);
   if (open_batches_ == nullptr) open_batches_ = store_.open_batches().Open();
-  TIDEMARK_ASSIGN_OR_RETURN(auto reservation,
-                            store_.queue().Reserve(fields_.size() + payload_.size(), 1));
+  TIDEMARK_ASSIGN_OR_RETURN(
+      auto reservation,
+      store_.queue().Reserve(fields_.size() + payload_.size(), 1, internal::LogRoom::kCommits));
   CommitQueue::Scope scope(store_.queue(), std::move(reservation));
   TIDEMARK_RETURN_IF_ERROR(scope.status());
   const CommitQueue::Appended appended =
@@ -269,7 +270,8 @@ Status Transaction::Impl::Prepare(PreImageSource* pre_images) {
   if (!has_changes()) return OkStatus();
   TIDEMARK_RETURN_IF_ERROR(store_.checkpointer().Throttle());
   TIDEMARK_RETURN_IF_ERROR(Encode(pre_images, 0));
-  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(EncodedBytes(), kMostRecords));
+  TIDEMARK_ASSIGN_OR_RETURN(reservation_, store_.queue().Reserve(EncodedBytes(), kMostRecords,
+                                                                 internal::LogRoom::kCommits));
   return OkStatus();
 }
 
