@@ -43,9 +43,9 @@ void ObjectStorage::RequireNoTransaction(const char* what) const {
 
 // ---- Transactions ------------------------------------------------------------------------------
 
-Bookmark ObjectStorage::Commit() {
+Bookmark ObjectStorage::Commit(std::optional<Durability> durability) {
   RequireNoTransaction("Commit()");
-  state_->transaction.Commit();
+  state_->transaction.Commit(durability);
   return object().BookmarkOf(object().head());
 }
 
@@ -125,6 +125,7 @@ const StorageOptions& ObjectStorage::options() const { return state_->connection
 StorageMetrics ObjectStorage::Metrics() const {
   StorageMetrics metrics = state_->metrics;
   metrics.commits = state_->transaction.commits();
+  metrics.log_bytes = state_->transaction.log_bytes();
   metrics.rollbacks = state_->transaction.rollbacks();
   return metrics;
 }

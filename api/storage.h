@@ -65,10 +65,10 @@ class TIDEMARK_API ObjectStorage {
 
   // CommitMode::kTurn: makes one commit of what was written since the last one, and ends the turn.
   // Returns the bookmark of what is current then: the token of that commit, for WaitDurable and
-  // OnDurable. With Durability::kConfirmed it is durable, unless all of its writes allowed it not
-  // to be. Nothing happens if nothing was written. Errors break the object; kInvalidArgument inside
-  // of a transaction.
-  Bookmark Commit();
+  // OnDurable. With Durability::kConfirmed, of the options or of this commit, it is durable, unless
+  // all of its writes allowed it not to be. Nothing happens if nothing was written. Errors break
+  // the object; kInvalidArgument inside of a transaction.
+  Bookmark Commit(std::optional<Durability> durability = std::nullopt);
   // Drops what was written since.
   void Rollback();
   // True if Commit() would have something to confirm: an output gate is closed meanwhile.

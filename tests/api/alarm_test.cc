@@ -22,7 +22,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 class AlarmTest : public ApiTest {
  protected:

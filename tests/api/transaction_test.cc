@@ -12,7 +12,7 @@
 namespace tidemark::testing {
 namespace {
 
-constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 class TransactionTest : public ApiTest {
  protected:
@@ -105,8 +105,10 @@ TEST_F(TransactionTest, DurabilityIsWaitedForWhereItIsAsked) {
   kv().Put("a", 2, {.allow_unconfirmed = true});
   storage_->Sync();
   EXPECT_GE(store_->durable_lsn(), storage_->object().head().lsn);
-  Open(kTurns);
   kv().Put("a", 3);
+  EXPECT_GE(store_->durable_lsn(), storage_->Commit(Durability::kConfirmed).lsn) << "this commit";
+  Open(kTurns);
+  kv().Put("a", 4);
   EXPECT_GE(store_->durable_lsn(), storage_->Commit().lsn) << "kConfirmed";
 }
 
