@@ -276,6 +276,7 @@ void StoreImpl::ForgetObject(const PurgeRow& purge) noexcept {
   std::erase_if(pending_.damage, is_damage_of);
   lost_.erase(tag);
   last_lost_.erase(tag);
+  schedules_->Forget(purge.object);
   std::erase_if(pending_.restores,
                 [&](const auto& entry) { return entry.second.object == purge.object; });
 }
