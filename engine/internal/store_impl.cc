@@ -196,6 +196,8 @@ Status StoreImpl::OpenFiles() {
   // The log goes on with this one: what was begun of another knows nothing of that.
   TIDEMARK_RETURN_IF_ERROR(IndexRebuild(index_directory()).Drop());
   labels_ = std::make_unique<LabelTable>(index_.get());
+  schedules_ = std::make_unique<ScheduleTable>(index_.get());
+  schedules_->Load();
   purges_ = std::make_unique<PurgeTable>(index_.get());
   TIDEMARK_RETURN_IF_ERROR(purges_->Load());
   retention_ = std::make_unique<Retention>(this);
@@ -344,8 +346,8 @@ Status StoreImpl::Finish() {
   TIDEMARK_RETURN_IF_ERROR(queue_->WaitDurable(queue_->last_lsn()));
   TIDEMARK_RETURN_IF_ERROR(checkpointer_->Run());
   if (const auto health = scrubber_->Changed()) {
-    TIDEMARK_RETURN_IF_ERROR(checkpointer_->UpdateIndex(
-        [&](IndexWriter& writer) { return writer.PutHealth(*health); }));
+    TIDEMARK_RETURN_IF_ERROR(
+        checkpointer_->UpdateIndex([&](IndexWriter& writer) { return writer.PutHealth(*health); }));
   }
   TIDEMARK_RETURN_IF_ERROR(index_->EndUpdates());
   // Transactions that are prepared are lost with the store: they can hold all the room there is.
