@@ -1,4 +1,4 @@
-// What is counted of a statement: rows read and written (SEMANTICS 2.1). Where stock SQLite cannot
+// What is counted of a statement: rows read and written. Where stock SQLite cannot
 // tell what workerd's patched one counts, the test says what is told instead.
 
 #include "tests/api/api_fixture.h"

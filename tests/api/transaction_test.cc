@@ -1,4 +1,4 @@
-// Transactions, turns and durability (SEMANTICS 2.3).
+// Transactions, turns and durability.
 
 #include <sqlite3.h>
 
@@ -252,7 +252,7 @@ TEST_F(TransactionTest, ForeignKeysAreEnforced) {
   EXPECT_EQ(Query("PRAGMA foreign_key_check"), "");
 }
 
-// C151, and the violation that an implicit commit finds (SEMANTICS 1.1).
+// C151, and the violation that an implicit commit finds.
 TEST_F(TransactionTest, ACommitThatFailsBreaksTheObject) {
   Exec(
       "CREATE TABLE parent(id INTEGER PRIMARY KEY);"
