@@ -35,10 +35,11 @@ struct LabelRow;
 struct ScheduleRow;
 }  // namespace internal
 
-// The alarm of the commit that is brought back (CommitInfo::alarm): whether it comes, too.
+// What alarm the object has afterwards (CommitInfo::alarm).
 enum class Alarms {
-  kRestore,
-  kClear,  // the object has none
+  kRestore,  // that of the commit that is brought back
+  kKeep,     // its own, as it was before; a fork has none then
+  kClear,    // none
 };
 
 // Of a restore, promote or undeletion, and of a fork.

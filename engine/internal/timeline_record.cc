@@ -105,9 +105,15 @@ RestoreRow MakeRestoreRow(const TimelineFields& fields) {
 
 // ---- writing -----------------------------------------------------------------------------------
 
-std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options) {
-  if (options.alarm || options.alarms == Alarms::kClear) return options.alarm;
-  return to.alarm;
+std::optional<Timestamp> AlarmAfter(const CommitInfo& from, const CommitInfo& to,
+                                    const RestoreOptions& options) {
+  if (options.alarm) return options.alarm;
+  switch (options.alarms) {
+    case Alarms::kRestore: return to.alarm;
+    case Alarms::kKeep: return from.alarm;
+    case Alarms::kClear: break;
+  }
+  return std::nullopt;
 }
 
 namespace {

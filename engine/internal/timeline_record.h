@@ -67,7 +67,8 @@ RestoreRow MakeRestoreRow(const TimelineFields& fields);
 // ---- writing -----------------------------------------------------------------------------------
 
 // The alarm of what gets the state of `to`.
-std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options);
+std::optional<Timestamp> AlarmAfter(const CommitInfo& from, const CommitInfo& to,
+                                    const RestoreOptions& options);
 
 struct TimelineStart {
   format::TimelineOperation operation = format::TimelineOperation::kRestore;

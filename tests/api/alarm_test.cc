@@ -334,6 +334,10 @@ TEST_F(AlarmTest, ARestoreBringsBackTheAlarmOfItsTime) {
   restore(with, {.alarms = Alarms::kClear});
   EXPECT_THAT(storage_->ListAlarms(), IsEmpty());
   EXPECT_THAT(Due(), IsEmpty());
+  storage_->SetAlarm(In(hours(9)));
+  restore(with, {.alarms = Alarms::kKeep});
+  EXPECT_EQ(storage_->GetAlarm(), In(hours(9)));
+  EXPECT_EQ(storage_->GetAlarm("named"), std::nullopt) << "its earliest is all that is kept";
   restore(without, {.alarm = In(hours(5))});
   EXPECT_EQ(storage_->GetAlarm(), In(hours(5)));
   EXPECT_EQ(storage_->ListAlarms().size(), 1u);

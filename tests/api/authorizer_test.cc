@@ -2,9 +2,7 @@
 
 #include <sqlite3.h>
 
-#include <atomic>
 #include <filesystem>
-#include <thread>
 
 #include "tests/api/api_fixture.h"
 #include "tests/support/temp_directory.h"
@@ -200,23 +198,6 @@ TEST_F(AuthorizerTest, NoTriggerActsForTheLibrary) {
   }
   EXPECT_EQ(Query("SELECT count(*) FROM leak"), "0");
   EXPECT_TRUE(kv().Delete("k"));
-}
-
-// Goal: a statement that never ends can be ended. Method: a recursion without an end, interrupted
-// from another thread until it gives in.
-TEST_F(AuthorizerTest, WhatNeverEndsCanBeInterrupted) {
-  std::atomic<bool> over = false;
-  std::thread other([&] {
-    while (!over) storage_->Interrupt();
-  });
-  const auto error = ErrorOf([&] {
-    Exec("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT max(x) FROM r");
-  });
-  over = true;
-  other.join();
-  EXPECT_EQ(error->sqlite_code(), SQLITE_INTERRUPT);
-  EXPECT_EQ(error->code(), StatusCode::kBusy);
-  EXPECT_EQ(Exec("SELECT 1").One<int>(), 1);
 }
 
 // Goal: what grows without bound meets one. Method: each way to make a value grow.

@@ -1,7 +1,5 @@
 // Point-in-time recovery through object storage.
 
-#include <future>
-
 #include "tests/api/api_fixture.h"
 
 namespace tidemark::testing {
@@ -224,21 +222,6 @@ TEST_F(RecoveryTest, ASnapshotOfThePast) {
   other.reset();
   other = ObjectStorage::Open(*store_, "ns", "other");
   EXPECT_EQ(other->kv().Get<int>("k"), 1);
-}
-
-// C344.
-TEST_F(RecoveryTest, ADurableCommitIsCalledBack) {
-  Open({.commit_mode = CommitMode::kTurn, .durability = Durability::kPipelined});
-  std::vector<std::future<Status>> called;
-  for (int i = 0; i < 10; ++i) {
-    kv().Put("k", i);
-    const Bookmark token = storage_->Commit();
-    auto promise = std::make_shared<std::promise<Status>>();
-    called.push_back(promise->get_future());
-    storage_->OnDurable(token, [promise](const Status& status) { promise->set_value(status); });
-  }
-  for (auto& call : called) EXPECT_OK(call.get());
-  EXPECT_GE(store_->durable_lsn(), storage_->object().head().lsn);
 }
 
 }  // namespace

@@ -187,6 +187,11 @@ TEST_F(AlarmTest, RestoresAndForks) {
     EXPECT_EQ(a->alarm(), At(2));
     ASSERT_OK(a->Restore(to, {.alarms = Alarms::kClear}));
     EXPECT_EQ(a->alarm(), std::nullopt);
+    ASSERT_OK(a->Restore(to, {.alarms = Alarms::kKeep}));
+    EXPECT_EQ(a->alarm(), std::nullopt);
+    ASSERT_OK(a->Restore(restored.undo));
+    ASSERT_OK(a->Restore(to, {.alarms = Alarms::kKeep}));
+    EXPECT_EQ(a->alarm(), At(2));
     ASSERT_OK(a->Restore(to, {.alarms = Alarms::kClear, .alarm = At(7) + microseconds(1)}));
     EXPECT_EQ(a->alarm(), At(7));
     ASSERT_OK(a->Delete());
