@@ -14,7 +14,7 @@ namespace tidemark {
 
 // An exception that leaves a transaction's callback rolls it back, and goes on to the caller.
 //
-// Of SQLite's errors the message is as Durable Objects have it (SEMANTICS 1.1):
+// Of SQLite's errors the message is as Durable Objects have it:
 //
 //   near "SELEC": syntax error at offset 0: SQLITE_ERROR
 //   UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)

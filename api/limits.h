@@ -1,4 +1,4 @@
-// Limits of object storage: the documented ones of Durable Objects (SEMANTICS 1.12), each of which
+// Limits of object storage: the documented ones of Durable Objects, each of which
 // a host may change.
 
 #ifndef TIDEMARK_API_LIMITS_H_
@@ -8,7 +8,7 @@
 
 namespace tidemark {
 
-// Where the documents and workerd's code disagree (SEMANTICS 1.16) these are the documents'.
+// Where the documents and workerd's code disagree these are the documents'.
 struct Limits {
   // A string, a blob or a row; a key and its value together. In bytes: 2 MiB.
   int row_bytes = 2 << 20;

@@ -13,6 +13,7 @@ struct StorageMetrics {
   uint64_t sql_calls = 0;     // Exec and Ingest
   uint64_t kv_calls = 0;
   uint64_t commits = 0;
+  uint64_t log_bytes = 0;  // that the commits have in the store's log
   uint64_t rollbacks = 0;
   uint64_t durable_waits = 0;  // Sync and WaitDurable calls that had to wait
 };

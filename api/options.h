@@ -3,9 +3,14 @@
 #ifndef TIDEMARK_API_OPTIONS_H_
 #define TIDEMARK_API_OPTIONS_H_
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
 
 #include "api/limits.h"
+#include "engine/commit_info.h"
 #include "engine/store.h"
 
 namespace tidemark {
@@ -26,6 +31,30 @@ enum class Durability {
   kPipelined,  // it returns when the object sees it; Sync, WaitDurable or OnDurable confirm it
 };
 
+// One execution of a statement that the application handed in, when it ends: its cursor came to the
+// end, or was dropped before, or it failed.
+struct StatementEvent {
+  std::string_view sql;  // for the time of the call
+  uint64_t rows_read = 0;
+  uint64_t rows_written = 0;
+  std::chrono::nanoseconds took{};  // inside of SQLite
+  int sqlite_code = 0;              // SQLite's extended code, if it failed
+  bool finished = false;            // false: dropped before its end, or failed
+};
+
+// A commit, when the object sees it, or when it is durable if it waits for that.
+struct CommitEvent {
+  CommitInfo commit;
+  std::chrono::nanoseconds took{};  // of COMMIT, with the wait
+};
+
+// For metrics and logs. Called on the object's thread, in the middle of its calls: they must not
+// use its storage, nor throw. What is not set costs nothing.
+struct StorageHooks {
+  std::function<void(const StatementEvent&)> on_statement{};
+  std::function<void(const CommitEvent&)> on_commit{};
+};
+
 struct StorageOptions {
   IfMissing if_missing = IfMissing::kCreate;
   CommitMode commit_mode = CommitMode::kEachCall;
@@ -35,6 +64,7 @@ struct StorageOptions {
   size_t statement_cache_bytes = 1 << 20;
   // SQLite's cache of pages, in bytes.
   size_t page_cache_bytes = 2 << 20;
+  StorageHooks hooks{};
 };
 
 }  // namespace tidemark

@@ -13,12 +13,15 @@ using internal::ValueOrThrow;
 std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_view namespace_name,
                                                    std::string_view name,
                                                    const StorageOptions& options) {
-  return std::unique_ptr<ObjectStorage>(
-      new ObjectStorage(std::make_shared<StorageState>(store, namespace_name, name, options)));
+  const auto object = ValueOrThrow(store.OpenObject(namespace_name, name, options.if_missing));
+  std::optional<RestoreInfo> restored = ValueOrThrow(object->BeginSession());
+  return std::unique_ptr<ObjectStorage>(new ObjectStorage(
+      std::make_shared<StorageState>(store, namespace_name, name, options), std::move(restored)));
 }
 
-ObjectStorage::ObjectStorage(std::shared_ptr<StorageState> state)
-    : state_(std::move(state)), sql_(state_), kv_(state_) {
+ObjectStorage::ObjectStorage(std::shared_ptr<StorageState> state,
+                             std::optional<RestoreInfo> restored)
+    : state_(std::move(state)), restored_(std::move(restored)), sql_(state_), kv_(state_) {
   internal::AlarmTable& alarms = state_->alarm_table;
   state_->transaction.set_before_commit([&alarms] { alarms.BeforeCommit(); });
   if (object().exists() && alarms.Differs()) {
@@ -43,9 +46,9 @@ void ObjectStorage::RequireNoTransaction(const char* what) const {
 
 // ---- Transactions ------------------------------------------------------------------------------
 
-Bookmark ObjectStorage::Commit() {
+Bookmark ObjectStorage::Commit(std::optional<Durability> durability) {
   RequireNoTransaction("Commit()");
-  state_->transaction.Commit();
+  state_->transaction.Commit(durability);
   return object().BookmarkOf(object().head());
 }
 
@@ -116,15 +119,42 @@ Bookmark ObjectStorage::GetBookmarkForTime(Timestamp time) {
   return object().BookmarkOf(ValueOrThrow(object().Resolve(time)));
 }
 
+Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark) {
+  state_->connection.RequireUsable();
+  return ValueOrThrow(object().ScheduleRestore(bookmark));
+}
+
+Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
+  state_->connection.RequireUsable();
+  return ValueOrThrow(object().ScheduleRestore(snapshot.object(), snapshot.commit()));
+}
+
+void ObjectStorage::CancelOnNextSessionRestore() {
+  state_->connection.RequireUsable();
+  ThrowIfError(object().CancelScheduledRestore());
+}
+
+StorageSnapshot ObjectStorage::Snapshot(const std::optional<Bookmark>& at) {
+  RequireNoTransaction("Snapshot()");
+  state_->transaction.Commit();
+  Object& self = object();
+  auto handle = ValueOrThrow(
+      state_->connection.store().OpenObject(self.namespace_name(), self.id(), IfMissing::kFail));
+  const Bookmark point = at ? *at : ValueOrThrow(self.CurrentBookmark());
+  tidemark::Snapshot snapshot = ValueOrThrow(handle->OpenSnapshot(point));
+  return StorageSnapshot(std::move(handle), std::move(snapshot));
+}
+
 // ---- All the rest ------------------------------------------------------------------------------
 
-void ObjectStorage::Interrupt() noexcept { sqlite3_interrupt(state_->connection.handle()); }
+void ObjectStorage::Interrupt() noexcept { state_->connection.Interrupt(); }
 
 const StorageOptions& ObjectStorage::options() const { return state_->connection.options(); }
 
 StorageMetrics ObjectStorage::Metrics() const {
   StorageMetrics metrics = state_->metrics;
   metrics.commits = state_->transaction.commits();
+  metrics.log_bytes = state_->transaction.log_bytes();
   metrics.rollbacks = state_->transaction.rollbacks();
   return metrics;
 }

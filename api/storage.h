@@ -35,6 +35,7 @@
 #include "api/storage_transaction.h"
 #include "engine/bookmark.h"
 #include "engine/export.h"
+#include "engine/snapshot.h"
 #include "engine/store.h"
 
 namespace tidemark {
@@ -43,10 +44,31 @@ struct DeleteAllOptions {
   bool delete_alarm = true;  // false: alarms stay as they are
 };
 
+// An object as it was at a moment (ObjectStorage::Snapshot). Cannot be kept on disk. The store must
+// outlive it.
+class TIDEMARK_API StorageSnapshot {
+ public:
+  const Object& object() const { return *object_; }
+  const CommitInfo& commit() const { return snapshot_.commit(); }
+
+ private:
+  friend class ObjectStorage;
+  StorageSnapshot(std::shared_ptr<Object> object, tidemark::Snapshot snapshot)
+      : object_(std::move(object)), snapshot_(std::move(snapshot)) {}
+
+  std::shared_ptr<Object> object_;
+  tidemark::Snapshot snapshot_;  // keeps what it shows
+};
+
 class TIDEMARK_API ObjectStorage {
  public:
-  // The store must outlive it. Errors: kInvalidArgument (names); kNotFound (IfMissing::kFail);
-  // kBusy if the object's write lock is held, by another ObjectStorage for one; kCorruption.
+  // Opens the storage, and with it a session of the object: a restore that waits for it is made
+  // first (OnNextSessionRestoreBookmark). The store must outlive it.
+  //
+  // Errors: kInvalidArgument (names); kNotFound (IfMissing::kFail); kBusy if the object's write
+  // lock is held, by another ObjectStorage for one; kCorruption; kExpired, kCorruption, kNotFound
+  // if a restore that waited cannot be made: it waits no more, so opening again opens the object as
+  // it is.
   static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
                                              std::string_view name,
                                              const StorageOptions& options = {});
@@ -65,10 +87,10 @@ class TIDEMARK_API ObjectStorage {
 
   // CommitMode::kTurn: makes one commit of what was written since the last one, and ends the turn.
   // Returns the bookmark of what is current then: the token of that commit, for WaitDurable and
-  // OnDurable. With Durability::kConfirmed it is durable, unless all of its writes allowed it not
-  // to be. Nothing happens if nothing was written. Errors break the object; kInvalidArgument inside
-  // of a transaction.
-  Bookmark Commit();
+  // OnDurable. With Durability::kConfirmed, of the options or of this commit, it is durable, unless
+  // all of its writes allowed it not to be. Nothing happens if nothing was written. Errors break
+  // the object; kInvalidArgument inside of a transaction.
+  Bookmark Commit(std::optional<Durability> durability = std::nullopt);
   // Drops what was written since.
   void Rollback();
   // True if Commit() would have something to confirm: an output gate is closed meanwhile.
@@ -131,6 +153,23 @@ class TIDEMARK_API ObjectStorage {
   // time. Errors: kExpired; kNotFound if the object did not exist then; kCorruption.
   Bookmark GetBookmarkForTime(Timestamp time);
 
+  // Has the object restored to `bookmark` when its storage is opened next, whatever happens until
+  // then, a crash included. Nothing changes now; what is written meanwhile is undone with the rest.
+  // Durable when it returns. The last of several calls counts.
+  //
+  // Returns the bookmark that undoes it: of what is current when this session ends, and so in the
+  // future still. Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
+  Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark);
+  // The same with what another object of this store was, of whatever namespace. Its alarms do not
+  // come with it: the object has none then.
+  Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot);
+  void CancelOnNextSessionRestore();  // kNotFound if nothing waits
+  // What this object is now, or was at a bookmark: to be handed to another one, within this
+  // process. Constant time; ends the turn. While it lives nothing that it shows expires.
+  StorageSnapshot Snapshot(const std::optional<Bookmark>& at = std::nullopt);
+  // The restore that opening this storage made, if one waited.
+  const std::optional<RestoreInfo>& restored() const { return restored_; }
+
   // ---- Alarms (api/alarm.h) ----
   //
   // Without a name the one alarm that Durable Objects have; others are as many as one names, each
@@ -174,7 +213,7 @@ class TIDEMARK_API ObjectStorage {
   const Error* broken() const;
 
  private:
-  explicit ObjectStorage(std::shared_ptr<internal::StorageState> state);
+  ObjectStorage(std::shared_ptr<internal::StorageState> state, std::optional<RestoreInfo> restored);
   StorageTransaction BeginSavepoint();
   void RequireNoTransaction(const char* what) const;
 
@@ -191,6 +230,7 @@ class TIDEMARK_API ObjectStorage {
   }
 
   std::shared_ptr<internal::StorageState> state_;
+  std::optional<RestoreInfo> restored_;
   Sql sql_;
   Kv kv_;
 };

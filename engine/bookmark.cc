@@ -7,6 +7,7 @@ namespace tidemark {
 namespace {
 
 constexpr size_t kTextLength = 59;
+constexpr uint64_t kSessionEnd = uint64_t{1} << 63;  // in the LSN
 
 // -1 if `c` is no hex digit.
 int HexDigit(char c) {
@@ -19,9 +20,10 @@ int HexDigit(char c) {
 }  // namespace
 
 std::array<char, 60> Bookmark::ToText() const {
+  const uint64_t number = lsn.value | (is_session_end ? kSessionEnd : 0);
   std::array<char, kTextLength + 1> text;
   std::snprintf(text.data(), text.size(), "%08x-%08x-%08x-%016llx%016llx", epoch,
-                static_cast<unsigned>(lsn.value >> 32), static_cast<unsigned>(lsn.value),
+                static_cast<unsigned>(number >> 32), static_cast<unsigned>(number),
                 static_cast<unsigned long long>(object_tag),
                 static_cast<unsigned long long>(state_hash));
   return text;
@@ -54,7 +56,9 @@ Result<Bookmark> Bookmark::Parse(std::string_view text) {
   const auto join = [](uint32_t high, uint32_t low) { return uint64_t{high} << 32 | low; };
   Bookmark bookmark;
   bookmark.epoch = words[0];
-  bookmark.lsn = Lsn(join(words[1], words[2]));
+  const uint64_t number = join(words[1], words[2]);
+  bookmark.is_session_end = (number & kSessionEnd) != 0;
+  bookmark.lsn = Lsn(number & ~kSessionEnd);
   bookmark.object_tag = join(words[3], words[4]);
   bookmark.state_hash = join(words[5], words[6]);
   if (!bookmark.lsn.valid()) return malformed("its second and third group name no commit");

@@ -3,7 +3,8 @@
 //   0000002a-00000000-0000c0de-8f14e45fceea167a5a36dedd4bea2543
 //   epoch    LSN (64 bits)     object tag      state hash
 //
-// Four lower-case hex groups of 8, 8, 8 and 32 digits. Within one object bookmarks sort as text in
+// Four lower-case hex groups of 8, 8, 8 and 32 digits. The highest bit of the LSN, which no commit
+// has, is that of a session's end. Within one object bookmarks sort as text in
 // the order of commits, and without a commit in between the same bookmark comes again. The tag is
 // the first half of the object id's base; the state hash is the commit's, so that a bookmark can
 // prove that what is restored is what it named.
@@ -27,7 +28,11 @@
 namespace tidemark {
 
 struct TIDEMARK_API Bookmark {
-  uint32_t epoch = 0;       // the owner epoch that committed it
+  uint32_t epoch = 0;  // the owner epoch that committed it
+  // Of a commit that need not exist yet: what is current at the end of the session in which a
+  // restore was scheduled (Object::ScheduleRestore). `lsn` is that of the record of it,
+  // `state_hash` is 0. As text it sorts behind the others of its epoch.
+  bool is_session_end = false;
   Lsn lsn;                  // of the commit, or of the restore that made this state current
   uint64_t object_tag = 0;  // ObjectTag() of the object
   uint64_t state_hash = 0;  // of the whole database at that commit

@@ -15,11 +15,12 @@
 namespace tidemark {
 
 enum class CommitKind : uint8_t {
-  kNone,      // the object has no commit yet
-  kCommit,    // a transaction
-  kRestore,   // the object was pointed back at an earlier commit
-  kFork,      // the object began as what another one was: its first commit
-  kPromote,   // the object became what a fork of it is
+  kNone,     // the object has no commit yet
+  kCommit,   // a transaction
+  kRestore,  // the object was pointed back at an earlier commit
+  kFork,     // the object began as what another one was: its first commit
+  // The object became what a fork of it is, or by a scheduled restore what another object was.
+  kPromote,
   kDelete,    // the object was deleted; it has no pages
   kUndelete,  // the object became again what it was when it was deleted
 };

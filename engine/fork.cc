@@ -106,7 +106,7 @@ Result<std::shared_ptr<Object>> Store::Fork(const Object& from, const Point& at,
       .parent = nullptr,
       .from_bookmark = {},
       .to_bookmark = bookmark.ToString(),
-      .alarm = internal::AlarmAfter(commit, options),
+      .alarm = internal::AlarmAfter({}, commit, options),
   };
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store.FindTimeline(commit.timeline));
   TIDEMARK_RETURN_IF_ERROR(StartTimeline(store, target, start).status());
@@ -173,7 +173,7 @@ Result<RestoreInfo> Object::Promote(const Object& fork, IfNewer if_newer,
   start.to = info.to;
   start.from_bookmark = info.undo.ToString();
   start.to_bookmark = fork.BookmarkOf(info.to).ToString();
-  start.alarm = internal::AlarmAfter(info.to, options);
+  start.alarm = internal::AlarmAfter(info.from, info.to, options);
   TIDEMARK_ASSIGN_OR_RETURN(info.result, StartTimeline(*store_, state_, start));
   return info;
 } catch (const std::bad_alloc&) {

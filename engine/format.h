@@ -88,14 +88,14 @@
 //   varint lsn      of the first record; for the others, the difference to the one before
 //   varint timeline that the record is about: of a frame, or of commits or history, its own; of a
 //                   timeline record, the one it ends; of an object or namespace record, its LSN,
-//                   which is what it creates, and of a label, hold, policy, licence or purge
-//                   record, too;
+//                   which is what it creates, and of a label, hold, policy, licence, purge or
+//                   schedule record, too;
 //                   of all others 0
 //   varint offset   in the group; for all but the first, the difference to the one before
 //   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold,
-//                   policy or purge, the first 8 bytes of its id, as a big-endian number; of a
-//                   namespace, and of a namespace's policy, the XXH3-64 of its name, seed 0; of a
-//                   licence, and of the store's policy, the XXH3-64 of nothing, seed 0
+//                   policy, purge or schedule, the first 8 bytes of its id, as a big-endian number;
+//                   of a namespace, and of a namespace's policy, the XXH3-64 of its name, seed 0; of
+//                   a licence, and of the store's policy, the XXH3-64 of nothing, seed 0
 //
 // Record:
 //
@@ -151,7 +151,10 @@
 //                                             empty, or the deletion that was restored to
 //                     rewrite 8               inherits no pages: another page size. The parent is
 //                                             the timeline that ends
-//                     scheduled restore 2: reserved; 7 is not used
+//                     scheduled restore 2     as 1, or as 4, as `to` says. Behind all of the above:
+//                                             varint LSN of the record that began the session's
+//                                             schedule; what waited for the object waits no more
+//                     7 is not used
 //   label (8)       u8 operation, id of the object, string name (1 to 64 bytes); and if the
 //                   operation is to set: u8 flags, and the commit that the label names: varint
 //                   timeline, varint LSN, varint epoch, u64 state_hash. Operations: set 1, of one
@@ -172,6 +175,12 @@
 //                   expected, varint time found. Operations: grant 1, pause 2 (the clock is not to
 //                   be trusted) and confirm 3 (it is), which repeat the last grant; the same with a
 //                   budget's horizon, which is there once a budget has let anything go, 4, 5 and 6
+//   schedule (17)   a restore waits for the object's next session. u8 operation, varint namespace
+//                   and id of the object; and if the operation is to set: varint LSN of the first
+//                   of the records that set it and replaced each other (0: this one), varint
+//                   namespace and id of the object whose commit it is, which may be another one,
+//                   and the commit: varint timeline, varint LSN, varint epoch, u64 state_hash.
+//                   Operations: set 1, in place of one that waits, too, and cancel 2
 //   migration (11): reserved
 //   commits (13)    in packed segments only: commits of one timeline. varint timeline, varint
 //                   count, 1 to 512, varint decompressed length, varint length, columns; and of
@@ -266,7 +275,7 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 5;
+inline constexpr uint32_t kFormatVersion = 6;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;
@@ -335,6 +344,7 @@ enum class RecordKind : uint8_t {
   kHistory = 14,
   kPurge = 15,
   kDictionary = 16,
+  kSchedule = 17,
 };
 
 enum class TimelineOperation : uint8_t {
@@ -345,6 +355,11 @@ enum class TimelineOperation : uint8_t {
   kDelete = 5,
   kUndelete = 6,
   kRewrite = 8,
+};
+
+enum class ScheduleOperation : uint8_t {
+  kSet = 1,
+  kCancel = 2,
 };
 
 enum class LabelOperation : uint8_t {

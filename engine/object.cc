@@ -172,6 +172,7 @@ Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark) const {
                   name + " is newer than this store, whose latest record is LSN " +
                       std::to_string(last.value) + ": is it of another copy of the store?");
   }
+  if (bookmark.is_session_end) return ResolveSessionEnd(bookmark);
   // An LSN of an earlier epoch behind that epoch's end was taken by a crash.
   TIDEMARK_ASSIGN_OR_RETURN(const auto epoch, store_->EpochOf(bookmark.lsn));
   TIDEMARK_ASSIGN_OR_RETURN(const auto next, store_->FindEpoch(bookmark.epoch + 1));

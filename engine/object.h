@@ -32,12 +32,14 @@ class Retention;
 class Scrubber;
 struct FoundCommit;
 struct LabelRow;
+struct ScheduleRow;
 }  // namespace internal
 
-// The alarm of the commit that is brought back (CommitInfo::alarm): whether it comes, too.
+// What alarm the object has afterwards (CommitInfo::alarm).
 enum class Alarms {
-  kRestore,
-  kClear,  // the object has none
+  kRestore,  // that of the commit that is brought back
+  kKeep,     // its own, as it was before; a fork has none then
+  kClear,    // none
 };
 
 // Of a restore, promote or undeletion, and of a fork.
@@ -53,6 +55,14 @@ struct RestoreInfo {
   CommitInfo result;  // the restore itself; kind kNone when it was only planned
   Bookmark undo;      // restoring to it brings back what was current before
   std::string label;  // of a restore: the automatic label of `from`; empty if that is damaged
+};
+
+// A restore that waits for an object's next session.
+struct ScheduledRestore {
+  Bookmark to;              // what comes back; of another object if source_name says so
+  std::string source_name;  // "rooms/lobby", for messages; empty: the object's own past
+  Timestamp scheduled;      // when that was said last
+  Bookmark undo;            // what ScheduleRestore returned
 };
 
 // Where the state of a fork, or of what was promoted, came from.
@@ -197,6 +207,46 @@ class TIDEMARK_API Object {
   // What this object is a fork of. Errors: kNotFound if of none; as above.
   Result<ForkSource> Source() const;
 
+  // ---- sessions ----
+  //
+  // A session of an object is from one BeginSession to the next: what a host that keeps objects
+  // alive says when it starts one. What opens and writes an object without one (SQLite alone) takes
+  // part in whatever session there is.
+
+  // Has the object restored to `to` when its next session begins. Nothing changes now, and what is
+  // written until then is undone, too. The last of several calls counts. Durable when it returns;
+  // blocks for that. Needs no write lock.
+  //
+  // Returns the bookmark of the session's end: of the commit that will be current when the restore
+  // is made, the same from all calls that replace each other. Restoring to it undoes the restore.
+  // Until then Resolve refuses it with kFuture, and where the restore is cancelled, or fails, with
+  // kNotFound.
+  //
+  // `to` does not stay restorable for this: BeginSession says so if it has expired by then.
+  // Errors: as Resolve; kNotFound if the object never existed, or did not at `to`.
+  Result<Bookmark> ScheduleRestore(const Point& to);
+  // The same with the state of another object of this store, of whatever namespace, at a commit as
+  // Resolve or History gave it: a snapshot of it. The alarm is not taken from there: the object
+  // has none then. The other one cannot be purged while this waits, nor while the object has
+  // history of it. The restore is a commit of kind kPromote, whose SourceOf says where it came
+  // from. Errors: kForeign if it is of another store; as above, of the other object.
+  Result<Bookmark> ScheduleRestore(const Object& from, const CommitInfo& commit);
+  // Nothing waits any more. Durable when it returns; blocks for that. Errors: kNotFound if nothing
+  // waits.
+  Status CancelScheduledRestore();
+  // What waits; none if nothing does.
+  Result<std::optional<ScheduledRestore>> scheduled_restore() const;
+
+  // For the host, when it starts the object, before anything of it is open for writing: makes the
+  // restore that waits, as Restore does, with its entry in the restore journal and its automatic
+  // label, durably; or returns none if nothing waits, which costs no I/O while nothing has. A
+  // process that dies in it leaves the restore made, or waiting.
+  //
+  // Errors: kBusy if a transaction holds the write lock: it waits still; likewise kIoError, kFull,
+  // kBroken, kOutOfMemory. kExpired, kCorruption, also if a damaged record may have moved or
+  // cancelled it, kNotFound: it cannot be made and waits no more, and the object stays as it is.
+  Result<std::optional<RestoreInfo>> BeginSession();
+
   // ---- retention ----
 
   // While an object is held nothing of its history expires, from the horizon at that time on;
@@ -252,6 +302,10 @@ class TIDEMARK_API Object {
   Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation,
                                 const RestoreOptions& options);
   Result<CommitInfo> FindReplaced(Lsn lsn) const;
+  Result<Bookmark> Schedule(const internal::ObjectState& source, const CommitInfo& commit);
+  Result<RestoreInfo> RestoreScheduled(const internal::ScheduleRow& row);
+  Result<Bookmark> SessionEnd(Lsn session) const;
+  Result<CommitInfo> ResolveSessionEnd(const Bookmark& bookmark) const;
   // Errors: kExists if there are commits behind `point` that the fork has not seen.
   Status CheckNothingNewer(const Object& fork, Lsn point) const;
 

@@ -42,7 +42,7 @@ Result<RestoreInfo> Object::RestoreTo(const Point& to, TimelineOperation operati
       .from_bookmark = info.undo.ToString(),
       .to_bookmark = BookmarkOf(info.to).ToString(),
       .label_prefix = operation == TimelineOperation::kRestore ? "before-restore" : "",
-      .alarm = to_deletion ? std::nullopt : internal::AlarmAfter(info.to, options),
+      .alarm = to_deletion ? std::nullopt : internal::AlarmAfter(info.from, info.to, options),
   };
   const TimelineId parent = to_deletion ? info.from.timeline : info.to.timeline;
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store_->FindTimeline(parent));

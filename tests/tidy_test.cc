@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,29 @@ TEST(TidyTest, NoFileIsTooLong) {
       EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 500) << path;
     });
   }
+}
+
+// Goal: the tables of tests name tests that there are. Method: each `Suite.Name` in them is looked
+// for in the sources.
+TEST(TidyTest, TablesNameTestsThatThereAre) {
+  const std::regex test(R"re(TEST(?:_F|_P)?\((\w+),\s*(\w+)\))re");
+  std::set<std::string> tests;
+  ForEachSource("tests", [&](const files::path& path) {
+    const std::string text = ReadText(path);
+    for (std::sregex_iterator it(text.begin(), text.end(), test), end; it != end; ++it) {
+      tests.insert((*it)[1].str() + "." + (*it)[2].str());
+    }
+  });
+  const std::regex named(R"re(`(\w+Test\.\w+)`)re");
+  int count = 0;
+  for (const char* file : {"tests/README.md", "tests/api/README.md"}) {
+    const std::string text = ReadText(kTree / file);
+    for (std::sregex_iterator it(text.begin(), text.end(), named), end; it != end; ++it) {
+      ++count;
+      EXPECT_TRUE(tests.contains((*it)[1].str())) << file << " names " << (*it)[1];
+    }
+  }
+  EXPECT_GT(count, 100);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ void Run(const Arguments& arguments, bool json) {
     // Or it would add a line to the log each time that a script is run again.
     CommitInfo goal = info.to;
     if (options.alarms == Alarms::kClear) goal.alarm.reset();
+    if (options.alarms == Alarms::kKeep) goal.alarm = info.from.alarm;
     const bool needed = !SameState(info.from, goal) || info.from.alarm != goal.alarm;
     if (!json) {
       PrintLine(name.text);
@@ -86,7 +87,7 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "restore",
        .summary = "Bring an object back to a point of its past",
-       .usage = "STORE OBJECT --to POINT [--alarms restore|clear] [--dry-run]",
+       .usage = "STORE OBJECT --to POINT [--alarms restore|keep|clear] [--dry-run]",
        .details = std::string("Takes the same time whatever the size of the object: nothing is "
                               "copied, and nothing of its\nhistory is lost. Prints the command "
                               "that undoes it, and gives what was current an automatic label.\n") +

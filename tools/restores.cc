@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "tools/session.h"
@@ -26,17 +27,29 @@ Json ToJson(const RestoreEntry& entry, const std::string& undo) {
           {"undo", undo}};
 }
 
+Json ToJson(const ScheduledRestore& waits) {
+  return {{"time", FormatTime(waits.scheduled)},
+          {"to", waits.to.ToString()},
+          {"source", waits.source_name.empty() ? Json() : Json(waits.source_name)},
+          {"undo_bookmark", waits.undo.ToString()}};
+}
+
 void Run(const Arguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   Session session(arguments.store);
   std::vector<RestoreEntry> restores;
+  std::optional<ScheduledRestore> waits;
   {
     const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
     restores = OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text));
+    waits = OrThrow(object->scheduled_restore(), session.AboutObject(name.text));
   }
   session.Close();
   if (json) {
-    Json document = {{"store", session.path()}, {"object", name.text}, {"restores", Json::array()}};
+    Json document = {{"store", session.path()},
+                     {"object", name.text},
+                     {"scheduled", waits ? ToJson(*waits) : Json()},
+                     {"restores", Json::array()}};
     for (auto entry = restores.rbegin(); entry != restores.rend(); ++entry) {
       document["restores"].push_back(
           ToJson(*entry, RestoreCommand(session, name.text, entry->from)));
@@ -50,6 +63,12 @@ void Run(const Arguments& arguments, bool json) {
                   entry->from.ToString(), entry->to ? entry->to->ToString() : ""});
   }
   table.Finish();
+  if (waits) {
+    std::fflush(stdout);
+    PrintNote("when its next session begins it is restored to " + waits->to.ToString() +
+              (waits->source_name.empty() ? "" : " of " + waits->source_name) + ", which " +
+              waits->undo.ToString() + " undoes then");
+  }
   if (!restores.empty()) {
     std::fflush(stdout);
     PrintNote("to undo the latest: " + RestoreCommand(session, name.text, restores.back().from));
@@ -65,12 +84,16 @@ void AddRestores(CLI::App& app, Invocation* invocation) {
       {.name = "restores",
        .summary = "List the restores and deletions of an object, newest first",
        .usage = "STORE OBJECT",
-       .details = "Promotes and undeletions, too. FROM is the bookmark that was current before: "
-                  "restoring to it undoes\nwhat was done. TO is what came back; of a promote, the "
-                  "fork's bookmark.",
+       .details =
+           "Promotes and undeletions, too. FROM is the bookmark that was current before: "
+           "restoring to it undoes\nwhat was done. TO is what came back; of a promote, the "
+           "fork's bookmark. A restore that waits for the object's\nnext session is told, too.",
        .example = "tidemark restores /var/lib/rooms rooms/lobby",
-       .json_fields = "{\"store\",\"object\",\"restores\":[{\"lsn\",\"time\",\"kind\",\"from\","
-                      "\"to\",\"undo\"}]};\nundo is a command; to is null of a deletion"},
+       .json_fields =
+           "{\"store\",\"object\",\"scheduled\":{\"time\",\"to\",\"source\",\"undo_bookmark\"},\n"
+           "\"restores\":[{\"lsn\",\"time\",\"kind\",\"from\",\"to\",\"undo\"}]};\nundo is a "
+           "command; to is null of a deletion; scheduled is null if nothing waits, source "
+           "if it is the\nobject's own past"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.OnRun([=] { Run(*arguments, invocation->json); });

@@ -50,8 +50,9 @@ Point ParsePointArgument(const std::string& text, const std::string& store,
 RestoreOptions ParseAlarms(const std::optional<std::string>& text, Alarms otherwise) {
   if (!text) return {.alarms = otherwise};
   if (*text == "restore") return {.alarms = Alarms::kRestore};
+  if (*text == "keep") return {.alarms = Alarms::kKeep};
   if (*text == "clear") return {.alarms = Alarms::kClear};
-  throw UsageFailure("", "--alarms is \"restore\" or \"clear\", not \"" + *text + "\"");
+  throw UsageFailure("", "--alarms is \"restore\", \"keep\" or \"clear\", not \"" + *text + "\"");
 }
 
 Session::Session(const std::string& directory, IndexCheck check) : path_(AbsolutePath(directory)) {

@@ -22,7 +22,7 @@ struct ObjectName {
   std::string text;
 };
 
-// Of --alarms: "restore" or "clear"; without it `otherwise`. Throws UsageFailure.
+// Of --alarms: "restore", "keep" or "clear"; without it `otherwise`. Throws UsageFailure.
 RestoreOptions ParseAlarms(const std::optional<std::string>& text, Alarms otherwise);
 
 // Throws Failure (usage) for a text that can name no object of any store.

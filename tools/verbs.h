@@ -20,7 +20,8 @@ inline constexpr char kCommitFields[] =
     "schema_changed, alarm (or null)";
 
 inline constexpr char kAlarmsHelp[] =
-    "\"restore\": it gets the alarm that it had at the POINT; \"clear\": it has none";
+    "\"restore\": it gets the alarm that it had at the POINT; \"keep\": the one it has\n"
+    "now; \"clear\": none";
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);

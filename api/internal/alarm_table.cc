@@ -148,7 +148,10 @@ void AlarmTable::Restore(const std::vector<AlarmInfo>& alarms) {
 void AlarmTable::BeforeCommit() {
   if (!touched_) return;
   Load();
-  ThrowIfError(connection_.database().SetAlarm(Earliest(alarms_)));
+  const std::optional<Timestamp> earliest = Earliest(alarms_);
+  if (earliest != connection_.object().alarm()) {
+    ThrowIfError(connection_.database().SetAlarm(earliest));
+  }
   touched_ = false;
 }
 

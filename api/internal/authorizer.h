@@ -1,4 +1,4 @@
-// What SQL inside an object may do: the lists of Durable Objects (SEMANTICS 1.1), as an authorizer
+// What SQL inside an object may do: the lists of Durable Objects, as an authorizer
 // of SQLite's.
 //
 // SQL that applications hand in sees one database, `main`, without the tables, indexes, views and

@@ -70,10 +70,23 @@ void Connection::Open(bool empty) {
   options.synchronous =
       options_.durability == Durability::kConfirmed ? Synchronous::kFull : Synchronous::kNormal;
   options.begin_empty = empty;
-  database_.emplace(ValueOrThrow(Database::Open(store_, namespace_name_, name_, options)));
+  SetDatabase(ValueOrThrow(Database::Open(store_, namespace_name_, name_, options)));
   opened_before_ = true;
   ApplyLimits();
   authorizer_.Install(handle());
+}
+
+void Connection::SetDatabase(std::optional<Database> database) {
+  {
+    std::lock_guard lock(database_mutex_);
+    std::swap(database_, database);
+  }
+  // The one before is closed here.
+}
+
+void Connection::Interrupt() noexcept {
+  std::lock_guard lock(database_mutex_);
+  if (database_) sqlite3_interrupt(database_->handle());
 }
 
 void Connection::ApplyLimits() {
@@ -170,7 +183,7 @@ void Connection::Break(const Error& error) {
 
 void Connection::Close() {
   FinalizeAll("the object's storage was closed");
-  database_.reset();
+  SetDatabase(std::nullopt);
   Break(Error(
       Status(StatusCode::kBroken, "the storage of object " + namespace_name_ + "/" + name_ +
                                       " was closed and is no longer accessible: open it again")));
@@ -179,7 +192,7 @@ void Connection::Close() {
 void Connection::Reopen(bool empty, const char* why) {
   FinalizeAll(why);
   in_transaction_ = false;
-  database_.reset();
+  SetDatabase(std::nullopt);
   try {
     Open(empty);
   } catch (const Error& error) {

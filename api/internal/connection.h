@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -78,6 +79,9 @@ class Connection {
   void Close();
   const char* cancelled_because() const { return cancelled_because_; }
 
+  // Any thread.
+  void Interrupt() noexcept;
+
   // While a transaction is thought to be open: SQLite must not have ended it by itself.
   void set_in_transaction(bool in) { in_transaction_ = in; }
   bool in_transaction() const { return in_transaction_; }
@@ -87,12 +91,14 @@ class Connection {
   void Open(bool empty);
   void ApplyLimits();
   void FinalizeAll(const char* why) noexcept;
+  void SetDatabase(std::optional<Database> database);
 
   Store& store_;
   const std::string namespace_name_;
   const std::string name_;
   const StorageOptions options_;
-  Authorizer authorizer_;  // outlives the database
+  Authorizer authorizer_;      // outlives the database
+  std::mutex database_mutex_;  // for Interrupt: held while database_ comes and goes
   std::optional<Database> database_;
   StatementCache statements_;
   std::vector<OwnStatement*> own_statements_;

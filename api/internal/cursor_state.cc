@@ -50,6 +50,7 @@ int BindOne(sqlite3_stmt* statement, int index, const ValueView& value,
 CursorState::~CursorState() {
   if (at != At::kEnd && !buffered && place->handle != nullptr) {
     state->metrics.rows_read += RowsRead();
+    Report(SQLITE_OK, false);
   }
   state->connection.statements().Release(place);
 }
@@ -70,12 +71,33 @@ void CursorState::Bind(std::span<const ValueView> bindings, bool keep) {
   }
 }
 
-bool CursorState::Step() {
+int CursorState::TimedStep() {
+  const auto start = std::chrono::steady_clock::now();
   const int code = sqlite3_step(place->handle);
+  took += std::chrono::steady_clock::now() - start;
+  return code;
+}
+
+void CursorState::Report(int code, bool finished) noexcept {
+  const auto& hook = state->connection.options().hooks.on_statement;
+  if (!hook) return;
+  const char* sql = sqlite3_sql(place->handle);
+  hook({.sql = sql == nullptr ? "" : sql,
+        .rows_read = RowsRead(),
+        .rows_written = rows_written,
+        .took = took,
+        .sqlite_code = code,
+        .finished = finished});
+}
+
+bool CursorState::Step() {
+  const int code =
+      state->connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
     const Error error = state->connection.LastError(code);
     at = At::kEnd;
+    Report(code, false);
     sqlite3_reset(place->handle);
     state->connection.FailWith(error);
   }
@@ -87,6 +109,7 @@ void CursorState::End() {
   rows_read_at_end = ScannedRows();
   sqlite3_reset(place->handle);
   state->metrics.rows_read += rows_read_at_end;
+  Report(SQLITE_OK, true);
 }
 
 void CursorState::Start() {
@@ -125,6 +148,7 @@ void CursorState::Run() {
   state->metrics.rows_read += rows_read_at_end;
   state->metrics.rows_written += rows_written;
   has_first = rows_returned > 0;
+  Report(SQLITE_OK, true);
 }
 
 bool CursorState::Next() {

@@ -3,6 +3,7 @@
 #ifndef TIDEMARK_API_INTERNAL_CURSOR_STATE_H_
 #define TIDEMARK_API_INTERNAL_CURSOR_STATE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -45,6 +46,7 @@ struct CursorState {
   uint64_t rows_returned = 0;
   uint64_t rows_read_at_end = 0;
   uint64_t rows_written = 0;
+  std::chrono::nanoseconds took{};  // if somebody wants to know
 
   // Of a statement that writes.
   bool buffered = false;
@@ -53,7 +55,10 @@ struct CursorState {
 
  private:
   bool Step();
+  int TimedStep();
   void End();
+  // To the host's hook, if it has one.
+  void Report(int code, bool finished) noexcept;
   uint64_t ScannedRows() const;
 };
 

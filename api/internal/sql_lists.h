@@ -1,4 +1,4 @@
-// The functions, pragmas and virtual tables that SQL inside an object may use (SEMANTICS 1.1).
+// The functions, pragmas and virtual tables that SQL inside an object may use.
 
 #ifndef TIDEMARK_API_INTERNAL_SQL_LISTS_H_
 #define TIDEMARK_API_INTERNAL_SQL_LISTS_H_

@@ -15,7 +15,8 @@ TransactionState::TransactionState(Connection& connection)
       begin_(connection, "BEGIN IMMEDIATE"),
       commit_(connection, "COMMIT"),
       rollback_(connection, "ROLLBACK"),
-      waits_(connection.options().durability == Durability::kConfirmed) {}
+      waits_(connection.options().durability == Durability::kConfirmed),
+      last_commit_(connection.object().head().lsn) {}
 
 void TransactionState::SetWaits(bool waits) {
   if (waits == waits_) return;
@@ -32,6 +33,7 @@ TransactionState::Call::Call(TransactionState& state, bool several, bool confirm
     const bool each_call = state_.connection_.options().commit_mode == CommitMode::kEachCall;
     if (each_call && !several) {
       alone_ = true;
+      start_ = std::chrono::steady_clock::now();
       state_.SetWaits(confirmed &&
                       state_.connection_.options().durability == Durability::kConfirmed);
       return;
@@ -53,7 +55,7 @@ TransactionState::Call::~Call() {
 
 void TransactionState::Call::Done() {
   done_ = true;
-  if (alone_) ++state_.commits_;
+  if (alone_) state_.NoteCommit(start_);
   if (owns_) state_.Commit();
 }
 
@@ -63,8 +65,20 @@ void TransactionState::BeginImplicit() {
   connection_.set_in_transaction(true);
 }
 
-void TransactionState::RunCommit() {
-  SetWaits(needs_confirmation_ && connection_.options().durability == Durability::kConfirmed);
+void TransactionState::NoteCommit(std::chrono::steady_clock::time_point start) {
+  const CommitInfo commit = connection_.object().head();
+  if (commit.lsn == last_commit_) return;  // nothing was written in it
+  last_commit_ = commit.lsn;
+  ++commits_;
+  log_bytes_ += commit.log_bytes;
+  const auto& hook = connection_.options().hooks.on_commit;
+  if (hook) hook({.commit = commit, .took = std::chrono::steady_clock::now() - start});
+}
+
+void TransactionState::RunCommit(std::optional<Durability> durability) {
+  const auto start = std::chrono::steady_clock::now();
+  SetWaits(needs_confirmation_ &&
+           durability.value_or(connection_.options().durability) == Durability::kConfirmed);
   try {
     if (before_commit_) before_commit_();
     commit_.Run();
@@ -83,7 +97,7 @@ void TransactionState::RunCommit() {
     throw;
   }
   Forget();
-  ++commits_;
+  NoteCommit(start);
 }
 
 void TransactionState::Forget() {
@@ -95,14 +109,14 @@ void TransactionState::Forget() {
   connection_.set_in_transaction(false);
 }
 
-void TransactionState::Commit() {
+void TransactionState::Commit(std::optional<Durability> durability) {
   connection_.RequireUsable();
   if (!implicit_) return;
   if (!levels_.empty()) {
     throw Error(Status(StatusCode::kInvalidArgument,
                        "a commit inside of a transaction that was not ended: end it first"));
   }
-  RunCommit();
+  RunCommit(durability);
 }
 
 void TransactionState::Rollback() {
@@ -112,7 +126,7 @@ void TransactionState::Rollback() {
   if (replaced) {  // the connection sees nothing, whatever is rolled back
     Forget();
     connection_.Reopen(false, "the transaction was rolled back");
-    SetWaits(!waits_);
+    waits_ = connection_.options().durability == Durability::kConfirmed;
     return;
   }
   rollback_.Run();

@@ -17,9 +17,11 @@
 #ifndef TIDEMARK_API_INTERNAL_TRANSACTION_STATE_H_
 #define TIDEMARK_API_INTERNAL_TRANSACTION_STATE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "api/internal/connection.h"
@@ -39,6 +41,7 @@ class TransactionState {
   // Rises with every rollback: what was remembered of the database may not be so any more.
   uint64_t rollbacks() const { return rollbacks_; }
   uint64_t commits() const { return commits_; }
+  uint64_t log_bytes() const { return log_bytes_; }  // of them
 
   // One call that writes: the scope of its writes.
   class Call {
@@ -58,11 +61,13 @@ class TransactionState {
     bool owns_ = false;   // it began the implicit transaction, and ends it
     bool alone_ = false;  // SQLite commits at the statement's end
     bool done_ = false;
+    std::chrono::steady_clock::time_point start_{};
   };
 
-  // Commits the implicit transaction; nothing happens without one. Errors break the object, with
-  // all that was written since it began lost.
-  void Commit();
+  // Commits the implicit transaction; nothing happens without one. Waits as `durability` says, or
+  // the options if it is not given. Errors break the object, with all that was written since it
+  // began lost.
+  void Commit(std::optional<Durability> durability = std::nullopt);
   // Drops it.
   void Rollback();
 
@@ -88,7 +93,8 @@ class TransactionState {
   };
 
   void BeginImplicit();
-  void RunCommit();
+  void RunCommit(std::optional<Durability> durability = std::nullopt);
+  void NoteCommit(std::chrono::steady_clock::time_point start);
   void Forget();
   void RequireInnermost(size_t level) const;
   void RunNamed(const char* verb, size_t level);
@@ -106,6 +112,8 @@ class TransactionState {
   std::vector<Level> levels_;
   uint64_t rollbacks_ = 0;
   uint64_t commits_ = 0;
+  uint64_t log_bytes_ = 0;
+  Lsn last_commit_;
   std::function<void()> before_commit_;
 };
 

@@ -195,19 +195,21 @@ void StoreImpl::PublishCommit(CommitRoom* room, ObjectState& object,
                               std::shared_ptr<const BatchedPages> batched) noexcept {
   timeline->AddRecent(&room->recent_, commit, changes, std::move(batched));
   recent_versions.fetch_add(changes.size(), std::memory_order_relaxed);
-  bool was_dirty = false;
-  {
-    std::lock_guard lock(object.mutex);
+  const auto publish_locked = [&] {
     object.timeline = timeline;
     object.head = commit.info;
     ++object.change_counter;
     auto& recent = object.recent_timelines;
     if (recent.empty() || recent.back() != timeline) recent.push_back(timeline);
-    was_dirty = object.dirty;
+  };
+  {
+    std::lock_guard lock(object.mutex);
+    if (object.dirty) return publish_locked();
   }
-  if (was_dirty) return;
+  // On the list when it is visible: whoever sees the commit finds it among what the index lacks.
   std::lock_guard lock(mutex_);
   std::lock_guard object_lock(object.mutex);
+  publish_locked();
   if (object.dirty) return;
   object.dirty = true;
   dirty_.splice(dirty_.end(), room->entry_);
@@ -274,6 +276,7 @@ void StoreImpl::ForgetObject(const PurgeRow& purge) noexcept {
   std::erase_if(pending_.damage, is_damage_of);
   lost_.erase(tag);
   last_lost_.erase(tag);
+  schedules_->Forget(purge.object);
   std::erase_if(pending_.restores,
                 [&](const auto& entry) { return entry.second.object == purge.object; });
 }

@@ -226,6 +226,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   }
   const StoreImpl::PendingRows pending = store_->CollectPending(cut.lsn);
   const std::vector<LabelChange> labels = store_->labels().CollectPending(cut.lsn);
+  const std::vector<ScheduleRow> schedules = store_->schedules().CollectPending(cut.lsn);
   const auto retention = store_->retention().table().CollectPending(cut.lsn);
   const std::vector<PurgeRow> purges = store_->purges().CollectPending(cut.lsn);
   TIDEMARK_RETURN_IF_ERROR(store_->index().Update([&](IndexWriter& writer) -> Status {
@@ -240,6 +241,10 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
     for (const auto& [row, removed] : labels) {
       TIDEMARK_RETURN_IF_ERROR(removed ? writer.RemoveLabel(row.object, row.name)
                                        : writer.PutLabel(row));
+    }
+    for (const ScheduleRow& row : schedules) {
+      TIDEMARK_RETURN_IF_ERROR(row.set ? writer.PutSchedule(row)
+                                       : writer.RemoveSchedule(row.object));
     }
     for (const RuleRow& row : retention.rules) TIDEMARK_RETURN_IF_ERROR(writer.PutRule(row));
     if (retention.licence) TIDEMARK_RETURN_IF_ERROR(writer.PutLicence(*retention.licence));
@@ -277,6 +282,7 @@ Status Checkpointer::RunLocked(const CheckpointRow& cut) {
   }
   store_->DropPending(cut.lsn);
   store_->labels().DropPending(cut.lsn);
+  store_->schedules().DropPending(cut.lsn);
   store_->retention().table().DropPending(cut.lsn);
   store_->purges().DropPending(cut.lsn);
   store_->UndirtyObjects();

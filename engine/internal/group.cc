@@ -194,6 +194,13 @@ std::optional<DirectoryEntry> EntryOf(const RecordView& record, Lsn lsn, uint32_
       entry.tag = ObjectTag(fields->object);
       break;
     }
+    case RecordKind::kSchedule: {
+      const auto row = DecodeSchedule(record.fields);
+      if (!row) return std::nullopt;
+      entry.timeline = TimelineId(lsn.value);
+      entry.tag = ObjectTag(row->object);
+      break;
+    }
     case RecordKind::kPurge: {
       const auto purge = DecodePurge(record.fields);
       if (!purge) return std::nullopt;

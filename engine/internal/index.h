@@ -21,6 +21,7 @@
 //   rules            kind, scope                  RuleRow: policies and holds
 //   children         parent timeline id           ChildRow rows, duplicates sorted by parent LSN
 //   alarms           due time, object id          AlarmRow: objects that are to be woken
+//   schedules        object id                    ScheduleRow: restores that wait for a session
 //
 // Keys are big-endian, so that LMDB's order is the numbers' order; values are little-endian except
 // for the LSN that begins a duplicate.
@@ -45,6 +46,7 @@
 #include "engine/internal/page_set.h"
 #include "engine/internal/purge_record.h"
 #include "engine/internal/retention_rows.h"
+#include "engine/internal/schedule_record.h"
 #include "engine/lsn.h"
 #include "engine/object_id.h"
 #include "engine/result.h"
@@ -199,6 +201,7 @@ struct RestoreRow {
   TimelineKind kind = TimelineKind::kRestore;
   std::string from_bookmark{};  // the undo bookmark
   std::string to_bookmark{};    // empty for a deletion
+  Lsn session{};                // of a scheduled restore: ScheduleRow
   bool operator==(const RestoreRow&) const = default;
 };
 
@@ -262,6 +265,8 @@ class IndexWriter {
   virtual Status PutDamage(const DamageRow& row) = 0;
   virtual Status PutLabel(const LabelRow& row) = 0;
   virtual Status RemoveLabel(const ObjectId& object, std::string_view name) = 0;  // if it is there
+  virtual Status PutSchedule(const ScheduleRow& row) = 0;
+  virtual Status RemoveSchedule(const ObjectId& object) = 0;  // if it is there
   virtual Status PutPacked(const PackedRow& row) = 0;
   virtual Status RemovePacked(uint32_t number) = 0;
   // Puts the row, in place of the one with its LSN, or removes that one; fastest when sorted.
@@ -380,6 +385,9 @@ class Index {
   Result<std::optional<LabelRow>> FindLabel(const ObjectId& object, std::string_view name) const;
   Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names
 
+  Result<std::optional<ScheduleRow>> FindSchedule(const ObjectId& object) const;
+  Result<std::vector<ScheduleRow>> ListSchedules() const;  // in order of ids
+
   Result<std::vector<PackedRow>> ListPacked() const;
   Result<std::vector<PurgeRow>> ListPurges() const;
 
@@ -392,6 +400,7 @@ class Index {
                                              size_t limit) const;
 
   uint64_t AlarmCount() const;
+  uint64_t ScheduleCount() const;
   uint64_t RuleCount() const;
   uint64_t ObjectCount() const;
   uint64_t NamespaceCount() const;

@@ -1,4 +1,4 @@
-// Index's look-ups of alarms, see index.h.
+// Index's look-ups of alarms, and of restores that wait, see index.h.
 
 #include "engine/internal/index_impl.h"
 
@@ -73,5 +73,17 @@ Result<bool> Index::HasItsAlarm(uint64_t namespace_id, const ObjectId& id) const
 }
 
 uint64_t Index::AlarmCount() const { return impl_->Count(kAlarmsTable); }
+
+Result<std::optional<ScheduleRow>> Index::FindSchedule(const ObjectId& object) const {
+  return impl_->Find(
+      kSchedulesTable, [&](LmdbCursor& cursor) { return cursor.Seek(object.bytes); },
+      DecodeScheduleRow);
+}
+
+Result<std::vector<ScheduleRow>> Index::ListSchedules() const {
+  return impl_->ListPrefix<ScheduleRow>(kSchedulesTable, {}, DecodeScheduleRow);
+}
+
+uint64_t Index::ScheduleCount() const { return impl_->Count(kSchedulesTable); }
 
 }  // namespace tidemark::internal

@@ -37,6 +37,7 @@ const std::array<LmdbTable, kIndexTableCount> kIndexTables = {{
     {"children", LmdbTableKind::kDuplicates},
     {"runs", LmdbTableKind::kDuplicates},
     {"alarms", LmdbTableKind::kPlain},
+    {"schedules", LmdbTableKind::kPlain},
 }};
 
 void AppendPageVersion(const PageVersion& version, std::vector<std::byte>& out) {
@@ -146,24 +147,6 @@ std::optional<ObjectRow> DecodeObjectRow(ConstBytes key, ConstBytes value) {
   return row;
 }
 
-std::vector<std::byte> EncodeAlarmRow(const AlarmRow& row) {
-  std::vector<std::byte> out;
-  AppendFixed(out, row.namespace_id);
-  return out;
-}
-
-std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value) {
-  if (key.size() != sizeof(Key40)) return std::nullopt;
-  Reader id(key.subspan(sizeof(Key8)));
-  Reader reader(value);
-  AlarmRow row;
-  row.due = LoadTimeKey(key);
-  row.id = ReadObjectId(id);
-  row.namespace_id = reader.Fixed<uint64_t>();
-  if (!reader.AtEnd()) return std::nullopt;
-  return row;
-}
-
 std::vector<std::byte> EncodeTimelineRow(const TimelineRow& row) {
   std::vector<std::byte> out;
   out.reserve(80);
@@ -214,6 +197,7 @@ std::vector<std::byte> EncodeRestoreRow(const RestoreRow& row) {
   AppendFixed(out, static_cast<uint8_t>(row.kind));
   AppendString(out, row.from_bookmark);
   AppendString(out, row.to_bookmark);
+  if (row.session.valid()) AppendFixed(out, row.session.value);
   return out;
 }
 
@@ -228,6 +212,7 @@ std::optional<RestoreRow> DecodeRestoreRow(ConstBytes key, ConstBytes value) {
   row.kind = static_cast<TimelineKind>(reader.Fixed<uint8_t>());
   row.from_bookmark = reader.String();
   row.to_bookmark = reader.String();
+  if (reader.ok() && reader.remaining() > 0) row.session = Lsn(reader.Fixed<uint64_t>());
   if (!reader.AtEnd() || !IsTimelineKind(row.kind)) return std::nullopt;
   return row;
 }

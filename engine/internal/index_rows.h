@@ -25,7 +25,8 @@
 //                                                      (duplicates)
 //   times            time 8, sign bit flipped          LSN 8
 //   epochs           epoch 4                           first LSN 8, previous end 8
-//   restores         object id 32, LSN 8               time 8, kind 1, from, to: strings
+//   restores         object id 32, LSN 8               time 8, kind 1, from, to: strings; of a
+//                                                      scheduled one: session 8
 //   damage           timeline id 8                     LSN 8, segment 4, offset 4, time 8, tag 8
 //   labels           object id 32, name                automatic 1, LSN 8, time 8, timeline 8,
 //                                                      commit's LSN 8, epoch 4, state hash 8
@@ -36,6 +37,7 @@
 //   children         parent timeline id 8              parent LSN 8, timeline id 8 (duplicates)
 //   alarms           due time 8, sign bit flipped;     namespace id 8
 //                    object id 32
+//   schedules        object id 32                      LSN 8, time 8, the record's fields
 //
 //   Page version   offset  size  field
 //                       0     8  lsn          big-endian: duplicates sort by it
@@ -63,7 +65,7 @@
 
 namespace tidemark::internal {
 
-inline constexpr uint32_t kIndexVersion = 7;
+inline constexpr uint32_t kIndexVersion = 8;
 
 // The tables' numbers in LmdbEnv, and their names.
 enum IndexTable : size_t {
@@ -84,6 +86,7 @@ enum IndexTable : size_t {
   kChildrenTable,
   kRunsTable,
   kAlarmsTable,
+  kSchedulesTable,
   kIndexTableCount,
 };
 extern const std::array<LmdbTable, kIndexTableCount> kIndexTables;
@@ -142,6 +145,7 @@ std::vector<std::byte> EncodeRuleRow(const RuleRow& row);
 std::vector<std::byte> EncodeLicenceRow(const LicenceRow& row);
 std::vector<std::byte> EncodeHealthRow(const StoreHealth& row);
 std::vector<std::byte> EncodeAlarmRow(const AlarmRow& row);
+std::vector<std::byte> EncodeScheduleRow(const ScheduleRow& row);
 Key16 EncodeChildRow(const ChildRow& row);
 
 // Decoders. Empty if key or value has the wrong size or holds what no encoder writes.
@@ -161,6 +165,7 @@ std::optional<RuleRow> DecodeRuleRow(ConstBytes key, ConstBytes value);
 std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value);
 std::optional<StoreHealth> DecodeHealthRow(ConstBytes value);
 std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value);
+std::optional<ScheduleRow> DecodeScheduleRow(ConstBytes key, ConstBytes value);
 std::optional<ChildRow> DecodeChildRow(ConstBytes value);
 
 }  // namespace tidemark::internal

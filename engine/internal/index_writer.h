@@ -124,6 +124,14 @@ class LmdbIndexWriter final : public IndexWriter {
     return transaction_.Remove(kLabelsTable, LabelKey(object, name));
   }
 
+  Status PutSchedule(const ScheduleRow& row) override {
+    return transaction_.Put(kSchedulesTable, row.object.bytes, EncodeScheduleRow(row));
+  }
+
+  Status RemoveSchedule(const ObjectId& object) override {
+    return transaction_.Remove(kSchedulesTable, object.bytes);
+  }
+
   Status PutPacked(const PackedRow& row) override {
     return transaction_.Put(kPackedTable, NumberKey(row.number), EncodePackedRow(row));
   }
@@ -165,6 +173,7 @@ class LmdbIndexWriter final : public IndexWriter {
     }
     TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectsTable, ObjectKey(namespace_id, object)));
     TIDEMARK_RETURN_IF_ERROR(transaction_.Remove(kObjectTimelinesTable, object.bytes));
+    TIDEMARK_RETURN_IF_ERROR(RemoveSchedule(object));
     for (const RuleKind kind : {RuleKind::kPolicy, RuleKind::kHold}) {
       TIDEMARK_RETURN_IF_ERROR(
           transaction_.Remove(kRulesTable, EncodeRuleKey(RuleKey::OfObject(kind, object))));

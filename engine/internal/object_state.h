@@ -105,6 +105,10 @@ class ObjectState : public std::enable_shared_from_this<ObjectState> {
   std::mutex label_mutex;
   std::optional<Lsn> last_label;  // of the latest label record, if it was written by this process
 
+  // Held by whoever changes what waits for the next session, or makes it, I/O included. Outside of
+  // label_mutex.
+  std::mutex schedule_mutex;
+
   // What the index does not have yet, for the checkpointer.
   bool dirty = false;                                       // on the store's list of dirty objects
   TimelineId indexed_timeline;                              // current at the checkpoint

@@ -90,6 +90,12 @@ bool PurgeTable::Covers(const DirectoryEntry& entry, const RecordView& record) c
       const auto label = DecodeLabel(record.fields);
       return label && CoversObject(label->object, entry.lsn);
     }
+    case RecordKind::kSchedule: {
+      // Also one that names it as another's source: none of those waits any more (Purger::Begin).
+      const auto row = DecodeSchedule(record.fields);
+      return row && (CoversObject(row->object, entry.lsn) ||
+                     (row->set && CoversObject(row->source, entry.lsn)));
+    }
     case RecordKind::kHold:
     case RecordKind::kPolicy: {
       const bool is_hold = record.kind == RecordKind::kHold;

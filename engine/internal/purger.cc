@@ -83,6 +83,7 @@ Result<PurgeRow> Purger::Begin(const std::shared_ptr<NamespaceState>& ns, const 
   std::unique_ptr<ObjectState, decltype(revive)> undo(object.get(), revive);
   TIDEMARK_ASSIGN_OR_RETURN(const PurgeRow row, Describe(*object));
   TIDEMARK_RETURN_IF_ERROR(CheckNotShared(*object, row));
+  TIDEMARK_RETURN_IF_ERROR(CheckNotAwaited(*object));
   TIDEMARK_RETURN_IF_ERROR(Log(row));
   (void)undo.release();
   return row;
@@ -123,6 +124,19 @@ Status Purger::CheckNotShared(const ObjectState& object, const PurgeRow& purge) 
                           "both");
       }
     }
+  }
+  return OkStatus();
+}
+
+Status Purger::CheckNotAwaited(const ObjectState& object) const {
+  TIDEMARK_ASSIGN_OR_RETURN(const auto schedules, store_->schedules().List());
+  for (const ScheduleRow& row : schedules) {
+    if (row.source != object.id || row.object == object.id) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(const auto other,
+                              store_->AdoptObject(row.namespace_id, row.object, ""));
+    return Status(StatusCode::kExists,
+                  "object " + other->DisplayName() + " waits for its next session to become what " +
+                      object.DisplayName() + " was: begin that, or cancel its scheduled restore");
   }
   return OkStatus();
 }

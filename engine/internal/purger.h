@@ -48,6 +48,8 @@ class Purger {
   Result<PurgeRow> Begin(const std::shared_ptr<NamespaceState>& ns, const ObjectId& id,
                          std::string_view name);
   Result<PurgeRow> Describe(const ObjectState& object) const;
+  // Errors: kExists if another object waits to become what this one was.
+  Status CheckNotAwaited(const ObjectState& object) const;
   Status CheckNotShared(const ObjectState& object, const PurgeRow& purge) const;
   Status Log(PurgeRow row);
   // Nothing is left of it in the index's tables.

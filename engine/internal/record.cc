@@ -233,6 +233,9 @@ void EncodeTimeline(const TimelineFields& f, Buffer& out) {
   AppendString(out, f.from);
   AppendString(out, f.to);
   if (f.alarm) AppendVarint(out, AlarmNumber(*f.alarm));
+  if (f.operation == format::TimelineOperation::kScheduledRestore) {
+    AppendVarint(out, f.session.value);
+  }
 }
 
 std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
@@ -252,16 +255,20 @@ std::optional<TimelineFields> DecodeTimeline(ConstBytes fields) {
   f.from = reader.String();
   f.to = reader.String();
   if (has_alarm) f.alarm = ReadAlarm(reader);
+  if (f.operation == format::TimelineOperation::kScheduledRestore) {
+    f.session = Lsn(reader.Varint());
+    if (!f.session.valid() || f.session.value > format::kMaxLsn) return std::nullopt;
+  }
   if (!reader.AtEnd() || !DecodePageSize(log2_page_size, f.page_size)) return std::nullopt;
   if (has_alarm != f.alarm.has_value()) return std::nullopt;
   switch (f.operation) {
     case format::TimelineOperation::kRestore:
+    case format::TimelineOperation::kScheduledRestore:
     case format::TimelineOperation::kFork:
     case format::TimelineOperation::kPromote:
     case format::TimelineOperation::kUndelete: return f;
     case format::TimelineOperation::kDelete:
     case format::TimelineOperation::kRewrite: return has_alarm ? std::nullopt : std::optional(f);
-    case format::TimelineOperation::kScheduledRestore: break;
   }
   return std::nullopt;
 }
@@ -338,7 +345,7 @@ ParseOutcome ParseRecord(ConstBytes bytes, uint64_t incarnation, RecordView& out
     return bytes.size() < out.length ? ParseOutcome::kShort : ParseOutcome::kBad;
   }
   if (kind < static_cast<uint8_t>(RecordKind::kFrame) ||
-      kind > static_cast<uint8_t>(RecordKind::kDictionary) ||
+      kind > static_cast<uint8_t>(RecordKind::kSchedule) ||
       kind == static_cast<uint8_t>(RecordKind::kMigration)) {
     return ParseOutcome::kBad;
   }

@@ -103,6 +103,7 @@ struct TimelineFields {
   std::string from;
   std::string to;
   std::optional<Timestamp> alarm{};
+  Lsn session{};  // of a scheduled restore
 };
 
 // `name` is a view of what was given or, when decoded, of the record's bytes.

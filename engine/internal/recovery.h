@@ -56,6 +56,8 @@ class Recovery {
                         const RecordView& record);
   Status ReplayLabel(const ScannedGroup& group, const DirectoryEntry& entry,
                      const RecordView& record);
+  Status ReplaySchedule(const ScannedGroup& group, const DirectoryEntry& entry,
+                        const RecordView& record);
   Status ReplayRule(const ScannedGroup& group, const DirectoryEntry& entry,
                     const RecordView& record);
   Status ReplayLicence(const ScannedGroup& group, const DirectoryEntry& entry,

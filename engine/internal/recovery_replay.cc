@@ -54,7 +54,7 @@ std::optional<std::vector<PageChange>> ParsePageVersions(ConstBytes payload, Loc
 
 Status Recovery::ReplayGroup(const ScannedGroup& group) {
   if (store_->recent_versions + store_->labels().pending_count() +
-          store_->retention().table().pending_count() >
+          store_->schedules().pending_count() + store_->retention().table().pending_count() >
       kMaxRecentWhileReplaying) {
     // This group is there, so the one before it was synced: the index may have it.
     TIDEMARK_RETURN_IF_ERROR(FlushPackedRows());
@@ -117,6 +117,7 @@ Status Recovery::ReplayRecord(const ScannedGroup& group, const DirectoryEntry& e
     case RecordKind::kHistory: return ReplayHistory(group, entry, record);
     case RecordKind::kDictionary: return ReplayDictionary(group, entry, record);
     case RecordKind::kLabel: return ReplayLabel(group, entry, record);
+    case RecordKind::kSchedule: return ReplaySchedule(group, entry, record);
     case RecordKind::kHold:
     case RecordKind::kPolicy: return ReplayRule(group, entry, record);
     case RecordKind::kLicence: return ReplayLicence(group, entry, record);
@@ -300,6 +301,11 @@ Status Recovery::ReplayTimeline(const ScannedGroup& group, const DirectoryEntry&
     store_->AddRestore(PendingRow<RestoreRow>(MakeRestoreRow(*fields)), entry.lsn,
                        commit.info.time);
   }
+  if (fields->operation == format::TimelineOperation::kScheduledRestore) {
+    store_->schedules().Add(
+        ScheduleTable::NewChange({.object = fields->object, .namespace_id = row.namespace_id}),
+        entry.lsn, commit.info.time);
+  }
   Publish(object, timeline, commit, {}, nullptr);
   return OkStatus();
 }
@@ -322,6 +328,17 @@ Status Recovery::ReplayLabel(const ScannedGroup& group, const DirectoryEntry& en
                      .removed = fields->operation == format::LabelOperation::kRemove};
   store_->labels().Add(LabelTable::NewChange(std::move(change)), entry.lsn,
                        RecordTime(group.header, record.place));
+  return OkStatus();
+}
+
+// Likewise.
+Status Recovery::ReplaySchedule(const ScannedGroup& group, const DirectoryEntry& entry,
+                                const RecordView& record) {
+  const auto row = DecodeSchedule(record.fields);
+  if (!row) return Inconsistent(group, entry, "is no scheduled restore");
+  if (ObjectTag(row->object) != entry.tag) return Quarantine(group, entry);
+  store_->schedules().Add(ScheduleTable::NewChange(*row), entry.lsn,
+                          RecordTime(group.header, record.place));
   return OkStatus();
 }
 

@@ -203,6 +203,8 @@ Status StoreImpl::OpenFiles() {
   // The log goes on with this one: what was begun of another knows nothing of that.
   TIDEMARK_RETURN_IF_ERROR(IndexRebuild(index_directory()).Drop());
   labels_ = std::make_unique<LabelTable>(index_.get());
+  schedules_ = std::make_unique<ScheduleTable>(index_.get());
+  schedules_->Load();
   purges_ = std::make_unique<PurgeTable>(index_.get());
   TIDEMARK_RETURN_IF_ERROR(purges_->Load());
   retention_ = std::make_unique<Retention>(this);

@@ -11,8 +11,9 @@
 //       Purger, PurgeTable                 objects that go without a trace (purger.h)
 //
 // Threads: any. `mutex_` guards the tables; it is held across index reads when something is not in
-// memory yet, never across a write. Order of locks: ObjectState::label_mutex, mutex_,
-// ObjectState::mutex, then the commit queue's, Timeline's or LabelTable's, which are innermost.
+// memory yet, never across a write. Order of locks: ObjectState::schedule_mutex,
+// its label_mutex, mutex_, ObjectState::mutex, then the commit queue's, Timeline's or LabelTable's,
+// which are innermost.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
 #define TIDEMARK_ENGINE_INTERNAL_STORE_IMPL_H_
@@ -37,6 +38,7 @@
 #include "engine/internal/page_reader.h"
 #include "engine/internal/purge_table.h"
 #include "engine/internal/retention.h"
+#include "engine/internal/schedule_table.h"
 #include "engine/internal/segments.h"
 #include "engine/store.h"
 
@@ -99,6 +101,7 @@ class StoreImpl {
   RetentionWorker& retention_worker() { return *retention_worker_; }
   Scrubber& scrubber() { return *scrubber_; }
   LabelTable& labels() { return *labels_; }
+  ScheduleTable& schedules() { return *schedules_; }
   Retention& retention() { return *retention_; }
 
   // ---- finding things ----
@@ -275,6 +278,7 @@ class StoreImpl {
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<LabelTable> labels_;
+  std::unique_ptr<ScheduleTable> schedules_;
   std::unique_ptr<PurgeTable> purges_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<CommitQueue> queue_;

@@ -32,13 +32,18 @@ WriteLock::~WriteLock() {
 
 namespace {
 
-TimelineKind KindOfTimeline(TimelineOperation operation) {
-  switch (operation) {
+TimelineKind KindOfTimeline(const TimelineFields& fields) {
+  switch (fields.operation) {
     case TimelineOperation::kFork: return TimelineKind::kFork;
     case TimelineOperation::kPromote: return TimelineKind::kPromote;
     case TimelineOperation::kDelete: return TimelineKind::kDelete;
     case TimelineOperation::kUndelete: return TimelineKind::kUndelete;
     case TimelineOperation::kRewrite: return TimelineKind::kRewrite;
+    case TimelineOperation::kScheduledRestore: {
+      const auto to = Bookmark::Parse(fields.to);
+      const bool own = !to.ok() || to->object_tag == ObjectTag(fields.object);
+      return own ? TimelineKind::kRestore : TimelineKind::kPromote;
+    }
     default: return TimelineKind::kRestore;
   }
 }
@@ -60,7 +65,8 @@ bool InheritsNothing(TimelineOperation operation) {
 }
 
 bool IsOfAnother(TimelineOperation operation) {
-  return operation == TimelineOperation::kFork || operation == TimelineOperation::kPromote;
+  return operation == TimelineOperation::kFork || operation == TimelineOperation::kPromote ||
+         operation == TimelineOperation::kScheduledRestore;
 }
 
 bool IsInJournal(TimelineOperation operation) {
@@ -69,7 +75,7 @@ bool IsInJournal(TimelineOperation operation) {
 
 TimelineRow MakeTimelineRow(const TimelineFields& fields, uint64_t namespace_id) {
   TimelineRow row;
-  row.kind = KindOfTimeline(fields.operation);
+  row.kind = KindOfTimeline(fields);
   row.namespace_id = namespace_id;
   row.object = fields.object;
   if (!InheritsNothing(fields.operation)) {
@@ -80,7 +86,7 @@ TimelineRow MakeTimelineRow(const TimelineFields& fields, uint64_t namespace_id)
 }
 
 void SetCommit(const TimelineFields& fields, CommitInfo* commit) {
-  commit->kind = KindOfCommit(KindOfTimeline(fields.operation));
+  commit->kind = KindOfCommit(KindOfTimeline(fields));
   commit->page_size = fields.page_size;
   commit->page_count = fields.page_count;
   commit->state_hash = fields.state_hash;
@@ -91,16 +97,23 @@ void SetCommit(const TimelineFields& fields, CommitInfo* commit) {
 
 RestoreRow MakeRestoreRow(const TimelineFields& fields) {
   return {.object = fields.object,
-          .kind = KindOfTimeline(fields.operation),
+          .kind = KindOfTimeline(fields),
           .from_bookmark = fields.from,
-          .to_bookmark = fields.to};
+          .to_bookmark = fields.to,
+          .session = fields.session};
 }
 
 // ---- writing -----------------------------------------------------------------------------------
 
-std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options) {
-  if (options.alarm || options.alarms == Alarms::kClear) return options.alarm;
-  return to.alarm;
+std::optional<Timestamp> AlarmAfter(const CommitInfo& from, const CommitInfo& to,
+                                    const RestoreOptions& options) {
+  if (options.alarm) return options.alarm;
+  switch (options.alarms) {
+    case Alarms::kRestore: return to.alarm;
+    case Alarms::kKeep: return from.alarm;
+    case Alarms::kClear: break;
+  }
+  return std::nullopt;
 }
 
 namespace {
@@ -135,6 +148,7 @@ TimelineFields MakeFields(const ObjectState& state, const TimelineStart& start) 
   fields.from = start.from_bookmark;
   fields.to = start.to_bookmark;
   fields.alarm = RecordedAlarm(start.alarm);
+  fields.session = start.session;
   return fields;
 }
 
@@ -206,6 +220,10 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   PendingRow<RestoreRow> journal;
   const bool in_journal = IsInJournal(fields.operation);
   if (in_journal) journal = PendingRow<RestoreRow>(MakeRestoreRow(fields));
+  std::optional<ScheduleTable::NewChange> waits_no_more;
+  if (fields.operation == TimelineOperation::kScheduledRestore) {
+    waits_no_more.emplace(ScheduleRow{.object = state->id, .namespace_id = state->ns->id});
+  }
   std::unique_lock<std::mutex> label_lock;
   AutomaticLabel before;
   if (!start.label_prefix.empty()) {
@@ -249,6 +267,7 @@ Result<CommitInfo> StartTimeline(StoreImpl& store, const std::shared_ptr<ObjectS
   commit.info.time = appended.time;
   commit.info.log_bytes = appended.length;
   if (in_journal) store.AddRestore(std::move(journal), appended.lsn, appended.time);
+  if (waits_no_more) store.schedules().Add(*std::move(waits_no_more), appended.lsn, appended.time);
   if (before.made) store.AddLabel(*state, *std::move(before.made), labelled);
   store.PublishCommit(&room, *state, timeline, commit, {}, nullptr);
   scope.Finish();

@@ -52,7 +52,7 @@ class WriteLock {
 
 // True if the timeline has pages of its own only.
 bool InheritsNothing(format::TimelineOperation operation);
-// True if the parent is another object's timeline.
+// True if the parent is another object's timeline, or can be.
 bool IsOfAnother(format::TimelineOperation operation);
 
 // The record as the index has it.
@@ -67,7 +67,8 @@ RestoreRow MakeRestoreRow(const TimelineFields& fields);
 // ---- writing -----------------------------------------------------------------------------------
 
 // The alarm of what gets the state of `to`.
-std::optional<Timestamp> AlarmAfter(const CommitInfo& to, const RestoreOptions& options);
+std::optional<Timestamp> AlarmAfter(const CommitInfo& from, const CommitInfo& to,
+                                    const RestoreOptions& options);
 
 struct TimelineStart {
   format::TimelineOperation operation = format::TimelineOperation::kRestore;
@@ -78,6 +79,7 @@ struct TimelineStart {
   std::string to_bookmark;
   std::string label_prefix{};        // of an automatic label of `from`; empty: none
   std::optional<Timestamp> alarm{};  // that it has from then on
+  Lsn session{};                     // of a scheduled restore: what waits is done with it
 };
 
 // Writes it and makes it the object's present, durably. The object must exist unless this is a

@@ -24,6 +24,7 @@ Result<VerifyReport> Verifier::Run(const Progress& progress) {
   CheckHeaders();
   TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
   ReportMissingLabels();
+  ReportSchedules();
   TIDEMARK_RETURN_IF_ERROR(CheckObjects([](uint64_t) { return OkStatus(); }));
   return std::move(report_);
 }
@@ -205,6 +206,7 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     if (record.kind == RecordKind::kDictionary) CheckDictionary(group, entry, record);
     if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
     if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
+    if (record.kind == RecordKind::kSchedule) CheckSchedule(entry, record, place);
     CheckRetention(entry, record, place);
   }
   // What is not one of its records' is its directory's, or that of a batch nobody names.
@@ -222,6 +224,9 @@ void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& reco
     Report(place, ObjectOf(entry.timeline), message);
   };
   if (!fields) return report("the timeline's fields are malformed");
+  if (fields->operation == format::TimelineOperation::kScheduledRestore) {
+    NoteSchedule({.object = fields->object}, entry.lsn, place);
+  }
   const TimelineId id(entry.lsn.value);
   const auto timeline = store_->FindTimeline(id);
   if (!timeline.ok()) return report(timeline.status().message());

@@ -62,6 +62,10 @@ class Verifier {
   void CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry, const RecordView& record);
   // Empty, or what is wrong.
   Status CheckLabelled(const LabelFields& label);
+  // What the log says of restores that wait, and whether the index says the same in the end.
+  void CheckSchedule(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void NoteSchedule(const ScheduleRow& row, Lsn lsn, Location place);
+  void ReportSchedules();
   // Those that were set, and not removed again by the end of what is verified.
   void ReportMissingLabels();
   bool HasExpired(const Timeline& timeline, const PageChange& change);
@@ -87,6 +91,13 @@ class Verifier {
     std::string object;  // for messages
   };
   std::map<std::pair<ObjectId, std::string>, MissingLabel> missing_labels_;
+
+  // Of each object the last change of what waits for its session.
+  struct LoggedSchedule {
+    ScheduleRow row;
+    Location location;
+  };
+  std::map<ObjectId, LoggedSchedule> schedules_;
 
   VersionChecker checker_{store_->reader()};
 };

@@ -1,4 +1,4 @@
-// Alarms of object storage (SEMANTICS 2.5): what is stored, and what a run does to it. Their
+// Alarms of object storage: what is stored, and what a run does to it. Their
 // delivery is the runtime's.
 //
 // Of the cases about a scheduler that is asked before and after commits (C192 to C199) nothing is
@@ -22,7 +22,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 class AlarmTest : public ApiTest {
  protected:
@@ -117,6 +117,25 @@ TEST_F(AlarmTest, ARollbackUndoesIt) {
   EXPECT_EQ(Due(), std::vector{In(hours(2))});
 }
 
+TEST_F(AlarmTest, ASavepointThatFailsLeavesItAsItWas) {
+  for (const StorageOptions& options : {StorageOptions{}, kTurns}) {
+    Open(options);
+    struct Thrown {};
+    EXPECT_THROW(storage_->TransactionSync([&] {
+      storage_->SetAlarm(In(hours(1)));
+      throw Thrown();
+    }),
+                 Thrown);
+    EXPECT_EQ(storage_->GetAlarm(), std::nullopt);
+    storage_->Commit();
+    EXPECT_THAT(Due(), IsEmpty());
+    storage_->SetAlarm(In(hours(1)));
+    storage_->DeleteAlarm();
+    storage_->Commit();
+    EXPECT_THAT(Due(), IsEmpty());
+  }
+}
+
 TEST_F(AlarmTest, NamedAlarmsStandBesideIt) {
   storage_->SetAlarm("b", In(hours(2)));
   storage_->SetAlarm("a", In(hours(3)));
@@ -194,7 +213,7 @@ TEST_F(AlarmTest, WhatTheHandlerSetsStays) {
   EXPECT_EQ(storage_->GetAlarm(), std::nullopt);
 }
 
-// SEMANTICS 1.5: a setAlarm in a transaction that is rolled back leaves the deletion deferred.
+// A setAlarm in a transaction that is rolled back leaves the deletion deferred.
 TEST_F(AlarmTest, ARollbackRestoresTheDeferredDeletion) {
   Open(kTurns);
   const Timestamp due = clock_.Now();
@@ -254,7 +273,7 @@ TEST_F(AlarmTest, WhatIsNotDurableYetIsKept) {
   EXPECT_EQ(storage_->GetAlarm(), In(hours(1)));
 }
 
-// SEMANTICS 1.5, abandonAlarm.
+// What abandonAlarm does.
 TEST_F(AlarmTest, AbandonClearsTheTimeThatIsMeant) {
   const Timestamp due = clock_.Now();
   storage_->SetAlarm(due);
@@ -315,6 +334,10 @@ TEST_F(AlarmTest, ARestoreBringsBackTheAlarmOfItsTime) {
   restore(with, {.alarms = Alarms::kClear});
   EXPECT_THAT(storage_->ListAlarms(), IsEmpty());
   EXPECT_THAT(Due(), IsEmpty());
+  storage_->SetAlarm(In(hours(9)));
+  restore(with, {.alarms = Alarms::kKeep});
+  EXPECT_EQ(storage_->GetAlarm(), In(hours(9)));
+  EXPECT_EQ(storage_->GetAlarm("named"), std::nullopt) << "its earliest is all that is kept";
   restore(without, {.alarm = In(hours(5))});
   EXPECT_EQ(storage_->GetAlarm(), In(hours(5)));
   EXPECT_EQ(storage_->ListAlarms().size(), 1u);

@@ -1,4 +1,4 @@
-// What SQL inside an object may not do (SEMANTICS 2.1, 2.12), and each way out of it.
+// What SQL inside an object may not do, and each way out of it.
 
 #include <sqlite3.h>
 
@@ -179,6 +179,27 @@ TEST_F(AuthorizerTest, NoStatementReachesAnythingElse) {
   EXPECT_EQ(Exec("SELECT 1").One<int>(), 1);
 }
 
+// Goal: a trigger that the layer's own statement sets off is the application's. Method: a foreign
+// key on the layer's table, whose action deletes a row, whose trigger reads what it may not.
+TEST_F(AuthorizerTest, NoTriggerActsForTheLibrary) {
+  kv().Put("k", "secret");
+  Exec("CREATE TABLE leak(v); CREATE TABLE t(x REFERENCES _cf_KV(key) ON DELETE CASCADE)");
+  EXPECT_FAILS(Exec("INSERT INTO t VALUES('k')"), "access to _cf_KV.key is prohibited");
+  Exec("PRAGMA foreign_keys=OFF");
+  Exec("INSERT INTO t VALUES('k')");
+  Exec("PRAGMA foreign_keys=ON");
+  for (const char* body :
+       {"INSERT INTO leak SELECT value FROM _cf_KV;", "INSERT INTO leak SELECT key FROM _cf_KV;",
+        "DELETE FROM _cf_KV;", "UPDATE _cf_KV SET value='changed';"}) {
+    Exec(std::string("CREATE TRIGGER tr AFTER DELETE ON t BEGIN ") + body + " END");
+    EXPECT_EQ(ErrorOf([&] { kv().Delete("k"); })->sqlite_code(), SQLITE_AUTH) << body;
+    Exec("DROP TRIGGER tr");
+    EXPECT_EQ(kv().Get("k"), "secret");
+  }
+  EXPECT_EQ(Query("SELECT count(*) FROM leak"), "0");
+  EXPECT_TRUE(kv().Delete("k"));
+}
+
 // Goal: what grows without bound meets one. Method: each way to make a value grow.
 TEST_F(AuthorizerTest, HugeValuesAreRefused) {
   EXPECT_FAILS(Exec("SELECT zeroblob(1000000000)"), "too big");
@@ -190,7 +211,7 @@ TEST_F(AuthorizerTest, HugeValuesAreRefused) {
   EXPECT_EQ(Exec("SELECT 1").One<int>(), 1);
 }
 
-// ---- Limits (SEMANTICS 2.12) -------------------------------------------------------------------
+// ---- Limits -------------------------------------------------------------------
 
 std::string Repeat(const std::string& text, int count, const std::string& between = ",") {
   std::string all;

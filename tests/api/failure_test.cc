@@ -9,7 +9,7 @@
 namespace tidemark::testing {
 namespace {
 
-constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 // C156: the file layer's own words reach the caller, and the object is broken.
 TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {

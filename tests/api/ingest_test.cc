@@ -1,4 +1,4 @@
-// Ingest: SQL that comes in pieces (SEMANTICS 2.1).
+// Ingest: SQL that comes in pieces.
 
 #include "tests/api/api_fixture.h"
 

@@ -1,4 +1,4 @@
-// Keys and values (SEMANTICS 2.2).
+// Keys and values.
 
 #include "api/json_codec.h"
 #include "tests/api/api_fixture.h"

@@ -1,4 +1,4 @@
-// What is counted of a statement: rows read and written (SEMANTICS 2.1). Where stock SQLite cannot
+// What is counted of a statement: rows read and written. Where stock SQLite cannot
 // tell what workerd's patched one counts, the test says what is told instead.
 
 #include "tests/api/api_fixture.h"
@@ -127,6 +127,44 @@ TEST_F(MeteringTest, TheObjectsMetricsAddUp) {
   EXPECT_EQ(after.sql_calls - before.sql_calls, 2u);
   EXPECT_EQ(after.kv_calls - before.kv_calls, 1u);
   EXPECT_EQ(after.commits - before.commits, 2u);
+}
+
+// C321, C324.
+TEST_F(MeteringTest, HooksAreToldOfStatementsAndCommits) {
+  std::vector<std::string> statements;
+  int commits = 0;
+  uint64_t bytes = 0;
+  StorageOptions options{.commit_mode = CommitMode::kTurn};
+  options.hooks.on_statement = [&](const StatementEvent& event) {
+    statements.push_back(std::string(event.sql) + "|" + std::to_string(event.rows_read) + "|" +
+                         std::to_string(event.rows_written) + "|" +
+                         (event.finished ? "finished" : "not") + "|" +
+                         std::to_string(event.sqlite_code));
+    EXPECT_GE(event.took.count(), 0);
+  };
+  options.hooks.on_commit = [&](const CommitEvent& event) {
+    ++commits;
+    bytes += event.commit.log_bytes;
+  };
+  Open(options);
+  Exec("INSERT INTO keyed VALUES(1, 2),(2, 2)");
+  Exec("SELECT v FROM keyed").ToVector();
+  {
+    Cursor dropped = Exec("SELECT id FROM keyed");
+    EXPECT_TRUE(dropped.Next());
+  }
+  EXPECT_FAILS(Exec("INSERT INTO keyed VALUES(1, 1)"), "UNIQUE");
+  kv().Put("k", 1);
+  storage_->Commit();
+  storage_->Commit();
+  EXPECT_THAT(
+      statements,
+      ::testing::ElementsAre("INSERT INTO keyed VALUES(1, 2),(2, 2)|0|2|finished|0",
+                             "SELECT v FROM keyed|2|0|finished|0", "SELECT id FROM keyed|1|0|not|0",
+                             "INSERT INTO keyed VALUES(1, 1)|0|0|not|1555"));
+  EXPECT_EQ(commits, 1);
+  EXPECT_GT(bytes, 0u);
+  EXPECT_EQ(storage_->Metrics().log_bytes, bytes);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// SQL inside an object: statements, cursors, bindings and errors (SEMANTICS 2.1).
+// SQL inside an object: statements, cursors, bindings and errors.
 
 #include <ranges>
 

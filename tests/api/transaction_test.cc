@@ -1,4 +1,4 @@
-// Transactions, turns and durability (SEMANTICS 2.3).
+// Transactions, turns and durability.
 
 #include <sqlite3.h>
 
@@ -12,7 +12,7 @@
 namespace tidemark::testing {
 namespace {
 
-constexpr StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 class TransactionTest : public ApiTest {
  protected:
@@ -105,8 +105,10 @@ TEST_F(TransactionTest, DurabilityIsWaitedForWhereItIsAsked) {
   kv().Put("a", 2, {.allow_unconfirmed = true});
   storage_->Sync();
   EXPECT_GE(store_->durable_lsn(), storage_->object().head().lsn);
-  Open(kTurns);
   kv().Put("a", 3);
+  EXPECT_GE(store_->durable_lsn(), storage_->Commit(Durability::kConfirmed).lsn) << "this commit";
+  Open(kTurns);
+  kv().Put("a", 4);
   EXPECT_GE(store_->durable_lsn(), storage_->Commit().lsn) << "kConfirmed";
 }
 
@@ -250,7 +252,7 @@ TEST_F(TransactionTest, ForeignKeysAreEnforced) {
   EXPECT_EQ(Query("PRAGMA foreign_key_check"), "");
 }
 
-// C151, and the violation that an implicit commit finds (SEMANTICS 1.1).
+// C151, and the violation that an implicit commit finds.
 TEST_F(TransactionTest, ACommitThatFailsBreaksTheObject) {
   Exec(
       "CREATE TABLE parent(id INTEGER PRIMARY KEY);"

@@ -29,6 +29,8 @@ enum class Step {
   kPurge,
   kLabel,
   kRetention,
+  kSchedule,
+  kSession,
   kCheckpoint,
   kPrepare,
   kReclaim,
@@ -49,6 +51,8 @@ std::vector<Step> ShuffledSteps(Random& random) {
                                               {Step::kPurge, random.Below(2)},
                                               {Step::kLabel, random.Between(1, 3)},
                                               {Step::kRetention, random.Between(1, 3)},
+                                              {Step::kSchedule, random.Between(1, 3)},
+                                              {Step::kSession, random.Between(1, 2)},
                                               {Step::kCheckpoint, random.Between(1, 2)},
                                               {Step::kPrepare, random.Below(2)},
                                               {Step::kReclaim, random.Below(2)},
@@ -78,6 +82,8 @@ Status Do(Step step, SimStore& sim, StoreModel& model) {
       });
     case Step::kLabel: return model.ChangeLabel(sim.store());
     case Step::kRetention: return model.ChangeRetention(sim.store());
+    case Step::kSchedule: return model.Schedule(sim.store());
+    case Step::kSession: return model.BeginSession(sim.store());
     case Step::kCheckpoint: return sim.Checkpoint();
     case Step::kPrepare: return sim.store().PrepareSegment();
     case Step::kReclaim: return sim.Reclaim(ReclaimWhat::kEverything);

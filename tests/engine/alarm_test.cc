@@ -1,8 +1,10 @@
 // Alarms: when an object is to be woken comes with its commits, and the store lists them.
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <thread>
 
 #include "engine/internal/store_impl.h"
 #include "engine/salvage.h"
@@ -185,6 +187,11 @@ TEST_F(AlarmTest, RestoresAndForks) {
     EXPECT_EQ(a->alarm(), At(2));
     ASSERT_OK(a->Restore(to, {.alarms = Alarms::kClear}));
     EXPECT_EQ(a->alarm(), std::nullopt);
+    ASSERT_OK(a->Restore(to, {.alarms = Alarms::kKeep}));
+    EXPECT_EQ(a->alarm(), std::nullopt);
+    ASSERT_OK(a->Restore(restored.undo));
+    ASSERT_OK(a->Restore(to, {.alarms = Alarms::kKeep}));
+    EXPECT_EQ(a->alarm(), At(2));
     ASSERT_OK(a->Restore(to, {.alarms = Alarms::kClear, .alarm = At(7) + microseconds(1)}));
     EXPECT_EQ(a->alarm(), At(7));
     ASSERT_OK(a->Delete());
@@ -297,6 +304,35 @@ TEST_F(AlarmTest, TheVisitorCommits) {
   EXPECT_EQ(told, kObjects);
   EXPECT_EQ(List(), std::vector<Due>());
   EXPECT_EQ(sim_.store().Stats().alarm_count, 0u);
+}
+
+// Goal: who sees a commit finds its alarm in the list. Method: a thread commits to one object after
+// the other, of which each is new to the list, and another one looks at each as soon as it can.
+TEST_F(AlarmTest, AsSoonAsItIsVisible) {
+  constexpr int kObjects = 300;
+  ASSERT_OK(sim_.Open());
+  std::vector<std::shared_ptr<Object>> objects;
+  for (int i = 0; i < kObjects; ++i) {
+    ASSERT_OK_AND_ASSIGN(objects.emplace_back(), Open("object-" + std::to_string(i)));
+  }
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < kObjects; ++i) {
+      EXPECT_OK(PutAlarm("object-" + std::to_string(i), 1, At(i)));
+    }
+    done = true;
+  });
+  for (int i = 0; i < kObjects; ++i) {
+    const Object& object = *objects[static_cast<size_t>(i)];
+    bool last = false;
+    while (!object.alarm() && !last) {
+      last = done;
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(object.alarm(), At(i));
+    EXPECT_GT(List(At(i)).size(), static_cast<size_t>(i));
+  }
+  writer.join();
 }
 
 // Goal: what is checkpointed is what is durable. Method: a crash right behind a checkpoint that

@@ -27,6 +27,13 @@ TEST(BookmarkTest, GoldenText) {
       Bookmark::Parse("0000002A-00000001-0000C0DE-8F14E45fceea167a5a36dedd4bea2543");
   ASSERT_OK(parsed);
   EXPECT_EQ(*parsed, bookmark);
+  const Bookmark session_end{.epoch = 0x2a,
+                             .is_session_end = true,
+                             .lsn = Lsn(0x10000c0de),
+                             .object_tag = 0x8f14e45fceea167a};
+  EXPECT_EQ(session_end.ToString(), "0000002a-80000001-0000c0de-8f14e45fceea167a0000000000000000");
+  ASSERT_OK_AND_ASSIGN(const Bookmark again, Bookmark::Parse(session_end.ToString()));
+  EXPECT_EQ(again, session_end);
 }
 
 // Goal: every bookmark comes back from its text, and texts sort as (epoch, LSN) do. Method: random
@@ -37,7 +44,8 @@ TEST(BookmarkTest, RoundTripAndOrder) {
   for (int i = 0; i < 2000; ++i) {
     Bookmark bookmark;
     bookmark.epoch = static_cast<uint32_t>(random.Next() >> random.Between(32, 63));
-    bookmark.lsn = Lsn((random.Next() >> random.Below(64)) | 1);
+    bookmark.is_session_end = random.OneIn(4);
+    bookmark.lsn = Lsn((random.Next() >> random.Between(1, 63)) | 1);
     bookmark.object_tag = 0x123456789abcdef0;  // of one object
     bookmark.state_hash = random.Next();
     const auto parsed = Bookmark::Parse(bookmark.ToString());

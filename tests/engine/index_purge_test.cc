@@ -118,6 +118,13 @@ TEST_F(IndexPurgeTest, AllOfAnObjectGoes) {
     TIDEMARK_RETURN_IF_ERROR(writer.PutCommits(number, commits));
     TIDEMARK_RETURN_IF_ERROR(writer.PutRestore({.object = id, .lsn = Lsn(timeline)}));
     TIDEMARK_RETURN_IF_ERROR(writer.PutLabel({.object = id, .name = "l"}));
+    TIDEMARK_RETURN_IF_ERROR(writer.PutSchedule({.object = id,
+                                                 .namespace_id = 2,
+                                                 .set = true,
+                                                 .source_namespace = 2,
+                                                 .source = id,
+                                                 .timeline = number,
+                                                 .commit = Lsn(timeline)}));
     TIDEMARK_RETURN_IF_ERROR(writer.PutRule({.key = RuleKey::OfObject(RuleKind::kHold, id)}));
     return writer.PutDamage({.timeline = number, .damage = {.lsn = Lsn(1)}});
   };

@@ -161,7 +161,7 @@ TEST(IndexRowsTest, GoldenBytesOfEveryTable) {
                   "0a00000000000000"
                   "0b00000000000000"
                   "00",
-                  "76657273696f6e=07000000"}));
+                  "76657273696f6e=08000000"}));
   EXPECT_EQ(Dump(*env, kNamespacesTable), (Rows{"726f6f6d73=001100000000000000"}));
   EXPECT_EQ(Dump(*env, kObjectsTable), (Rows{"0000000000000011" + id +
                                                  "=2200000000000000"

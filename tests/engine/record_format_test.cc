@@ -71,6 +71,11 @@ std::vector<RecordSample> Samples() {
                                .to = "c"};
   TimelineFields restore_with_alarm = restore;
   restore_with_alarm.alarm = AlarmOf(300);
+  TimelineFields scheduled = restore;
+  scheduled.operation = TimelineOperation::kScheduledRestore;
+  scheduled.session = Lsn(300);
+  TimelineFields scheduled_with_alarm = scheduled;
+  scheduled_with_alarm.alarm = AlarmOf(129);
   TimelineFields rewrite = restore;
   rewrite.operation = TimelineOperation::kRewrite;
   rewrite.page_size = 0;
@@ -164,6 +169,14 @@ std::vector<RecordSample> Samples() {
       {"timeline: restore with an alarm", Encoded(EncodeTimeline, restore_with_alarm),
        "81" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163"
        "ac02",  // at 300 ms
+       decodes(DecodeTimeline)},
+      {"timeline: scheduled restore", Encoded(EncodeTimeline, scheduled),
+       "02" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163"
+       "ac02",  // session 300
+       decodes(DecodeTimeline)},
+      {"timeline: scheduled restore with an alarm", Encoded(EncodeTimeline, scheduled_with_alarm),
+       "82" SAMPLE_ID_HEX "06 05 e807 09 09 1122334455667788 026162 0163"
+       "8101 ac02",  // at 129 ms, session 300
        decodes(DecodeTimeline)},
       {"timeline: rewrite", Encoded(EncodeTimeline, rewrite),
        "08"                        // operation
@@ -415,7 +428,7 @@ TEST(RecordFormatTest, OtherRecordsAreRefused) {
     AppendRecord(static_cast<RecordKind>(kind), {}, {}, {}, kIncarnation, record);
     RecordView view;
     EXPECT_EQ(ParseRecord(record, kIncarnation, view) == ParseOutcome::kOk,
-              kind >= 1 && kind <= 16 && kind != 11)
+              kind >= 1 && kind <= 17 && kind != 11)
         << kind;
   }
   // Header length 2: no group offset. LSN in two bytes that fits one. Lengths beyond 1 GiB.

@@ -47,6 +47,7 @@ CommitInfo Commit(SimStore& sim, const ObjectPtr& object, uint32_t first, uint32
     page[100] = static_cast<std::byte>(value);
     Must(transaction.WritePage(PageNo(number), page));
   }
+  if (value % 4 == 1) transaction.SetAlarm(sim.clock().Now());
   return Must(transaction.Commit());
 }
 
@@ -73,6 +74,11 @@ void Live(SimStore& sim) {
   Commit(sim, attic, 1, 1, 2, 2 * kPageSize);  // another page size
   Commit(sim, Open(sim, "gone"), 1, 1, 3);
   Must(Open(sim, "gone")->Delete());
+  Must(attic->ScheduleRestore(*lobby, early));
+  Must(attic->BeginSession());
+  Must(lobby->ScheduleRestore(Label{"kept"}));
+  Must(lobby->CancelScheduledRestore());
+  Must(twin->ScheduleRestore(twin->BookmarkOf(twin->head())));  // waits
   Must(attic->SetHold("a reason"));
   Must(sim.store().SetRetention(RetentionScope("forks"), {.window = std::chrono::hours(24)}));
   Must(sim.store().SetRetention(RetentionScope(), {.window = std::chrono::hours(1)}));

@@ -100,6 +100,11 @@ void ReadRow(uint8_t table, ConstBytes key, ConstBytes value) {
         CHECK(DecodeAlarmRow(AlarmKey(row->due, row->id), EncodeAlarmRow(*row)) == row);
       }
       return;
+    case 17:
+      if (const auto row = DecodeScheduleRow(key, value)) {
+        CHECK(DecodeScheduleRow(key, EncodeScheduleRow(*row)) == row);
+      }
+      return;
     default:
       if (const auto rows = DecodeCommitList(key, value)) {
         EncodeCommitList(*rows, out);

@@ -173,6 +173,17 @@ void AddIndexRows(Seeds& seeds) {
   EncodeCommitList(commits, out);
   add(15, "commits", CommitListKey(TimelineId(3), Lsn(5)), out);
   const Timestamp due(std::chrono::seconds(5));
+  const ScheduleRow schedule{.object = id,
+                             .namespace_id = 3,
+                             .set = true,
+                             .lsn = Lsn(9),
+                             .session = Lsn(8),
+                             .source_namespace = 3,
+                             .source = id,
+                             .timeline = TimelineId(4),
+                             .commit = Lsn(5),
+                             .epoch = 1};
+  add(17, "schedule", id.bytes, EncodeScheduleRow(schedule));
   add(16, "alarm", AlarmKey(due, id), EncodeAlarmRow({.due = due, .id = id, .namespace_id = 3}));
   add(4, "object-with-alarm", ObjectKey(3, id), EncodeObjectRow({.name = "lobby", .alarm = due}));
 }

@@ -48,6 +48,8 @@ void DecodeFields(RecordKind kind, ConstBytes fields) {
       return CheckSame(internal::DecodeTimeline(fields), internal::EncodeTimeline, fields);
     case RecordKind::kLabel:
       return CheckSame(internal::DecodeLabel(fields), internal::EncodeLabel, fields);
+    case RecordKind::kSchedule:
+      return CheckSame(internal::DecodeSchedule(fields), internal::EncodeSchedule, fields);
     case RecordKind::kHold:
       return CheckSame(internal::DecodeRule(internal::RuleKind::kHold, fields),
                        internal::EncodeRule, fields);

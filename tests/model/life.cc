@@ -74,6 +74,8 @@ Status Life::Step() {
     case 18:
     case 19: return model_.ChangeLabel(store);
     case 20: return model_.ChangeRetention(store);
+    case 25: return model_.Schedule(store);
+    case 26: return model_.BeginSession(store);
     case 21: sim_.clock().Advance(std::chrono::minutes(random_.Below(300))); return OkStatus();
     case 22: return sim_.Reclaim(reclaims_);
     case 24: return random_.OneIn(6) ? model_.Purge(store, purge_) : OkStatus();

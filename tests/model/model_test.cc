@@ -55,6 +55,10 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(counts.looks_by_bookmark, 0u);
     EXPECT_GT(counts.looks_by_time, 0u);
     EXPECT_GT(counts.held_snapshots, 0u);
+    EXPECT_GT(counts.scheduled, 0u);
+    EXPECT_GT(counts.cancelled, 0u);
+    EXPECT_GT(counts.sessions, 0u);
+    EXPECT_GT(counts.sessions_of_another, 0u);
     EXPECT_GT(counts.alarms, 0u);
     EXPECT_GT(counts.other_alarms, 0u);
     EXPECT_GT(counts.set_labels, 0u);

@@ -5,8 +5,9 @@
 // everything that was confirmed, and each commit must be whole, the one that was under way
 // included.
 //
-// Five sources: store_model.cc works, store_model_fork.cc between objects; store_model_check.cc
-// compares, store_model_labels.cc does both for labels, store_model_retention.cc for what expires.
+// Six sources: store_model.cc works, store_model_fork.cc between objects; store_model_check.cc
+// compares, store_model_labels.cc does both for labels, store_model_sessions.cc for restores that
+// wait for a session, store_model_retention.cc for what expires.
 // A model is a value: a copy is what the
 // store must hold if it goes on from here some other way.
 
@@ -54,6 +55,13 @@ class StoreModel {
     std::string name{};  // or what the name of an automatic one begins with
     std::optional<LabelModel> after{};
   };
+  // What waits for an object's next session.
+  struct Waiting {
+    Version version;     // what the object becomes
+    std::string source;  // whose it was
+    Lsn lsn{};           // and its commit
+    Bookmark undo{};
+  };
   struct ObjectModel {
     std::vector<Version> versions;     // in order of LSNs
     std::optional<Version> under_way;  // its commit failed: there or not, but whole
@@ -62,6 +70,10 @@ class StoreModel {
     size_t most_pages = 0;  // that it ever had
     std::map<std::string, LabelModel> labels{};
     std::optional<LabelUnderWay> label_under_way{};
+    std::optional<Waiting> waiting{};
+    // A change of that which failed: made or not. Of a restore, only if that was made.
+    std::optional<std::optional<Waiting>> waiting_under_way{};
+    std::map<Bookmark, Lsn> session_ends{};  // none: no restore came with it
     const Version* head() const { return versions.empty() ? nullptr : &versions.back(); }
   };
   struct Limits {
@@ -99,9 +111,13 @@ class StoreModel {
     uint64_t looks_by_bookmark = 0;
     uint64_t looks_by_time = 0;
     uint64_t held_snapshots = 0;
-    uint64_t alarms = 0;        // set or cleared by a transaction
-    uint64_t other_alarms = 0;  // by a restore or fork: not the one that comes by itself
-    uint64_t lost = 0;          // versions that a crash took
+    uint64_t scheduled = 0;
+    uint64_t cancelled = 0;
+    uint64_t sessions = 0;             // that began with a restore
+    uint64_t sessions_of_another = 0;  // with that of another object's state
+    uint64_t alarms = 0;               // set or cleared by a transaction
+    uint64_t other_alarms = 0;         // by a restore or fork: not the one that comes by itself
+    uint64_t lost = 0;                 // versions that a crash took
     uint64_t set_labels = 0;
     uint64_t moved_labels = 0;
     uint64_t removed_labels = 0;
@@ -145,6 +161,11 @@ class StoreModel {
   Status EndPurge(Store& store, const PurgeCall& run);
   // Sets, moves or removes a label, durably; or makes an automatic one, which is not waited for.
   Status ChangeLabel(Store& store);
+  // Has an object restored when its next session begins, to a version of its own or of another; or
+  // cancels that. Durably.
+  Status Schedule(Store& store);
+  // What waits is done, durably.
+  Status BeginSession(Store& store);
   // Sets or clears a policy or the budget, holds or releases an object, or grants a licence,
   // durably.
   Status ChangeRetention(Store& store);
@@ -219,6 +240,8 @@ class StoreModel {
   void CheckLost(const Object& object, const std::vector<CommitInfo>& lost);
   void CheckListings(Store& store);
   void CheckAlarms(Store& store);
+  // `survived`: the restore that was under way, if one was.
+  void CheckWaiting(const Object& object, ObjectModel& model, bool survived);
 
   Limits limits_;
   Random random_;

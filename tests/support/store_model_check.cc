@@ -112,6 +112,7 @@ void StoreModel::Check(Store& store, After after) {
     if (restoring && survived) {
       EXPECT_TRUE(HasAutomaticLabel(model, restored_from));
     }
+    CheckWaiting(**object, model, survived);
     model.under_way.reset();
     if (model.head() == nullptr) {
       ASSERT_FALSE((*object)->exists());

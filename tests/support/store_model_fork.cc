@@ -161,7 +161,7 @@ Status StoreModel::Purge(Store& store, const PurgeCall& run) {
   const bool shared = std::any_of(objects_.begin(), objects_.end(), [&](const auto& entry) {
     const ObjectModel& other = entry.second;
     return entry.first != name && other.head() != nullptr &&
-           (other.origin == name ||
+           (other.origin == name || (other.waiting && other.waiting->source == name) ||
             std::any_of(other.versions.begin(), other.versions.end(),
                         [&](const Version& version) { return version.promoted == name; }));
   });

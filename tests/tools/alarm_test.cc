@@ -82,7 +82,7 @@ TEST_F(AlarmVerbTest, RestoreAndFork) {
   EXPECT_EQ(ToolJson({"restore", store(), "rooms/lobby", "--to", with_alarm_, "--alarms",
                       "clear"})["done"],
             false);
-  EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/c", "--alarms", "keep"}), 2, "keep");
+  EXPECT_ENDS(Tool({"fork", store(), "rooms/lobby", "rooms/c", "--alarms", "forget"}), 2, "forget");
 }
 
 }  // namespace
