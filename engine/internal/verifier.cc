@@ -1,12 +1,12 @@
 #include "engine/internal/verifier.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_set>
 
 #include "engine/internal/batched_pages.h"
 #include "engine/internal/packed_scanner.h"
 #include "engine/internal/recovery.h"
+#include "engine/internal/segment_header.h"
 #include "engine/internal/timeline_record.h"
 
 namespace tidemark::internal {
@@ -62,7 +62,7 @@ Status Verifier::CheckFile(uint32_t number, const Visited& visited) {
   }
   for (const Segments::Packed& packed : store_->segments().ListPacked()) {
     if (packed.header.number != number) continue;
-    CheckHeader(packed.header);
+    CheckHeader(packed);
     return ScanPacked(
         store_->segments(), {number, format::kFirstGroupOffset}, check,
         [this](Location begin, const Status& what) { Report(begin, "", what.message()); });
@@ -96,14 +96,24 @@ std::string Verifier::ObjectOf(const DirectoryEntry& entry) {
 
 // Either copy of a segment's header will do for reading; a lost one is still damage.
 void Verifier::CheckHeader(const format::SegmentHeader& expected) {
-  for (const uint32_t offset : {0u, format::kSecondHeaderOffset}) {
-    format::SegmentHeader header;
-    const Location place{expected.number, offset};
-    const Status read =
-        store_->segments().Read(place, std::as_writable_bytes(std::span(&header, 1)));
+  CheckCopies(expected.number, 0, std::as_bytes(std::span(&expected, 1)));
+}
+
+void Verifier::CheckHeader(const Segments::Packed& packed) {
+  CheckHeader(packed.header);
+  format::PackedLog log = packed.log;
+  log.hash = PackedLogHash(log, packed.header.incarnation);  // which one that was just packed lacks
+  CheckCopies(packed.header.number, sizeof(packed.header), std::as_bytes(std::span(&log, 1)));
+}
+
+void Verifier::CheckCopies(uint32_t segment, uint32_t offset, ConstBytes expected) {
+  Buffer found(expected.size());
+  for (const uint32_t copy : {0u, format::kSecondHeaderOffset}) {
+    const Location place{segment, copy + offset};
+    const Status read = store_->segments().Read(place, found);
     if (read.code() == StatusCode::kIoError) {
       Report(place, "", read.message());
-    } else if (!read.ok() || std::memcmp(&header, &expected, sizeof(header)) != 0) {
+    } else if (!read.ok() || !std::ranges::equal(found, expected)) {
       Report(place, "", "one of the two copies of the segment's header is damaged");
     }
   }
@@ -115,7 +125,7 @@ void Verifier::CheckHeaders() {
   for (const Segments::Packed& packed : store_->segments().ListPacked()) {
     ++report_.segments;
     packed_through = packed.header.previous;
-    CheckHeader(packed.header);
+    CheckHeader(packed);
   }
   for (const auto& [number, expected] : headers) {
     ++report_.segments;

@@ -43,6 +43,8 @@ class Verifier {
  private:
   void CheckHeaders();
   void CheckHeader(const format::SegmentHeader& expected);
+  void CheckHeader(const Segments::Packed& packed);
+  void CheckCopies(uint32_t segment, uint32_t offset, ConstBytes expected);
   Status ScanSegments(const Progress& progress);
   // Groups of the log from a segment's first one on, up to the end of what is verified.
   Status ScanFrom(const format::SegmentHeader& header,
