@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/internal/salvage_catalog.h"
+#include "engine/internal/salvage_mark.h"
 #include "engine/internal/salvage_scan.h"
 #include "engine/internal/salvager.h"
 
@@ -51,6 +52,11 @@ Result<SalvageReport> Salvage(const std::string& directory, const std::string& n
   with_clock.recovery_progress = nullptr;
   TIDEMARK_ASSIGN_OR_RETURN(const bool exists, files.Exists(new_directory));
   if (exists) {
+    const Status interrupted = internal::SalvageMark::Check(files, new_directory);
+    if (interrupted.code() == StatusCode::kCorruption) {
+      return Status(StatusCode::kExists, interrupted.message());
+    }
+    TIDEMARK_RETURN_IF_ERROR(interrupted);
     TIDEMARK_ASSIGN_OR_RETURN(const auto names, files.ListDirectory(new_directory));
     if (!names.empty()) {
       return Status(StatusCode::kExists, new_directory +
@@ -73,9 +79,11 @@ Result<SalvageReport> Salvage(const std::string& directory, const std::string& n
     clock.Set(event.time);
     break;
   }
+  TIDEMARK_ASSIGN_OR_RETURN(const auto mark, internal::SalvageMark::Make(&files, new_directory));
   TIDEMARK_ASSIGN_OR_RETURN(const auto store, Store::Open(new_directory, with_clock));
   TIDEMARK_RETURN_IF_ERROR(internal::Salvager(&catalog, store.get(), &clock).Run(part_of(1)));
   TIDEMARK_RETURN_IF_ERROR(store->Close());
+  TIDEMARK_RETURN_IF_ERROR(mark->Remove());
   return std::move(catalog.report);
 } catch (const std::bad_alloc&) {
   return Status::OutOfMemory();

@@ -103,7 +103,8 @@ struct TIDEMARK_API SalvageReport {
 //
 // Errors: kNotFound (no log there), kInUse, kExists (the new directory is not empty),
 // kUnsupportedVersion, and those of writing the new store, which is no use then. Damage is no
-// error.
+// error. Until it returns OK the new store does not open (kCorruption), nor what is left of it if
+// the process dies: remove that, and salvage again.
 TIDEMARK_API Result<SalvageReport> Salvage(const std::string& directory,
                                            const std::string& new_directory,
                                            const StoreOptions& options,

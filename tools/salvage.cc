@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "tools/damage_json.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -62,15 +63,6 @@ Json ReportJson(const std::string& path, const std::string& new_path, const Salv
   for (const LostStretch& stretch : report.lost) {
     lost.push_back({{"first_lsn", stretch.first.value}, {"last_lsn", stretch.last.value}});
   }
-  Json damage = Json::array();
-  for (const Damage& place : report.damage) {
-    Json row = {{"object", nullptr},
-                {"segment", place.segment},
-                {"offset", place.offset},
-                {"message", place.message}};
-    if (!place.object.empty()) row["object"] = place.object;
-    damage.push_back(row);
-  }
   return {{"store", path},
           {"new_store", new_path},
           {"whole", report.whole()},
@@ -86,7 +78,7 @@ Json ReportJson(const std::string& path, const std::string& new_path, const Salv
           {"unattributed", report.unattributed},
           {"objects", objects},
           {"lost", lost},
-          {"damage", damage}};
+          {"damage", DamageJson(report.damage)}};
 }
 
 std::string DescribeLoss(const SalvagedObject& object) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "tools/damage_json.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -13,15 +14,6 @@ namespace tidemark::tools {
 namespace {
 
 Json ReportJson(const std::string& path, const VerifyReport& report) {
-  Json damage = Json::array();
-  for (const Damage& place : report.damage) {
-    Json row = {{"object", nullptr},
-                {"segment", place.segment},
-                {"offset", place.offset},
-                {"message", place.message}};
-    if (!place.object.empty()) row["object"] = place.object;
-    damage.push_back(row);
-  }
   return {{"store", path},
           {"whole", report.damage.empty()},
           {"segments", report.segments},
@@ -30,7 +22,7 @@ Json ReportJson(const std::string& path, const VerifyReport& report) {
           {"page_versions", report.page_versions},
           {"objects", report.objects},
           {"bytes", report.bytes},
-          {"damage", damage}};
+          {"damage", DamageJson(report.damage)}};
 }
 
 void PrintReport(const VerifyReport& report) {

@@ -12,6 +12,7 @@
 #include "engine/bookmark.h"
 #include "engine/object.h"
 #include "engine/retention.h"
+#include "engine/salvage.h"
 #include "engine/store.h"
 #include "vfs/internal/database_name.h"
 #include "vfs/internal/object_json.h"
@@ -183,6 +184,18 @@ int tidemark_rebuild(const char* directory) {
       return Status(StatusCode::kInvalidArgument, "a store needs a directory");
     }
     return tidemark::Store::Rebuild(directory, {}).status();
+  });
+}
+
+int tidemark_salvage(const char* directory, const char* new_directory, char** report) {
+  if (report != nullptr) *report = nullptr;
+  return Guarded([&]() -> Status {
+    if (directory == nullptr || new_directory == nullptr) {
+      return Status(StatusCode::kInvalidArgument, "a store needs a directory");
+    }
+    TIDEMARK_ASSIGN_OR_RETURN(const tidemark::SalvageReport found,
+                              tidemark::Salvage(directory, new_directory, {}));
+    return report == nullptr ? OkStatus() : CopyText(internal::SalvageJson(found), report);
   });
 }
 

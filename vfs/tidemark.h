@@ -84,6 +84,17 @@ TIDEMARK_API int tidemark_close_store(tidemark_store* store);
  * damaged. Takes as long as reading all of the log. After an error the old one is in its place. */
 TIDEMARK_API int tidemark_rebuild(const char* directory);
 
+/* Brings all that is whole of a closed store, which need not open and is only read, into a new one:
+ * every state that its hash proves, with its time. `new_directory` must be missing or empty. Takes as
+ * long as reading and writing all of it. TIDEMARK_OK says that this came to its end, not that nothing
+ * is lost: `report`, unless it is null, gets that as JSON, which sqlite3_free() frees:
+ *   {"whole","ends_cleanly","commits","labels","objects","objects_brought","damage"}
+ * whole: every object is there at its newest commit, and nothing found that is lost; ends_cleanly:
+ * the log ends as a closed one does, so there was nothing more; objects, damage: their numbers, of
+ * objects that are known of, and of damaged places. After an error, or an interruption, the new store
+ * does not open: remove it. */
+TIDEMARK_API int tidemark_salvage(const char* directory, const char* new_directory, char** report);
+
 /* Opens a database; sqlite3_close() closes it. `at` is null for the present; or a bookmark, a
  * label, or a time (RFC 3339, unix seconds, "5 minutes ago") for a read-only view of the past. A
  * commit returns when it is durable (PRAGMA synchronous=FULL), or with synchronous=NORMAL when it

@@ -14,6 +14,7 @@
 #include "engine/internal/recovery.h"
 #include "engine/internal/retention_record.h"
 #include "engine/internal/retention_worker.h"
+#include "engine/internal/salvage_mark.h"
 #include "engine/internal/scrubber.h"
 #include "engine/internal/segment_header.h"
 #include "engine/version.h"
@@ -63,7 +64,7 @@ Result<Found> Look(FileSystem& fs, const std::string& directory) {
   // a store whose first segment did not become durable holds nothing.
   if (std::find(names.begin(), names.end(), "log") != names.end()) return Found::kStore;
   const bool ours = std::all_of(names.begin(), names.end(), [](const std::string& name) {
-    return name == "LOCK" || name == "index";
+    return name == "LOCK" || name == "index" || name == SalvageMark::kName;
   });
   return ours ? Found::kUnfinished : Found::kOther;
 }
@@ -107,6 +108,7 @@ StoreImpl::StoreImpl(std::string directory, const StoreOptions& options)
 Status StoreImpl::Create(const std::string& directory, const StoreOptions& options) {
   TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
   FileSystem& fs = *options.file_system;
+  TIDEMARK_RETURN_IF_ERROR(SalvageMark::Check(fs, directory));
   TIDEMARK_ASSIGN_OR_RETURN(const Found found, Look(fs, directory));
   if (found == Found::kOther) {
     return Status(StatusCode::kExists, directory +
@@ -140,6 +142,7 @@ Result<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& directory,
                                                    const StoreOptions& options) {
   TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
   FileSystem& fs = *options.file_system;
+  TIDEMARK_RETURN_IF_ERROR(SalvageMark::Check(fs, directory));
   TIDEMARK_ASSIGN_OR_RETURN(const Found found, Look(fs, directory));
   if (found != Found::kStore) {
     if (!options.create_if_missing || found == Found::kOther) return NotAStore(directory);

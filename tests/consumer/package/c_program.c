@@ -161,6 +161,19 @@ static void more(tidemark_store* store, const char* before) {
   CHECK(tidemark_purge(store, "rooms", "twin") == TIDEMARK_NOT_FOUND);
 }
 
+static void salvage(const char* directory) {
+  char salvaged[4096];
+  char* report = NULL;
+  CHECK(snprintf(salvaged, sizeof(salvaged), "%s.salvaged", directory) < (int)sizeof(salvaged));
+  CHECK(tidemark_salvage(directory, NULL, NULL) == TIDEMARK_INVALID_ARGUMENT);
+  CHECK(tidemark_salvage("/nowhere/at/all", salvaged, &report) == TIDEMARK_NOT_FOUND);
+  CHECK(report == NULL);
+  CHECK(tidemark_salvage(directory, salvaged, &report) == TIDEMARK_OK);
+  CHECK(strstr(report, "\"whole\":true,\"ends_cleanly\":true,") != NULL);
+  sqlite3_free(report);
+  CHECK(tidemark_salvage(directory, salvaged, NULL) == TIDEMARK_EXISTS);
+}
+
 int main(int argc, char** argv) {
   char before[TIDEMARK_BOOKMARK_SIZE];
   char now[TIDEMARK_BOOKMARK_SIZE];
@@ -205,6 +218,7 @@ int main(int argc, char** argv) {
   CHECK(tidemark_rebuild("/nowhere/at/all") == TIDEMARK_NOT_FOUND);
   CHECK(tidemark_rebuild(NULL) == TIDEMARK_INVALID_ARGUMENT);
   CHECK(tidemark_rebuild(argv[1]) == TIDEMARK_OK);
+  salvage(argv[1]);
 
   CHECK(tidemark_open_store(argv[1], 0, &store) == TIDEMARK_OK);
   CHECK(tidemark_open(store, "rooms", "lobby", NULL, TIDEMARK_NO_WRITES, &db) == TIDEMARK_OK);
