@@ -90,8 +90,9 @@ Status Transaction::Impl::ResetPageSize(uint32_t page_size) {
   }
   if (page_size == page_size_) return OkStatus();
   Unprepare();
-  // The object's first pages need no new timeline to have nothing to inherit.
-  rewrite_ = base_.page_count > 0;
+  // The object's first pages need no new timeline to have nothing to inherit. Others do, also where
+  // the base has none: no page of a timeline has versions of two sizes.
+  rewrite_ = base_.page_size != 0;
   page_size_ = page_size;
   page_count_ = kept_ = 0;
   state_hash_ = 0;

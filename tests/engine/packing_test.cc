@@ -6,6 +6,7 @@
 
 #include "tests/engine/packing_fixture.h"
 #include "tests/support/store_model.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -51,6 +52,38 @@ TEST_F(PackingTest, NothingIsLost) {
     ASSERT_NO_FATAL_FAILURE(model.CheckHistory(sim_.store()));
     ASSERT_NO_FATAL_FAILURE(ExpectWhole("made anew"));
   }
+}
+
+// Goal: a database that was cut to nothing and begun anew with another page size is packed like any
+// other, and each of its states is there. Method: the first size stands in a packed segment that is
+// too large to be packed again with the second, whose history would begin on it.
+TEST_F(PackingTest, AnotherPageSizeBehindNothing) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const auto filler, Open("filler"));
+  std::map<uint32_t, PageBytes> pages;
+  for (uint32_t page = 1; page <= 600; ++page) pages[page] = RandomPage(page);
+  ASSERT_OK(Commit(filler, pages));
+  ASSERT_OK_AND_ASSIGN(const auto object, Open("a"));
+  ASSERT_OK_AND_ASSIGN(const CommitInfo small, Commit(object, {{1, RandomPage(1, 1024)}}, 1024));
+  {
+    Transaction transaction(object);
+    ASSERT_OK(transaction.Begin());
+    ASSERT_OK(transaction.SetPageCount(0));
+    ASSERT_OK(transaction.Commit());
+  }
+  ASSERT_OK(sim_.Reclaim(ReclaimWhat::kEverything));
+  const uint64_t packed = sim_.store().Stats().packed_segment_count;
+  ASSERT_OK(Commit(object, {{1, RandomPage(2)}}));
+  ASSERT_OK(Commit(object, {{1, RandomPage(3)}}));
+  ASSERT_OK(internal::StorePeer::Impl(sim_.store()).SealLog());
+  ASSERT_OK(sim_.Checkpoint());
+  ASSERT_OK_AND_ASSIGN(const ReclaimReport report, sim_.store().Reclaim());
+  EXPECT_GT(report.files, 0u);
+  EXPECT_EQ(sim_.store().Stats().packed_segment_count, packed + 1);
+  EXPECT_TRUE(Reads(object, 1, RandomPage(3)));
+  ASSERT_OK_AND_ASSIGN(const Snapshot before, object->OpenSnapshot(small));
+  EXPECT_EQ(ReadPage(before, 1).value(), RandomPage(1, 1024));
+  ExpectWhole("packed");
 }
 
 // Goal: packing goes on beside commits, reads of the present and the past, checkpoints and
