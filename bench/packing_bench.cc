@@ -13,6 +13,9 @@
 //   packed_to_log  bytes of log that were packed, to those that were written: about 1, by whole
 //                  segments of 64 MiB, of which some ten are written
 //   write_amp      bytes written to log and packed segments, to bytes of log
+//   pack_cpu_us/commit, pack_cpu_ms/MB
+//                  processor time that it takes to pack all that was committed without the
+//                  background, by commit and by MB of log
 //
 // `packing/space` commits as fast as it can to 50 objects, of which one in turn is deleted now and
 // then and another made in its place. Its clock goes by commits: three windows of an hour in every
@@ -58,6 +61,10 @@ struct Side {
   StoreStats begin;
   StoreStats end;
   uint64_t most_waiting = 0;
+  // Of a packing of everything at the end, which nothing was packed before.
+  double packing_seconds = 0;
+  uint64_t packing_bytes = 0;
+  int64_t packing_commits = 0;
 };
 
 // `databases` take turns: until the backlog can be full, and then for `commits`, which count.
@@ -79,6 +86,7 @@ Side Commits(const Settings& settings, double share, int64_t databases, int64_t 
   Side side;
   size_t turn = 0;
   const auto commit = [&](int64_t count) {
+    side.packing_commits += count;
     for (int64_t i = 0; i < count; ++i) {
       connections[turn].Upsert(random.Below(kKeys), random.NextValue());
       if (++turn == connections.size()) turn = 0;
@@ -96,6 +104,12 @@ Side Commits(const Settings& settings, double share, int64_t databases, int64_t 
   side.seconds = SecondsSince(start);
   side.end = bed.store()->Stats();
   Require(side.end.retention_error, "packing in the background");
+  if (share > 0) return side;
+  connections.clear();
+  const double packing = ThreadSeconds();
+  const ReclaimReport packed = Require(bed.store()->Reclaim(ReclaimWhat::kEverything), "packing");
+  side.packing_seconds = ThreadSeconds() - packing;
+  side.packing_bytes = packed.bytes_before;
   return side;
 }
 
@@ -104,8 +118,10 @@ void Packing(benchmark::State& state, const Settings& settings, int64_t database
   double alone = 0;
   double beside = 0;
   Side last;
+  Side without;
   for (auto _ : state) {
-    alone += Commits(settings, 0, databases, commits).seconds;
+    without = Commits(settings, 0, databases, commits);
+    alone += without.seconds;
     last = Commits(settings, StoreOptions().retention_share, databases, commits);
     beside += last.seconds;
   }
@@ -113,6 +129,10 @@ void Packing(benchmark::State& state, const Settings& settings, int64_t database
   state.counters["alone_per_s"] = measured / alone;
   state.counters["beside_per_s"] = measured / beside;
   state.counters["to_alone"] = alone / beside;
+  state.counters["pack_cpu_us/commit"] =
+      without.packing_seconds * 1e6 / static_cast<double>(without.packing_commits);
+  state.counters["pack_cpu_ms/MB"] =
+      without.packing_seconds * 1e3 / MegaBytes(without.packing_bytes);
   state.counters["waiting_MB"] = MegaBytes(last.end.waiting_bytes);
   state.counters["most_waiting_MB"] = MegaBytes(last.most_waiting);
   const uint64_t packed = last.end.packed_bytes - last.begin.packed_bytes;

@@ -1,6 +1,7 @@
 #include "bench/workload.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -194,6 +195,12 @@ void Bed::Reopen() {
   if (!IsTidemark(mode_)) return;
   Close();
   store_ = Require(Store::Open(StorePath(), options_.store), "reopening " + StorePath());
+}
+
+double ThreadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 double Percentile(std::vector<double>& samples, double share) {

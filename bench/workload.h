@@ -160,6 +160,9 @@ class Bed {
   std::unique_ptr<Store> store_;
 };
 
+// What this thread has computed so far: other work on the machine disturbs it less than a clock.
+double ThreadSeconds();
+
 // The value below which `share` (0 to 1) of `samples` lie; reorders them. 0 without samples.
 double Percentile(std::vector<double>& samples, double share);
 

@@ -16,6 +16,9 @@ namespace {
 // zstd's tables alone take about 200 bytes; what it learns of fewer samples is of these only.
 constexpr size_t kLeastBytes = 256;
 constexpr size_t kLeastSamples = 8;
+// zstd looks for what has eight bytes in common, and (1.5.4) reads beyond the end of samples that
+// have less altogether, without those that it keeps to try what it learnt on.
+constexpr size_t kLeastSample = 8;
 
 // zstd's. Higher than that of CompressPage, because with a dictionary it wins more by it, and takes
 // less time for that: history/append of the benchmarks shows both.
@@ -41,13 +44,13 @@ class DictionaryScope {
   ZSTD_CCtx* const context_;
 };
 
-// The samples from `first` on, each second one.
+// The samples from `first` on, each second one that is long enough.
 BlockSamples EachSecond(const BlockSamples& samples, size_t first) {
   BlockSamples some;
   const ConstBytes all(samples.data);
   size_t at = 0;
   for (size_t i = 0; i < samples.sizes.size(); ++i) {
-    if (i % 2 == first) {
+    if (i % 2 == first && samples.sizes[i] >= kLeastSample) {
       AppendBytes(some.data, all.subspan(at, samples.sizes[i]));
       some.sizes.push_back(samples.sizes[i]);
     }
@@ -60,8 +63,8 @@ BlockSamples EachSecond(const BlockSamples& samples, size_t first) {
 
 std::unique_ptr<const CompressionDictionary> CompressionDictionary::Train(
     const BlockSamples& samples, uint64_t total_bytes, const DictionaryRule& rule) {
-  if (samples.sizes.size() < 2 * kLeastSamples) return nullptr;
   const BlockSamples learnt = EachSecond(samples, 0);
+  if (learnt.sizes.size() < kLeastSamples) return nullptr;
   Buffer contents(kMostBytes - sizeof(uint64_t));
   const size_t size =
       ZDICT_trainFromBuffer(contents.data(), contents.size(), learnt.data.data(),

@@ -105,7 +105,11 @@ Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
   });
 }
 
-Status Index::EndUpdates() { return impl_->mark().SetClosed(impl_->env().LastTransaction()); }
+Status Index::EndUpdates() {
+  const uint64_t last = impl_->env().LastTransaction();
+  // None: Compact could not open the file again, so nothing is known of it.
+  return last == 0 ? impl_->mark().Forget() : impl_->mark().SetClosed(last);
+}
 
 Result<std::optional<CheckpointRow>> Index::Checkpoint() const {
   return impl_->Find(

@@ -13,6 +13,10 @@ namespace {
 constexpr uint32_t kLengthBits = 17;
 constexpr uint32_t kDepthBits = 7;
 
+// Flags of rows of purges.
+constexpr uint8_t kPurgeLogIsClean = 1;
+constexpr uint8_t kPurgeHasFirstPacked = 2;
+
 bool IsTimelineKind(TimelineKind kind) {
   return kind >= TimelineKind::kCreate && kind <= TimelineKind::kUndelete;
 }
@@ -291,7 +295,9 @@ std::optional<PackedRow> DecodePackedRow(ConstBytes key, ConstBytes value) {
 std::vector<std::byte> EncodePurgeRow(const PurgeRow& row) {
   std::vector<std::byte> out;
   AppendFixed(out, row.lsn.value);
-  AppendFixed(out, static_cast<uint8_t>(row.log_is_clean));
+  AppendFixed(out, static_cast<uint8_t>((row.log_is_clean ? kPurgeLogIsClean : 0) |
+                                        (row.first_packed != 0 ? kPurgeHasFirstPacked : 0)));
+  if (row.first_packed != 0) AppendFixed(out, row.first_packed);
   EncodePurge(row, out);
   return out;
 }
@@ -299,11 +305,17 @@ std::vector<std::byte> EncodePurgeRow(const PurgeRow& row) {
 std::optional<PurgeRow> DecodePurgeRow(ConstBytes key, ConstBytes value) {
   Reader reader(value);
   const Lsn lsn(reader.Fixed<uint64_t>());
-  const auto clean = reader.Fixed<uint8_t>();
+  const auto flags = reader.Fixed<uint8_t>();
+  const bool has_first = (flags & kPurgeHasFirstPacked) != 0;
+  const uint32_t first_packed = has_first ? reader.Fixed<uint32_t>() : 0;
   auto row = DecodePurge(reader.Span(reader.remaining()));
-  if (!row || clean > 1 || !std::ranges::equal(key, PurgeKey(row->object))) return std::nullopt;
+  if (!row || flags > (kPurgeLogIsClean | kPurgeHasFirstPacked) ||
+      has_first != (first_packed != 0) || !std::ranges::equal(key, PurgeKey(row->object))) {
+    return std::nullopt;
+  }
   row->lsn = lsn;
-  row->log_is_clean = clean == 1;
+  row->log_is_clean = (flags & kPurgeLogIsClean) != 0;
+  row->first_packed = first_packed;
   return row;
 }
 

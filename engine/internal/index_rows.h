@@ -9,7 +9,9 @@
 //   meta             "durable"                         LSN 8
 //   meta             "licence"                         LSN 8, granted 8, time 8, by default 8,
 //                                                      paused 1, from 8, to 8, confirms 1
-//   meta             "purge ", object id 32            LSN 8, log is clean 1, the record's fields
+//   meta             "purge ", object id 32            LSN 8, flags 1 (1: the log is clean), with
+//                                                      flag 2: number of the first packed segment
+//                                                      since 4; the record's fields
 //   meta             "health"                          last scrub 8, damage 8, last drill 8, its
 //                                                      outcome 1, oldest verified 8
 //   meta             "compact"                         nothing: the file is to be compacted

@@ -75,7 +75,8 @@ Result<std::vector<Packer::File>> Packer::Files() const {
                      .first = packed.header.packed_from,
                      .end = {packed.header.previous, packed.header.previous_end},
                      .bytes = packed.size_bytes,
-                     .last = LastTime(packed)});
+                     .last = LastTime(packed),
+                     .last_lsn = Lsn(packed.log.last_lsn)});
   }
   // Of the log what is sealed and wholly in the index.
   TIDEMARK_ASSIGN_OR_RETURN(const auto checkpoint, store_->index().Checkpoint());
@@ -167,11 +168,11 @@ Result<size_t> Packer::Pack(const std::vector<File>& files, size_t begin, size_t
   return size_t{0};
 }
 
-size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) {
+size_t Packer::CountForAJob(const std::vector<File>& files, size_t begin) const {
   size_t count = 1;
   for (uint64_t bytes = files[begin].bytes; begin + count < files.size(); ++count) {
     bytes += files[begin + count].bytes;
-    if (bytes > kJobBytes) break;
+    if (bytes > job_bytes_) break;
   }
   return count;
 }

@@ -86,8 +86,9 @@ class Packer {
   std::unique_lock<std::mutex> KeepFiles();
 
   const DictionaryRule& dictionary_rule() const { return dictionary_rule_; }
-  // For tests, in which no object has much history. While nothing is packed.
+  // For tests, in which no object has much history, and files are small. While nothing is packed.
   void set_dictionary_rule(const DictionaryRule& rule) { dictionary_rule_ = rule; }
+  void set_job_bytes(uint64_t bytes) { job_bytes_ = bytes; }
 
   // Ends a run, and waits for that; there is none from here on.
   void Stop();
@@ -101,8 +102,6 @@ class Packer {
   static bool CostsItsFilesOnly(const Status& status);
 
  private:
-  // What one job takes in, unless a large commit makes it more.
-  static constexpr uint64_t kJobBytes = 64u << 20;
   static constexpr uint64_t kNever = UINT64_MAX;  // no LSN
 
   // One file, in the order of what it stands for.
@@ -111,7 +110,9 @@ class Packer {
     uint32_t first = 0;
     Location end;
     uint64_t bytes = 0;
-    Timestamp last{};  // of a packed one: the time of its last record
+    // Of a packed one, of its last record.
+    Timestamp last{};
+    Lsn last_lsn{};
   };
   // Calls `run` in the background, as `pacer` says.
   Status Paced(Pacer* pacer, const std::function<Status()>& run);
@@ -125,6 +126,8 @@ class Packer {
   Status PackWhatPays(ReclaimReport* report);
   Status RunPurgeLocked(const PurgeRun& run);
   Status PackForPurge(const PurgeRun& run, ReclaimReport* report);
+  // Of these files there is nothing to be done for the purges that have begun.
+  std::vector<bool> FilesWithoutPurged(const std::vector<File>& files) const;
   // Takes a lock that a run in the background may hold, which ends then.
   std::unique_lock<std::mutex> Want(std::mutex& mutex);
   Status GiveWay() const;
@@ -134,7 +137,7 @@ class Packer {
   // What pays of the next job; returns how many files were packed.
   Result<size_t> PackFrom(const std::vector<File>& files, size_t begin, ReclaimReport* report);
   PackInput Input(const std::vector<File>& files, size_t begin, size_t count) const;
-  static size_t CountForAJob(const std::vector<File>& files, size_t begin);
+  size_t CountForAJob(const std::vector<File>& files, size_t begin) const;
   // How many files from files[begin] on it pays to pack together: the most; and what that frees.
   struct Paying {
     size_t count = 0;
@@ -164,6 +167,8 @@ class Packer {
   Result<bool> RunJob(PackInput input, ReclaimReport* report);
 
   StoreImpl* const store_;
+  // What one job takes in, unless a large commit makes it more.
+  uint64_t job_bytes_ = 64u << 20;
   DictionaryRule dictionary_rule_;
   std::mutex mutex_;                      // held through a run
   std::mutex files_mutex_;                // likewise, and by who goes through all files

@@ -98,17 +98,40 @@ Status Packer::RunPurgeLocked(const PurgeRun& run) {
   return run.end(report);
 }
 
+// Those that an earlier run has packed for them, before it was interrupted: not the one with the
+// record of a purge, which goes last.
+std::vector<bool> Packer::FilesWithoutPurged(const std::vector<File>& files) const {
+  const std::vector<PurgeRow> purges = store_->purges().List();
+  std::vector<bool> clean(files.size());
+  Lsn before;
+  for (size_t i = 0; i < files.size() && format::IsPacked(files[i].number); ++i) {
+    clean[i] = std::all_of(purges.begin(), purges.end(), [&](const PurgeRow& purge) {
+      const bool has_record = purge.lsn > before && purge.lsn <= files[i].last_lsn;
+      return purge.first_packed != 0 && files[i].number >= purge.first_packed && !has_record;
+    });
+    before = files[i].last_lsn;
+  }
+  return clean;
+}
+
 // In order, and not behind what fails: so a job knows that all before it is done.
 Status Packer::PackForPurge(const PurgeRun& run, ReclaimReport* report) {
   TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_ASSIGN_OR_RETURN(const std::vector<File> files, Files());
+  const std::vector<bool> clean = FilesWithoutPurged(files);
   uint64_t total = 0;
-  for (const File& file : files) total += file.bytes;
+  for (size_t i = 0; i < files.size(); ++i) total += clean[i] ? 0 : files[i].bytes;
   for (size_t begin = 0; begin < files.size();) {
+    if (clean[begin]) {
+      ++begin;
+      continue;
+    }
     if (run.progress) run.progress(report->bytes_before, total);
-    TIDEMARK_ASSIGN_OR_RETURN(const size_t packed,
-                              Pack(files, begin, CountForAJob(files, begin), 1, report));
+    const auto first = clean.begin() + static_cast<ptrdiff_t>(begin);
+    const auto next_clean = static_cast<size_t>(std::find(first, clean.end(), true) - first);
+    const size_t wanted = std::min(CountForAJob(files, begin), next_clean);
+    TIDEMARK_ASSIGN_OR_RETURN(const size_t packed, Pack(files, begin, wanted, 1, report));
     TIDEMARK_RETURN_IF_ERROR(store_->segments().RemoveUnused());
     if (packed == 0) {
       return Status(StatusCode::kBusy,
@@ -194,7 +217,7 @@ Status Packer::PackLog(ReclaimReport* report) {
     size_t begin = log;
     for (uint64_t bytes = 0; begin > 0; --begin) {
       bytes += files[begin - 1].bytes;
-      if (bytes > files[log].bytes || bytes + files[log].bytes > kJobBytes) break;
+      if (bytes > files[log].bytes || bytes + files[log].bytes > job_bytes_) break;
     }
     auto packed = PackFrom(files, begin, report);
     if (CostsItsFilesOnly(packed.status()) && begin < log) {

@@ -22,10 +22,13 @@ struct PurgeRow {
   std::vector<TimelineId> timelines{};  // of the object, in order
   // No file of the log has anything of it any more, its own record included.
   bool log_is_clean = false;
+  // Packed segments from this number on were made since: there is nothing of it in them, but for
+  // its own record. 0: not known.
+  uint32_t first_packed = 0;
   bool operator==(const PurgeRow&) const = default;
 };
 
-// The record: all but `lsn` and `log_is_clean`.
+// The record: all but `lsn`, `log_is_clean` and `first_packed`.
 void EncodePurge(const PurgeRow& row, Buffer& out);
 std::optional<PurgeRow> DecodePurge(ConstBytes fields);
 

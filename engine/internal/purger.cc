@@ -93,6 +93,7 @@ Result<PurgeRow> Purger::Describe(const ObjectState& object) const {
   PurgeRow row;
   row.object = object.id;
   row.namespace_id = object.ns->id;
+  row.first_packed = store_->segments().NextPackedNumber();
   for (Lsn at(UINT64_MAX); at.valid();) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto timeline, store_->FindTimelineAt(object, at));
     if (timeline == nullptr) break;

@@ -376,6 +376,7 @@ Status Recovery::ReplayPurge(const ScannedGroup& group, const DirectoryEntry& en
   }
   objects_.erase(row->object);
   store_->ForgetObject(*row);
+  row->first_packed = store_->segments().NextPackedNumber();
   store_->purges().Add(PurgeTable::NewPurge(*std::move(row)), entry.lsn);
   return OkStatus();
 }

@@ -29,6 +29,9 @@ struct Start {
   StoreModel model;
 };
 
+// Less than there is.
+constexpr uint64_t kBudget = 256u << 10;
+
 void SetOptions(SimStore& sim) {
   sim.options().transaction_memory_bytes = 32u << 10;
   sim.options().retention = hours(100);
@@ -139,6 +142,12 @@ const Task kTasks[] = {
      [](SimStore& sim, StoreModel& model) {
        sim.clock().Advance(hours(1));
        return model.RunRetention(sim.store(), [&] { return sim.RunRetention(); });
+     }},
+    {"a licence by budget and a packing of what pays",
+     [](SimStore& sim, StoreModel& model) -> Status {
+       TIDEMARK_RETURN_IF_ERROR(model.SetBudget(sim.store(), kBudget));
+       TIDEMARK_RETURN_IF_ERROR(model.Prune(sim.store()));
+       return sim.Reclaim(ReclaimWhat::kWhatPays);
      }},
 };
 

@@ -85,6 +85,27 @@ TEST(DictionaryTest, OnlyWhereItPays) {
   EXPECT_EQ(CompressionDictionary::Train({}, kMuch), nullptr);
 }
 
+// Goal: blocks that are nearly empty, as of pages of zeros, are no danger. Method: samples of 0 to
+// 20 bytes, before some that are long, behind them and alone.
+TEST(DictionaryTest, HardlyAnySamples) {
+  std::mt19937_64 random(TestSeed());
+  for (size_t size = 0; size <= 20; ++size) {
+    for (const size_t long_ones : {size_t{0}, size_t{2}, size_t{4}}) {
+      for (const bool first : {false, true}) {
+        BlockSamples samples;
+        for (size_t i = 0; i < 24; ++i) {
+          const bool is_long = first ? i < long_ones : i + long_ones >= 24;
+          Buffer data = Rows(random);
+          if (!is_long) data.resize(size);
+          AppendBytes(samples.data, data);
+          samples.sizes.push_back(data.size());
+        }
+        (void)CompressionDictionary::Train(samples, kMuch, {.least_gain = 0});
+      }
+    }
+  }
+}
+
 // Goal: bytes that zstd takes for a dictionary of its own and cannot read are refused, and not told
 // as memory that ran out, under a right hash, too. Method: zstd's number, and then no tables.
 TEST(DictionaryTest, TablesThatZstdDidNotWrite) {

@@ -51,12 +51,14 @@ TEST_F(IndexPurgeTest, GoldenBytesOfAPurge) {
                      .namespace_id = 3,
                      .lsn = Lsn(0x0102),
                      .timelines = {TimelineId(5), TimelineId(7)},
-                     .log_is_clean = true};
+                     .log_is_clean = true,
+                     .first_packed = 0x80000007};
   const std::string id = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
   EXPECT_EQ(Hex(PurgeKey(row.object)), "707572676520" + id);
   EXPECT_EQ(Hex(EncodePurgeRow(row)),
             "0201000000000000"
-            "01" +
+            "03"
+            "07000080" +
                 id +
                 "03"
                 "02"
@@ -68,6 +70,15 @@ TEST_F(IndexPurgeTest, GoldenBytesOfAPurge) {
   bytes.pop_back();
   EXPECT_FALSE(DecodePurgeRow(PurgeKey(row.object), bytes).has_value());
   bytes = EncodePurgeRow(row);
+  bytes[8] = std::byte{4};
+  EXPECT_FALSE(DecodePurgeRow(PurgeKey(row.object), bytes).has_value());
+  PurgeRow without = row;
+  without.log_is_clean = false;
+  without.first_packed = 0;
+  bytes = EncodePurgeRow(without);
+  EXPECT_EQ(bytes[8], std::byte{0});
+  EXPECT_EQ(bytes.size() + 4, EncodePurgeRow(row).size());
+  EXPECT_EQ(DecodePurgeRow(PurgeKey(row.object), bytes), without);
   bytes[8] = std::byte{2};
   EXPECT_FALSE(DecodePurgeRow(PurgeKey(row.object), bytes).has_value());
 }

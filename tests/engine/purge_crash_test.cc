@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "engine/internal/packer.h"
 #include "tests/engine/purge_fixture.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -120,6 +122,51 @@ TEST_F(PurgeCrashTest, AtEveryOperation) {
   EXPECT_GT(seen[Found::kGone], 0);
 }
 
+// Goal: a purge that goes on does not write anew what it wrote before. Method: each file is a job;
+// the power fails at some operations; what the next call packs is counted.
+TEST_F(PurgeCrashTest, GoesOnWhereItWas) {
+  Person person(TestSeed());
+  SimStore first(TestSeed());
+  const auto each_file_alone = [](SimStore& sim) {
+    internal::StorePeer::Impl(sim.store()).packer().set_job_bytes(1);
+  };
+  ASSERT_NO_FATAL_FAILURE(Begin(first, person));
+  for (int part = 0; part < 4; ++part) {
+    each_file_alone(first);
+    ASSERT_OK(first.Reclaim(ReclaimWhat::kEverything));
+    ASSERT_OK(person.Live(first.store()));
+  }
+  const uint64_t packed = first.store().Stats().packed_segment_count;
+  ASSERT_GE(packed, 4u);
+  ASSERT_OK(first.Close());
+  const SimStore::Machine machine = first.Save();
+  uint64_t fewest = packed;
+  uint64_t most = 0;
+  bool crashed = true;
+  for (uint64_t at = 1; crashed && !HasFailure(); at += 3) {
+    SCOPED_TRACE(::testing::Message() << "crash at " << at);
+    SimStore sim(TestSeed() * 1000 + at, machine);
+    ASSERT_OK(sim.Open());
+    each_file_alone(sim);
+    sim.fs().CrashAt(at);
+    (void)sim.Purge("people", person.name());
+    crashed = sim.fs().crashed();
+    if (!crashed) break;
+    sim.Crash(PowerLoss::kNothing);
+    ASSERT_OK(sim.Open());
+    each_file_alone(sim);
+    sim.fs().CrashAt(kNever);
+    if (Look(sim, person) == Found::kGone) continue;
+    ASSERT_OK_AND_ASSIGN(const PurgeReport report, sim.store().Purge("people", person.name()));
+    fewest = std::min(fewest, report.log.files);
+    most = std::max(most, report.log.files);
+    EXPECT_TRUE(IsGone(person, sim));
+    ASSERT_NO_FATAL_FAILURE(ExpectOthers(sim));
+  }
+  EXPECT_GE(most, packed);
+  EXPECT_LE(fewest, 2u) << "the file with the record of the purge, and what the log has since";
+}
+
 // Goal: with an index that is lost in the middle, what is left of the log does not bring the object
 // back, nor look damaged. Method: as above, the index removed each time.
 TEST_F(PurgeCrashTest, WithoutTheIndex) {
@@ -209,6 +256,42 @@ TEST_F(PurgeCrashTest, FullDisksAndFailures) {
       EXPECT_EQ(made_do, 0) << what;
     }
   }
+}
+
+// Goal: what cannot be read in a purge keeps it from its end, once, and from nothing else. Method:
+// reads fail, each once; one in some where TIDEMARK_TEST_SCALE is small.
+TEST_F(PurgeCrashTest, ReadsFail) {
+  Person person(TestSeed());
+  SimStore first(TestSeed());
+  ASSERT_NO_FATAL_FAILURE(Begin(first, person));
+  ASSERT_OK(first.Close());
+  const SimStore::Machine machine = first.Save();
+  const uint64_t stride = std::max<uint64_t>(1, 5 / Scaled(1));
+  std::map<Found, int> seen;
+  bool hit = true;
+  for (uint64_t nth = 1 + TestSeed() % stride; hit && !HasFailure(); nth += stride) {
+    SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", read " << nth);
+    SimStore sim(TestSeed() * 1000 + nth, machine);
+    ASSERT_OK(sim.Open());
+    sim.fs().FailReads(nth, false);
+    const Status status = sim.Purge("people", person.name());
+    hit = sim.fs().FailReads(0, false) > 0;
+    EXPECT_TRUE(hit || status.ok()) << status.ToString();
+    if (!status.ok()) {
+      EXPECT_EQ(status.code(), StatusCode::kIoError) << status.ToString();
+    }
+    const Found found = Look(sim, person);
+    EXPECT_EQ(found == Found::kGone, status.ok());
+    ++seen[found];
+    ASSERT_NO_FATAL_FAILURE(ExpectOthers(sim));
+    if (!status.ok()) {
+      ASSERT_OK(sim.Purge("people", person.name()));
+    }
+    EXPECT_EQ(Look(sim, person), Found::kGone);
+    EXPECT_TRUE(IsGone(person, sim));
+    ASSERT_NO_FATAL_FAILURE(ExpectOthers(sim));
+  }
+  EXPECT_GT(seen[Found::kBegun], 3);
 }
 
 // Goal: a disk on which the new files have no room. Method: nothing may grow; then it may.

@@ -247,5 +247,44 @@ TEST_F(PurgeTest, BesideAllElse) {
   ASSERT_OK(sim_.Close());
 }
 
+// Goal: purges that are asked for at the same time come one after the other: of one object by the
+// first, and the others say that there is none; of several each is done. The background may go on
+// with any of them. Method: threads that begin together.
+TEST_F(PurgeTest, BesideEachOther) {
+  sim_.options().background_work = BackgroundWork::kThreads;
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK(Put("room", 1));
+  for (uint64_t round = 0; round < Scaled(4) && !HasFailure(); ++round) {
+    SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", round " << round);
+    std::vector<Person> people;
+    for (uint64_t i = 0; i < 2; ++i) {
+      people.emplace_back(TestSeed() * 1000 + round * 10 + i);
+      ASSERT_OK(people.back().Live(sim_.store()));
+    }
+    constexpr size_t kThreads = 4;
+    std::vector<Status> purged(kThreads);
+    std::atomic<size_t> ready{0};
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        for (++ready; ready < kThreads;) std::this_thread::yield();
+        purged[i] = sim_.store().Purge("people", people[i % 2].name()).status();
+      });
+    }
+    (void)sim_.store().RunRetention();
+    for (std::thread& thread : threads) thread.join();
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_NE(purged[i].ok(), purged[i + 2].ok());
+      const Status& other = purged[i].ok() ? purged[i + 2] : purged[i];
+      EXPECT_ERROR(other, StatusCode::kNotFound, "does not exist");
+      EXPECT_TRUE(IsGone(people[i], sim_));
+    }
+    EXPECT_EQ(sim_.store().Stats().purge_count, 0u);
+  }
+  EXPECT_TRUE(Holds("room", 1));
+  ExpectWhole("at the end");
+  ASSERT_OK(sim_.Close());
+}
+
 }  // namespace
 }  // namespace tidemark::testing

@@ -169,6 +169,9 @@ class StoreModel {
   // Sets or clears a policy or the budget, holds or releases an object, or grants a licence,
   // durably.
   Status ChangeRetention(Store& store);
+  // Two of these.
+  Status Prune(Store& store);
+  Status SetBudget(Store& store, std::optional<uint64_t> bytes);
   // What the background does next, by `run`: whether that may, or must, have let something expire.
   Status RunRetention(Store& store, const std::function<Status()>& run);
   // Waits until everything is durable, and remembers that it is.
@@ -214,6 +217,8 @@ class StoreModel {
   Status Stage(Transaction& transaction, ObjectModel& model, Version& next, uint64_t max_writes);
   Status Finish(Object& object, Transaction& transaction, ObjectModel& model, Version& next);
   void CheckNew(Lsn lsn);
+  // What was under way of retention has been done, durably.
+  void RetentionDone(Store& store);
   void CheckStaged(Transaction& transaction, const Version& next);
   void CheckContents(const Snapshot& snapshot, const Version& version, const std::string& what);
   static bool HasAutomaticLabel(const ObjectModel& model, Lsn commit);

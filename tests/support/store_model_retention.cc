@@ -72,6 +72,31 @@ Status StoreModel::Expired(const Status& status) {
   return OkStatus();
 }
 
+Status StoreModel::Prune(Store& store) {
+  retention_under_way_ = retention_;
+  retention_under_way_->Grant(store.options().clock->Now(), {.window = store.options().retention});
+  TIDEMARK_RETURN_IF_ERROR(store.Prune());
+  AddBudgetMove(store, &*retention_under_way_);
+  ++counts_.licences;
+  RetentionDone(store);
+  return OkStatus();
+}
+
+Status StoreModel::SetBudget(Store& store, std::optional<uint64_t> bytes) {
+  retention_under_way_ = retention_;
+  retention_under_way_->SetBudget(bytes);
+  TIDEMARK_RETURN_IF_ERROR(store.SetBudget(bytes));
+  ++counts_.budgets;
+  RetentionDone(store);
+  return OkStatus();
+}
+
+void StoreModel::RetentionDone(Store& store) {
+  retention_ = *std::exchange(retention_under_way_, std::nullopt);
+  confirmed_ = std::max(confirmed_, store.Stats().last_lsn);
+  EXPECT_GE(store.durable_lsn(), confirmed_);
+}
+
 Status StoreModel::ChangeRetention(Store& store) {
   retention_under_way_ = retention_;
   RetentionModel& next = *retention_under_way_;
@@ -79,22 +104,14 @@ Status StoreModel::ChangeRetention(Store& store) {
   const ObjectModel& model = RandomObject(&name);
   const bool exists = model.head() != nullptr;
   switch (exists ? random_.Below(6) : random_.Below(2)) {
-    case 0:
-      next.Grant(store.options().clock->Now(), {.window = store.options().retention});
-      TIDEMARK_RETURN_IF_ERROR(store.Prune());
-      AddBudgetMove(store, &next);
-      ++counts_.licences;
-      break;
+    case 0: return Prune(store);
     case 5: {
       std::optional<uint64_t> bytes;
       // From far too little to more than there is.
       if (!random_.OneIn(3)) {
         bytes = (store.Stats().history_bytes + 65536) * random_.Between(1, 20) / 16;
       }
-      next.SetBudget(bytes);
-      TIDEMARK_RETURN_IF_ERROR(store.SetBudget(bytes));
-      ++counts_.budgets;
-      break;
+      return SetBudget(store, bytes);
     }
     case 1:
     case 2: {
@@ -136,10 +153,7 @@ Status StoreModel::ChangeRetention(Store& store) {
       ++counts_.holds;
     }
   }
-  retention_ = next;
-  retention_under_way_.reset();
-  confirmed_ = std::max(confirmed_, store.Stats().last_lsn);
-  EXPECT_GE(store.durable_lsn(), confirmed_);
+  RetentionDone(store);
   return OkStatus();
 }
 

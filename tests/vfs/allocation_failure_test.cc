@@ -233,6 +233,83 @@ TEST(AllocationFailureTest, InPackings) {
   }
 }
 
+// Goal: a purge that memory runs out in has not begun, or says that it is to be asked for again;
+// then it comes to its end, if need be behind another opening, and what others have is whole.
+// Method: an object is made and purged again and again, and an allocation of that fails: once
+// alone, and once with all behind it.
+TEST(AllocationFailureTest, InPurges) {
+  is_the_tests = true;
+  TempDirectory directory;
+  const StoreOptions options{.create_if_missing = true,
+                             .segment_size_bytes = 1u << 20,
+                             .background_work = BackgroundWork::kManual};
+  std::unique_ptr<Store> store = Store::Open(directory / "store", options).value();
+  const auto fill = [&](const std::string& name) {
+    const Database db = Database::Open(*store, "people", name).value();
+    Exec(db, "CREATE TABLE t(x)");
+    for (int i = 0; i < 10; ++i) Exec(db, "INSERT INTO t VALUES(randomblob(1000))");
+  };
+  constexpr char kOther[] = "an object with a long name";
+  constexpr char kName[] = "an object of which nothing is to be left";
+  fill(kOther);
+  int failures = 0;
+  int continued = 0;
+  int broken = 0;
+  for (const bool all : {false, true}) {
+    uint64_t count = 0;
+    const auto purge = [&](uint64_t nth) {
+      SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", allocation " << nth);
+      fill(kName);
+      allocation_countdown = {.left = nth, .all = all};
+      const Status status = store->Purge("people", kName).status();
+      count = nth - allocation_countdown.left;
+      const bool fired = allocation_countdown.fired;
+      allocation_countdown = {};
+      if (!fired) {
+        ASSERT_OK(status);
+        return;
+      }
+      failures += !status.ok();
+      if (!status.ok()) {
+        ASSERT_EQ(status.code(), StatusCode::kOutOfMemory) << status.ToString();
+        auto report = store->Purge("people", kName);
+        if (report.status().code() == StatusCode::kBroken) {
+          // The new index is in the place of the old one, and could not be opened.
+          ++broken;
+          (void)store->Close();
+          store.reset();
+          auto opened = Store::Open(directory / "store", options);
+          ASSERT_OK(opened);
+          store = *std::move(opened);
+          report = store->Purge("people", kName);
+        }
+        // The opening was all that was missing.
+        if (report.status().code() != StatusCode::kNotFound) {
+          ASSERT_OK(report);
+          continued += report->continued;
+        }
+      }
+      ASSERT_EQ(store->OpenObject("people", kName, IfMissing::kDeleted).status().code(),
+                StatusCode::kNotFound);
+      ASSERT_EQ(store->Stats().purge_count, 0u);
+      EXPECT_EQ(Query(Database::Open(*store, "people", kOther).value(),
+                      "SELECT count(*) FROM t; PRAGMA integrity_check"),
+                "10\nok");
+    };
+    ASSERT_NO_FATAL_FAILURE(purge(UINT64_MAX / 2));
+    const uint64_t last = count;
+    const uint64_t stride = std::max<uint64_t>(1, last / Scaled(40));
+    for (uint64_t nth = 1 + TestSeed() % stride; nth < last; nth += stride) {
+      ASSERT_NO_FATAL_FAILURE(purge(nth));
+    }
+  }
+  EXPECT_GT(failures, static_cast<int>(Scaled(40)));
+  EXPECT_GT(continued, 0);
+  EXPECT_LT(broken, failures / 4);
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, store->Verify());
+  EXPECT_TRUE(report.damage.empty()) << report.damage[0].message;
+}
+
 }  // namespace
 }  // namespace tidemark::testing
 
