@@ -28,7 +28,12 @@ class ApiTest : public ::testing::Test {
     Open();
   }
 
-  void OpenStore() { ASSERT_OK_AND_ASSIGN(store_, Store::Open("data", files_->Options(&clock_))); }
+  // Without threads of its own: each call does what it needs.
+  void OpenStore() {
+    StoreOptions options = files_->Options(&clock_);
+    options.background_work = BackgroundWork::kManual;
+    ASSERT_OK_AND_ASSIGN(store_, Store::Open("data", options));
+  }
   // The object of the test, anew.
   void Open(const StorageOptions& options = {}) {
     storage_.reset();
