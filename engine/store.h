@@ -241,7 +241,8 @@ class TIDEMARK_API Store {
 
   // Writes and indexes everything, marks the log as cleanly closed and releases the directory.
   // Idempotent. Errors: kBroken, kOutOfMemory and those of writing; the directory is released all
-  // the same.
+  // the same. With kFull the log may be cleanly closed, and only the index behind it: then nothing
+  // is lost, and the next opening brings it up to date.
   //
   // Objects, snapshots and transactions may be there still. Whatever they are asked that needs the
   // directory, and so every method of the store that can fail, is kBroken from here on; what a

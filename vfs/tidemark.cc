@@ -15,6 +15,7 @@
 #include "engine/salvage.h"
 #include "engine/store.h"
 #include "vfs/internal/database_name.h"
+#include "vfs/internal/json.h"
 #include "vfs/internal/object_json.h"
 #include "vfs/internal/sqlite_result.h"
 #include "vfs/internal/store_registry.h"
@@ -195,7 +196,14 @@ int tidemark_salvage(const char* directory, const char* new_directory, char** re
     }
     TIDEMARK_ASSIGN_OR_RETURN(const tidemark::SalvageReport found,
                               tidemark::Salvage(directory, new_directory, {}));
-    return report == nullptr ? OkStatus() : CopyText(internal::SalvageJson(found), report);
+    if (report == nullptr) return OkStatus();
+    internal::JsonObject row;
+    row.AddBool("whole", found.whole()).AddBool("ends_cleanly", found.ends_cleanly);
+    row.Add("commits", found.commits).Add("labels", found.labels);
+    row.Add("objects", uint64_t{found.objects.size()});
+    row.Add("objects_brought", found.objects_brought());
+    row.Add("damage", uint64_t{found.damage.size()});
+    return CopyText(row.text(), report);
   });
 }
 

@@ -5,10 +5,39 @@
 #include "tests/support/test_seed.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 #include <map>
 #include <random>
 #include <ranges>
+
+namespace tidemark::testing {
+namespace {
+
+// A type of an application's own.
+struct Point2 {
+  int x = 0;
+  int y = 0;
+  bool operator==(const Point2&) const = default;
+};
+
+}  // namespace
+}  // namespace tidemark::testing
+
+template <>
+struct tidemark::Codec<tidemark::testing::Point2> {
+  static std::string Encode(const testing::Point2& point) {
+    return std::to_string(point.x) + "," + std::to_string(point.y);
+  }
+  static testing::Point2 Decode(std::string_view bytes) {
+    testing::Point2 point;
+    const std::string text(bytes);
+    if (std::sscanf(text.c_str(), "%d,%d", &point.x, &point.y) != 2) {
+      throw Error(Status(StatusCode::kMalformed, "\"" + text + "\" is not a point"));
+    }
+    return point;
+  }
+};
 
 namespace tidemark::testing {
 namespace {
@@ -67,6 +96,16 @@ TEST_F(KvTest, ValuesHaveTypesThroughCodecs) {
   EXPECT_FAILS(kv().Get<int>("bool"), "is not an integer");
   EXPECT_FAILS(kv().Get<int8_t>("wide"), "is not an integer of the type asked for");
   EXPECT_FAILS(kv().Get<nlohmann::json>("double"), "is not JSON");
+}
+
+TEST_F(KvTest, TypesOfOnesOwnHaveCodecsOfOnesOwn) {
+  kv().Put("point", Point2{3, -4});
+  EXPECT_EQ(kv().Get<Point2>("point"), (Point2{3, -4}));
+  EXPECT_EQ(kv().Get("point"), "3,-4");
+  kv().Put("point", "three");
+  EXPECT_FAILS(kv().Get<Point2>("point"), "is not a point");
+  kv().Put("point", Point2{1, 2});
+  for (const KvEntry& entry : kv().List()) EXPECT_EQ(entry.Get<Point2>().y, 2);
 }
 
 // C086, and get and put of many.

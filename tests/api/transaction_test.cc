@@ -336,6 +336,22 @@ TEST_F(FullDatabaseTest, AStatementThatStandsAloneLosesNothingElse) {
   EXPECT_EQ(Query("SELECT v FROM t"), "1");
 }
 
+// C157: memory is the process's here, and when it ends the rules are those of a full disk.
+TEST_F(TransactionTest, MemoryThatRunsOutBreaksTheObject) {
+  Exec("CREATE TABLE t(v)");
+  storage_->Commit();
+  kv().Put("lost", 1);
+  sqlite3_hard_heap_limit64(sqlite3_memory_used() + 500'000);
+  const auto error = ErrorOf([&] { Exec("INSERT INTO t VALUES(zeroblob(1900000) || 'x')"); });
+  sqlite3_hard_heap_limit64(0);
+  EXPECT_EQ(error->sqlite_code() & 0xff, SQLITE_NOMEM);
+  EXPECT_EQ(error->code(), StatusCode::kOutOfMemory);
+  EXPECT_EQ(MessageOf([&] { kv().Get("lost"); }), error->what());
+  Open(kTurns);
+  EXPECT_EQ(kv().Get("lost"), std::nullopt);
+  EXPECT_EQ(Query("SELECT count(*) FROM t"), "0");
+}
+
 // C331.
 TEST_F(TransactionTest, AnOrdinaryErrorLeavesTheTurn) {
   kv().Put("a", 1);

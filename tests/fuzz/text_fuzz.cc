@@ -1,5 +1,5 @@
-// Texts that go in and out of the command: statements of SQL by their first words, spans of time, and
-// what is printed of names and rows.
+// Texts that go in and out of the command and the JSON of pragmas: statements of SQL by their first
+// words, spans of time, and what is printed of names and rows.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,6 +10,7 @@
 #include "tools/span.h"
 #include "tools/sql_statement.h"
 #include "tools/text.h"
+#include "vfs/internal/json.h"
 
 namespace tidemark::testing {
 namespace {
@@ -35,6 +36,18 @@ void CheckPrinted(const std::string& text) {
   CHECK(nlohmann::json::accept(json));
 }
 
+void CheckJson(const std::string& text) {
+  if (!tools::IsUtf8(text)) return;
+  internal::JsonObject object;
+  object.Add("text", text).AddOrNull("or", text).Add("n", uint64_t{7}).AddBool("b", false);
+  internal::JsonArray array;
+  array.Add(object);
+  array.Add(object);
+  const auto parsed = nlohmann::json::parse(array.text(), nullptr, false);
+  CHECK(!parsed.is_discarded());
+  CHECK(parsed[1]["text"] == text);
+}
+
 }  // namespace
 }  // namespace tidemark::testing
 
@@ -45,5 +58,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tools::SweepOf(text);
   testing::CheckSpan(text);
   testing::CheckPrinted(text);
+  testing::CheckJson(text);
   return 0;
 }

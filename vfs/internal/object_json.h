@@ -9,16 +9,12 @@
 #include "engine/commit_info.h"
 #include "engine/object.h"
 #include "engine/result.h"
-#include "engine/salvage.h"
 #include "engine/store.h"
 
 namespace tidemark::internal {
 
 // An object with the sizes of `object`, at the commit that is seen, and of its store.
 std::string StatJson(const Store& store, const Object& object, const CommitInfo& seen);
-
-// What tidemark_salvage() tells (vfs/tidemark.h).
-std::string SalvageJson(const SalvageReport& report);
 
 // An array of the labels, in order of names: name, automatic, made, bookmark, lsn, time (of the
 // commit), damage (null, or what is wrong: then time is null, and of a label whose name is lost all
