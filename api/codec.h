@@ -25,8 +25,10 @@
 
 namespace tidemark {
 
-namespace internal {
+// Throws Error (kMalformed): for codecs, where the bytes are not `wanted`.
 [[noreturn]] TIDEMARK_API void ThrowBadValue(std::string_view bytes, const char* wanted);
+
+namespace internal {
 
 // Bytes that need no allocation.
 template <size_t size>
@@ -77,7 +79,7 @@ struct Codec<bool> {
   static internal::FixedBytes<1> Encode(bool value) { return {{value ? '\1' : '\0'}}; }
   static bool Decode(std::string_view bytes) {
     if (bytes.size() != 1 || static_cast<unsigned char>(bytes[0]) > 1) {
-      internal::ThrowBadValue(bytes, "a bool");
+      ThrowBadValue(bytes, "a bool");
     }
     return bytes[0] != 0;
   }
@@ -98,7 +100,7 @@ struct Codec<T> {
     } else {
       if (std::in_range<T>(bits)) return static_cast<T>(bits);
     }
-    internal::ThrowBadValue(bytes, "an integer of the type asked for");
+    ThrowBadValue(bytes, "an integer of the type asked for");
   }
 };
 

@@ -21,16 +21,12 @@ size_t LastOf(const std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
-namespace internal {
-
 void ThrowWrongType(const std::string& column, const ValueView& value, const char* wanted) {
   std::string is(TypeName(value));
   if (const auto* number = std::get_if<int64_t>(&value)) is += " " + std::to_string(*number);
   throw Error(Status(StatusCode::kInvalidArgument,
                      "column \"" + column + "\" is " + is + ", not " + wanted));
 }
-
-}  // namespace internal
 
 const Value& Row::operator[](size_t column) const {
   if (column < values_.size()) return values_[column];

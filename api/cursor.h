@@ -35,15 +35,16 @@ namespace tidemark {
 
 class Cursor;
 
+// Throws Error (kInvalidArgument), with the column's name, what it is and what was asked for.
+[[noreturn]] TIDEMARK_API void ThrowWrongType(const std::string& column, const ValueView& value,
+                                              const char* wanted);
+
 namespace internal {
 
 struct CursorState;
 struct RawReader;
 template <typename... Ts>
 struct TupleReader;
-
-[[noreturn]] TIDEMARK_API void ThrowWrongType(const std::string& column, const ValueView& value,
-                                              const char* wanted);
 
 // A column as a T; `name` gives its name, for errors.
 template <typename T, typename Name>

@@ -18,7 +18,7 @@ struct Codec<nlohmann::json> {
   static std::string Encode(const nlohmann::json& value) { return value.dump(); }
   static nlohmann::json Decode(std::string_view bytes) {
     nlohmann::json value = nlohmann::json::parse(bytes, nullptr, false);
-    if (value.is_discarded()) internal::ThrowBadValue(bytes, "JSON");
+    if (value.is_discarded()) ThrowBadValue(bytes, "JSON");
     return value;
   }
 };

@@ -12,14 +12,10 @@ using internal::OwnStatement;
 using internal::StorageState;
 using internal::TransactionState;
 
-namespace internal {
-
 void ThrowBadValue(std::string_view bytes, const char* wanted) {
   throw Error(Status(StatusCode::kMalformed, "the key's value, " + std::to_string(bytes.size()) +
                                                  " bytes, is not " + wanted));
 }
-
-}  // namespace internal
 
 namespace {
 

@@ -125,7 +125,14 @@ Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark) {
 }
 
 Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
-  state_->connection.RequireUsable();
+  RequireNoTransaction("OnNextSessionRestore()");
+  if (!object().exists()) {
+    // What has never been cannot wait for anything: so it is an empty database from here on.
+    internal::TransactionState::Call call(state_->transaction, true, true);
+    state_->connection.RunOwn("PRAGMA user_version=0");
+    call.Done();
+    state_->transaction.Commit();
+  }
   return ValueOrThrow(object().ScheduleRestore(snapshot.object(), snapshot.commit()));
 }
 

@@ -161,7 +161,8 @@ class TIDEMARK_API ObjectStorage {
   // future still. Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
   Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark);
   // The same with what another object of this store was, of whatever namespace. Its alarms do not
-  // come with it: the object has none then.
+  // come with it: the object has none then. An object that has never been written begins with an
+  // empty database for this, which is committed, and the turn's writes with it.
   Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot);
   void CancelOnNextSessionRestore();  // kNotFound if nothing waits
   // What this object is now, or was at a bookmark: to be handed to another one, within this

@@ -24,12 +24,9 @@ std::string_view TypeName(const ValueView& value) {
   return kNames[value.index()];
 }
 
-namespace internal {
-
 void ThrowTooLarge(uint64_t value) {
   throw Error(Status(StatusCode::kOutOfRange,
                      std::to_string(value) + " is more than SQLite's integers hold (2^63 - 1)"));
 }
 
-}  // namespace internal
 }  // namespace tidemark

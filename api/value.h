@@ -36,10 +36,10 @@ TIDEMARK_API Value ValueOf(const ValueView& view);
 // "NULL", "INTEGER", "REAL", "TEXT" or "BLOB".
 TIDEMARK_API std::string_view TypeName(const ValueView& value);
 
-namespace internal {
-
 // Throws Error (kOutOfRange): SQLite's integers end at 2^63 - 1.
 [[noreturn]] TIDEMARK_API void ThrowTooLarge(uint64_t value);
+
+namespace internal {
 
 template <typename T>
 inline constexpr bool kIsOptional = false;
@@ -65,7 +65,7 @@ ValueView ToView(const T& value) {
     return value.has_value() ? ToView(*value) : ValueView(Null());
   } else if constexpr (std::integral<Plain>) {
     if constexpr (std::unsigned_integral<Plain> && sizeof(Plain) == sizeof(int64_t)) {
-      if (value > static_cast<Plain>(INT64_MAX)) internal::ThrowTooLarge(value);
+      if (value > static_cast<Plain>(INT64_MAX)) ThrowTooLarge(value);
     }
     return static_cast<int64_t>(value);
   } else if constexpr (std::floating_point<Plain>) {

@@ -211,6 +211,24 @@ TEST_F(RecoveryTest, ASnapshotOfAnotherObject) {
   static_assert(!std::is_convertible_v<StorageSnapshot, std::string_view>, "no value for a key");
 }
 
+// C182 again, into an object that has never been: the usual way to make a copy.
+TEST_F(RecoveryTest, ASnapshotIntoANewObject) {
+  for (const CommitMode mode : {CommitMode::kEachCall, CommitMode::kTurn}) {
+    kv().Put("k", 1);
+    const std::string name = mode == CommitMode::kTurn ? "turns" : "calls";
+    auto other = ObjectStorage::Open(*store_, "ns", name, {.commit_mode = mode});
+    const Bookmark undo = other->OnNextSessionRestore(storage_->Snapshot());
+    EXPECT_EQ(other->kv().Get("k"), std::nullopt);
+    other.reset();
+    other = ObjectStorage::Open(*store_, "ns", name);
+    EXPECT_EQ(other->kv().Get<int>("k"), 1);
+    other->OnNextSessionRestoreBookmark(undo);
+    other.reset();
+    other = ObjectStorage::Open(*store_, "ns", name);
+    EXPECT_EQ(other->sql().Exec("SELECT count(*) FROM sqlite_schema").One<int>(), 0);
+  }
+}
+
 // Of a past that a bookmark names.
 TEST_F(RecoveryTest, ASnapshotOfThePast) {
   kv().Put("k", 1);
