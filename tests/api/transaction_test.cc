@@ -106,10 +106,12 @@ TEST_F(TransactionTest, DurabilityIsWaitedForWhereItIsAsked) {
   storage_->Sync();
   EXPECT_GE(store_->durable_lsn(), storage_->object().head().lsn);
   kv().Put("a", 3);
-  EXPECT_GE(store_->durable_lsn(), storage_->Commit(Durability::kConfirmed).lsn) << "this commit";
+  const Bookmark confirmed = storage_->Commit(Durability::kConfirmed);
+  EXPECT_GE(store_->durable_lsn(), confirmed.lsn) << "this commit";
   Open(kTurns);
   kv().Put("a", 4);
-  EXPECT_GE(store_->durable_lsn(), storage_->Commit().lsn) << "kConfirmed";
+  const Bookmark by_options = storage_->Commit();
+  EXPECT_GE(store_->durable_lsn(), by_options.lsn) << "kConfirmed";
 }
 
 // C131.

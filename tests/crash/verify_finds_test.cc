@@ -295,7 +295,10 @@ TEST_F(VerifyFindsTest, BitsOfTheIndex) {
               static_cast<unsigned long long>(found),
               static_cast<unsigned long long>(found + missed),
               static_cast<unsigned long long>(unused));
-  EXPECT_GT(found, missed);
+  // Of few bits chance decides how many are in rows that something else can be held against.
+  if (found + missed >= 20) {
+    EXPECT_GT(found, missed);
+  }
 }
 
 }  // namespace
