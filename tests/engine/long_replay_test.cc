@@ -8,10 +8,6 @@ namespace {
 
 class LongReplayTest : public LogFixture {
  protected:
-#ifdef __SANITIZE_THREAD__
-  void SetUp() override { GTEST_SKIP() << "one thread, and minutes of it under ThreadSanitizer"; }
-#endif
-
   static constexpr uint32_t kSize = 512;
   static constexpr uint32_t kPages = 900;
   // More page versions than a replay keeps in memory (2^20): each commit below makes kPages - 1.
