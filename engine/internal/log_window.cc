@@ -33,14 +33,19 @@ Result<ConstBytes> LogWindow::Read(uint32_t offset, size_t length) {
   return all.first(std::min(length, all.size()));
 }
 
+// No further than the segment's end: a disk that is gone fails behind it, too, and what cannot be
+// read counts as zeros, of which a search would find no end.
 Result<size_t> LogWindow::Fill(uint32_t offset) {
-  auto whole = segment_->file->ReadAt(offset, buffer_);
+  if (offset >= segment_->size_bytes) return size_t{0};
+  const Bytes window =
+      Bytes(buffer_).first(std::min<size_t>(buffer_.size(), segment_->size_bytes - offset));
+  auto whole = segment_->file->ReadAt(offset, window);
   if (whole.status().code() != StatusCode::kIoError) return whole;
   size_t done = 0;
-  while (done < buffer_.size()) {
+  while (done < window.size()) {
     const uint32_t at = offset + static_cast<uint32_t>(done);
-    const size_t step = std::min(kBlockBytes - at % kBlockBytes, buffer_.size() - done);
-    const Bytes block = Bytes(buffer_).subspan(done, step);
+    const size_t step = std::min(kBlockBytes - at % kBlockBytes, window.size() - done);
+    const Bytes block = window.subspan(done, step);
     const auto got = segment_->file->ReadAt(at, block);
     if (got.status().code() == StatusCode::kIoError) {
       const Location place{segment_->number, at};

@@ -163,5 +163,35 @@ TEST_F(UnreadableTest, BeginOfASegment) {
   EXPECT_TRUE(IsThere("well", 3));
 }
 
+// Goal: a disk that is gone, of which every read fails wherever it is, ends reads and checks with
+// that error: a search for what cannot be read finds an end. Method: a page whose past stands in a
+// chain without rows of its own, and a verify.
+TEST_F(UnreadableTest, DiskThatIsGone) {
+  ASSERT_OK(sim_.Open());
+  PageBytes page = RandomPage(1);
+  std::vector<CommitInfo> commits;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto object, Open("chain"));
+    for (size_t i = 0; i < 8; ++i) {
+      page[i] ^= std::byte{1};
+      ASSERT_OK_AND_ASSIGN(commits.emplace_back(), Commit(object, {{2, page}}));
+    }
+  }
+  ASSERT_OK(sim_.Close());
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const auto object, Open("chain", IfMissing::kFail));
+  std::vector<Snapshot> snapshots;
+  for (const CommitInfo& commit : commits) {
+    ASSERT_OK_AND_ASSIGN(snapshots.emplace_back(), object->OpenSnapshot(commit));
+  }
+  sim_.fs().FailReads(1, true);
+  for (const Snapshot& snapshot : snapshots) {
+    EXPECT_ERROR(ReadPage(snapshot, 2), StatusCode::kIoError, PathOf(1));
+  }
+  const auto report = sim_.store().Verify();
+  EXPECT_FALSE(report.ok() && report->damage.empty());
+  EXPECT_GT(sim_.fs().FailReads(0, false), 0u);
+}
+
 }  // namespace
 }  // namespace tidemark::testing
