@@ -248,10 +248,10 @@ Status PageReader::DecodeAt(const Timeline* timeline, PageNo page, const PageVer
   while (status.code() == StatusCode::kCorruption && timeline != nullptr) {
     const uint64_t change = index_->LastChange();
     if (version.is_indirect()) {
-      const auto moved = Find(*timeline, page, version.lsn);
-      if (!moved.ok() || !*moved) return status;
-      if ((*moved)->location != version.location) {
-        return ReadAt(timeline, page, **moved, out, identity, level + 1);
+      TIDEMARK_ASSIGN_OR_RETURN(const auto moved, Find(*timeline, page, version.lsn));
+      if (!moved) return status;
+      if (moved->location != version.location) {
+        return ReadAt(timeline, page, *moved, out, identity, level + 1);
       }
       if (version.is_block()) return status;
     } else if (const auto moved = FindBlock(*timeline, page, version.lsn);

@@ -143,6 +143,7 @@ Status PageReader::ReadBySearch(const Status& why, const Timeline* timeline, Pag
   for (const Timeline* at = timeline; at != nullptr; at = at->parent().get()) {
     if (!at->CheckTrusted(lsn).ok()) return why;
     const auto found = SearchOwn(*at, page, lsn, level + 1);
+    if (found.status().code() == StatusCode::kBroken) return found.status();
     if (!found.ok()) return why;
     if (*found) {
       const Status read = ReadAt(timeline, page, **found, out, identity, level + 1);
