@@ -68,8 +68,10 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
   change.version = {};
   change.version.location.offset = static_cast<uint32_t>(payload_.size());
 
+  internal::ChainReads& chain_reads = store_.chain_reads();
   if (base && base->depth < store_.options().max_chain_length &&
-      base->chain_units * 256u < kMaxChainBytes) {
+      base->chain_units * 256u < kMaxChainBytes &&
+      (base->depth == 0 || !chain_reads.IsImageDue(timeline_->id(), page))) {
     ConstBytes pre_image = pre_images != nullptr ? pre_images->PreImage(page) : ConstBytes();
     if (has_pre_image) {
       pre_image = page_;
@@ -83,9 +85,11 @@ Status Transaction::Impl::EncodePage(PageNo page, ConstBytes image, bool compres
     }
     if (const auto form = EncodePatch(pre_image, image, compress)) {
       internal::AppendPageVersion(page, *form, hash, &*base, patch_, payload_, change.version);
+      chain_reads.NotePatch(timeline_->id(), page, base->depth);
       return OkStatus();
     }
   }
+  if (base) chain_reads.NoteImage(timeline_->id(), page);
   patch_.clear();
   if (compress && internal::CompressPage(image, patch_)) {
     internal::AppendPageVersion(page, format::PageForm::kZstd, hash, nullptr, patch_, payload_,
