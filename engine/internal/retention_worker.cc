@@ -330,7 +330,8 @@ bool RetentionWorker::IsLogPassDue() const {
 }
 
 Status RetentionWorker::LogPass(Microseconds* pause) {
-  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed, store_->packer().PackLogPaced(&pacer_));
+  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
+                            store_->packer().PackLogPaced(Packer::LogPart::kFull, &pacer_));
   Count(reclaimed);
   // What waits has to go on waiting: for the end of a large commit, or the next segment's first
   // group.
@@ -357,15 +358,10 @@ bool RetentionWorker::IsReadPassDue() {
   return !stop_ && Now() >= read_pass_.due;
 }
 
-// If there is a part of the log that cannot be packed, the rest stays as it is: it stands behind.
 Status RetentionWorker::ReadPass(Microseconds* pause) {
-  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport full, store_->packer().PackLogPaced(&pacer_));
-  Count(full);
-  if (store_->segments().SealedBytes() == 0) {
-    TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
-    TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport sealed, store_->packer().PackLogPaced(&pacer_));
-    Count(sealed);
-  }
+  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
+                            store_->packer().PackLogPaced(Packer::LogPart::kAll, &pacer_));
+  Count(reclaimed);
   links_unpaid_ = 0;
   *pause = kLeastPause;
   return OkStatus();
