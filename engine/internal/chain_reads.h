@@ -1,5 +1,5 @@
 // ChainReads: what readers pay for chains of patches, page by page and in all, so that what is read
-// often gets a full image: a page at its next commit (transaction_commit.cc), and the log, by
+// often gets a full image: a page at its next commit (transaction_encode.cc), and the log, by
 // packing it before it is full (retention_worker.h).
 //
 // It counts links, the patches that a read applies. Of each page a commit takes out again what its
