@@ -182,6 +182,8 @@ Result<ReclaimReport> Packer::PackLogLocked(LogPart part) {
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_RETURN_IF_ERROR(PackLog(&report));
   if (part == LogPart::kFull || store_->segments().SealedBytes() > 0) return report;
+  // Commits are to find blocks that were written, as where a segment is full.
+  TIDEMARK_RETURN_IF_ERROR(store_->segments().PrepareSpare(SpareBlocks::kWritten));
   TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_RETURN_IF_ERROR(PackLog(&report));

@@ -27,9 +27,10 @@ constexpr int kPauseAfterPass = 8;
 // time is taken, and at half of it no pause is waited for.
 constexpr double kMostExpired = 0.1;
 
-// So much of a segment is left alone, however often it is read: each one that is sealed makes
-// files.
+// So much of a segment is left alone, however often it is read, and after each read pass all of it
+// for so long: each makes a segment of full size, and a file.
 constexpr uint32_t kLeastPartOfSegment = 64;
+constexpr microseconds kPauseAfterReads = minutes(10);
 
 // How long the thread sleeps before it reads the clock again: a machine may have slept, too. A
 // clock that is moved by hand wakes nobody.
@@ -363,7 +364,7 @@ Status RetentionWorker::ReadPass(Microseconds* pause) {
                             store_->packer().PackLogPaced(Packer::LogPart::kAll, &pacer_));
   Count(reclaimed);
   links_unpaid_ = 0;
-  *pause = kLeastPause;
+  *pause = kPauseAfterReads;
   return OkStatus();
 }
 

@@ -186,7 +186,7 @@ TEST_F(OftenReadTest, IsPackedBeforeTheSegmentIsFull) {
   ReadOften(5000);
   const uint64_t operations = sim_.fs().operations();
   for (int i = 0; i < 3; ++i) {
-    sim_.clock().Advance(minutes(2));
+    sim_.clock().Advance(minutes(20));
     ASSERT_OK(sim_.store().RunRetention());
   }
   EXPECT_EQ(ReadPasses(), 1u);
@@ -201,7 +201,7 @@ TEST_F(OftenReadTest, CommitsPayForReads) {
   Write(1);
   for (int i = 0; i < 40; ++i) {
     Write(10, 2);
-    sim_.clock().Advance(minutes(2));
+    sim_.clock().Advance(minutes(20));
     ASSERT_OK(sim_.store().RunRetention());
   }
   EXPECT_EQ(ReadPasses(), 0u);
