@@ -194,6 +194,54 @@ TEST_F(OftenReadTest, IsPackedBeforeTheSegmentIsFull) {
   ExpectWhole();
 }
 
+// Goal: the power may fail at any moment of that. Method: at each operation of it, one later each
+// time, until it gets through; what is there then is held against every commit.
+TEST_F(OftenReadTest, PowerFailsWhileItIsPacked) {
+  std::vector<std::pair<CommitInfo, PageBytes>> history;
+  for (int i = 0; i < 60; ++i) {
+    Write(1);
+    history.emplace_back(last_, page_);
+  }
+  FillLog(5);
+  ASSERT_OK(sim_.store().RunRetention());
+  ASSERT_OK(sim_.Close());
+  const SimStore::Machine machine = sim_.Save();
+  bool done = false;
+  for (uint64_t at = 1; !done && !HasFailure(); ++at) {
+    SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", operation " << at);
+    ASSERT_LT(at, 1000u);
+    SimStore sim(TestSeed() + at, machine);
+    ASSERT_OK(sim.Open());
+    internal::StoreImpl& impl = internal::StorePeer::Impl(sim.store());
+    impl.chain_reads().set_rule({.links_for_log_kib = 1, .links_for_segment_kib = 1});
+    {
+      ASSERT_OK_AND_ASSIGN(const auto object,
+                           sim.store().OpenObject("rooms", "often", IfMissing::kFail));
+      for (int i = 0; i < 400; ++i) ASSERT_OK(ReadPage(object, 1));
+    }
+    sim.fs().CrashAt(at);
+    const Status status = sim.RunRetention();
+    done = !sim.fs().crashed();
+    if (done) {
+      ASSERT_OK(status);
+      EXPECT_EQ(impl.retention_worker().report().read_passes, 1u);
+      EXPECT_GT(sim.store().Stats().packed_bytes, 0u);
+      EXPECT_GT(at, 20u);
+    }
+    sim.Crash(static_cast<PowerLoss>(at % 3));
+    ASSERT_OK(sim.Open());
+    ASSERT_OK_AND_ASSIGN(const auto object,
+                         sim.store().OpenObject("rooms", "often", IfMissing::kFail));
+    for (const auto& [commit, page] : history) {
+      ASSERT_OK_AND_ASSIGN(const Snapshot snapshot, object->OpenSnapshot(commit));
+      ASSERT_OK_AND_ASSIGN(const PageBytes found, ReadPage(snapshot, 1));
+      ASSERT_TRUE(found == page) << commit.lsn.value;
+    }
+    ASSERT_OK_AND_ASSIGN(const VerifyReport report, sim.store().Verify());
+    for (const Damage& damage : report.damage) ADD_FAILURE() << damage.object << damage.message;
+  }
+}
+
 // Goal: as many reads as commits can make by themselves pack nothing.
 TEST_F(OftenReadTest, CommitsPayForReads) {
   Impl().chain_reads().set_rule({.links_for_log_kib = 0, .links_for_segment_kib = 1});
