@@ -125,6 +125,7 @@ int Run(int argc, char** argv) {
   RegisterHistoryBenchmarks(settings);
   RegisterPackingBenchmarks(settings);
   RegisterReadBenchmarks(settings);
+  RegisterReadMostlyBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
   RegisterStorageBenchmarks(settings);

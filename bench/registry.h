@@ -14,14 +14,15 @@
 
 namespace tidemark::bench {
 
-void RegisterWaitingBenchmarks(const Settings& settings);   // waiting_bench.cc
-void RegisterCommitBenchmarks(const Settings& settings);    // commit_bench.cc
-void RegisterHistoryBenchmarks(const Settings& settings);   // history_bench.cc
-void RegisterPackingBenchmarks(const Settings& settings);   // packing_bench.cc
-void RegisterReadBenchmarks(const Settings& settings);      // read_bench.cc
-void RegisterObjectBenchmarks(const Settings& settings);    // object_bench.cc
-void RegisterRecoveryBenchmarks(const Settings& settings);  // recovery_bench.cc
-void RegisterStorageBenchmarks(const Settings& settings);   // storage_bench.cc
+void RegisterWaitingBenchmarks(const Settings& settings);     // waiting_bench.cc
+void RegisterCommitBenchmarks(const Settings& settings);      // commit_bench.cc
+void RegisterHistoryBenchmarks(const Settings& settings);     // history_bench.cc
+void RegisterPackingBenchmarks(const Settings& settings);     // packing_bench.cc
+void RegisterReadBenchmarks(const Settings& settings);        // read_bench.cc
+void RegisterReadMostlyBenchmarks(const Settings& settings);  // read_mostly_bench.cc
+void RegisterObjectBenchmarks(const Settings& settings);      // object_bench.cc
+void RegisterRecoveryBenchmarks(const Settings& settings);    // recovery_bench.cc
+void RegisterStorageBenchmarks(const Settings& settings);     // storage_bench.cc
 
 // The process that recovery_bench.cc kills: writes to the store in `directory` until `log_bytes` of
 // log stand behind the checkpoint, then ends itself by SIGKILL.

@@ -59,7 +59,7 @@ Result<Snapshot> Object::OpenSnapshot() const try {
   auto pin = std::make_unique<Pin>(state_);
   std::lock_guard lock(state_->mutex);
   TIDEMARK_RETURN_IF_ERROR(state_->CheckCurrent());
-  if (state_->timeline != nullptr) pin->TakeLocked(state_->timeline->id(), state_->head.lsn);
+  if (state_->timeline != nullptr) pin->TakeHeadLocked();
   return Snapshot(store_, std::move(pin), state_->timeline, state_->head);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();

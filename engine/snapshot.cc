@@ -102,6 +102,12 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
     std::fill(out.begin(), out.end(), std::byte{0});
     return OkStatus();
   }
+  if (!version->is_block() && version->depth > 0) {
+    // What is past gets no image by the next commit.
+    internal::ChainReads& chain_reads = store_->chain_reads();
+    if (pin_->is_head()) chain_reads.NoteRead(timeline_->id(), page_no, version->depth);
+    chain_reads.NoteLinks(version->depth);
+  }
   if (!ahead.bytes.empty() && version->location.segment == ahead.begin.segment &&
       version->location.offset >= ahead.begin.offset) {
     const size_t from = version->location.offset - ahead.begin.offset;

@@ -378,9 +378,12 @@ class TIDEMARK_API Store {
   // is exceeded, that grants one, as Prune does; if none would, it writes nothing. And it reclaims
   // what pays, as Reclaim does, if there is a licence, a full segment or a change of labels since
   // it last did, eight times as long after that as it took (at most a day). Before that it packs
-  // the log's full segments whenever a quarter of StoreOptions::packing_backlog_bytes of them wait.
-  // A purge that was interrupted is continued. It gives way to Reclaim and Verify. What fails is
-  // tried again, after a minute, two, four, up to a day; commits do not notice.
+  // the log's full segments whenever a quarter of StoreOptions::packing_backlog_bytes of them wait;
+  // and all of the log, if a 64th of a segment of full size has been written, when pages that are
+  // kept as chains of patches in it have been read so often, and so little changed, that reading
+  // them has cost several times as much, every ten minutes at most. A purge that was interrupted is
+  // continued. It gives way to Reclaim and Verify. What fails is tried again, after a minute, two,
+  // four, up to a day; commits do not notice.
   //
   // So what is older than its window goes at the latest a day after that, while a process has the
   // store open. Errors: those of Prune and Reclaim (StoreStats::retention_error keeps them); what

@@ -89,17 +89,16 @@ Result<std::unique_ptr<Index>> Index::Open(const std::string& directory,
 }
 
 Status Index::Compact() {
-  WrittenMark& mark = impl_->mark();
-  const Status compacted = impl_->env().Compact([&mark] { return mark.Forget(); });
-  TIDEMARK_RETURN_IF_ERROR(mark.SetOpen());
-  TIDEMARK_RETURN_IF_ERROR(compacted);
-  return impl_->env().Write([](LmdbWriteTransaction& transaction) {
+  const Status compacted = impl_->env().Compact([this] { return impl_->ForgetMark(); });
+  TIDEMARK_RETURN_IF_ERROR(impl_->Write([&compacted](LmdbWriteTransaction& transaction) {
+    if (!compacted.ok()) return OkStatus();
     return transaction.Remove(kMetaTable, TextKey(kCompactKey));
-  });
+  }));
+  return compacted;
 }
 
 Status Index::Update(const std::function<Status(IndexWriter&)>& change) {
-  return impl_->env().Write([&change](LmdbWriteTransaction& transaction) {
+  return impl_->Write([&change](LmdbWriteTransaction& transaction) {
     LmdbIndexWriter writer(transaction);
     return change(writer);
   });

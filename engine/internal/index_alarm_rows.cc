@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/internal/coding.h"
+#include "engine/internal/index_row_parts.h"
 #include "engine/internal/index_rows.h"
 
 namespace tidemark::internal {
@@ -18,8 +19,8 @@ std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value) {
   Reader reader(value);
   AlarmRow row;
   row.due = LoadTimeKey(key);
-  const ConstBytes id = key.subspan(sizeof(Key8));
-  std::copy(id.begin(), id.end(), row.id.bytes.begin());
+  Reader id(key.subspan(sizeof(Key8)));
+  row.id = ReadObjectId(id);
   row.namespace_id = reader.Fixed<uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
   return row;
@@ -28,7 +29,7 @@ std::optional<AlarmRow> DecodeAlarmRow(ConstBytes key, ConstBytes value) {
 std::vector<std::byte> EncodeScheduleRow(const ScheduleRow& row) {
   std::vector<std::byte> out;
   AppendFixed(out, row.lsn.value);
-  AppendFixed(out, row.time.time_since_epoch().count());
+  AppendTime(out, row.time);
   EncodeSchedule(row, out);
   return out;
 }
@@ -36,7 +37,7 @@ std::vector<std::byte> EncodeScheduleRow(const ScheduleRow& row) {
 std::optional<ScheduleRow> DecodeScheduleRow(ConstBytes key, ConstBytes value) {
   Reader reader(value);
   const Lsn lsn(reader.Fixed<uint64_t>());
-  const Timestamp time(std::chrono::microseconds(reader.Fixed<int64_t>()));
+  const Timestamp time = ReadTime(reader);
   auto row = DecodeSchedule(reader.Span(reader.remaining()));
   if (!row || !row->set || !std::ranges::equal(key, row->object.bytes)) return std::nullopt;
   row->lsn = lsn;

@@ -5,6 +5,7 @@
 #define TIDEMARK_ENGINE_INTERNAL_INDEX_IMPL_H_
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,18 @@ class Index::Impl {
   LmdbEnv& env() const { return *env_; }
 
   WrittenMark& mark() { return mark_; }
+  // Another file is to take the place of this one; that is marked before anything is written to it.
+  Status ForgetMark() {
+    has_mark_ = false;
+    return mark_.Forget();
+  }
+  Status Write(const std::function<Status(LmdbWriteTransaction&)>& change) {
+    return env_->Write([&](LmdbWriteTransaction& transaction) {
+      if (!has_mark_) TIDEMARK_RETURN_IF_ERROR(mark_.SetOpen());
+      has_mark_ = true;
+      return change(transaction);
+    });
+  }
 
   // The row that `seek` puts the table's cursor on; empty if it finds none. `decode` makes it from
   // key and value, or nothing if they are damaged.
@@ -124,6 +137,7 @@ class Index::Impl {
   const std::string directory_;
   const std::unique_ptr<LmdbEnv> env_;
   WrittenMark mark_;
+  bool has_mark_ = true;  // changed while nobody else writes
 };
 
 }  // namespace tidemark::internal

@@ -114,6 +114,16 @@ LmdbReadTransaction::LmdbReadTransaction(const LmdbEnv& env) : env_(env), slot_(
     slot_ = env_.TakeSlot();
     error_ = rc != 0 ? rc : env_.Begin(*slot_);
   }
+  if (error_ == MDB_PANIC && env_.closed_) {
+    slot_->mutex.unlock();
+    int rc = 0;
+    {
+      std::lock_guard lock(env_.write_mutex_);
+      rc = env_.OpenIfClosed();
+    }
+    slot_ = env_.TakeSlot();
+    error_ = rc != 0 ? rc : env_.Begin(*slot_);
+  }
 }
 
 LmdbReadTransaction::~LmdbReadTransaction() {
@@ -200,7 +210,7 @@ Result<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const std::string& directory,
   return env;
 }
 
-Status LmdbEnv::OpenFile() {
+Status LmdbEnv::OpenFile() const {
   const char* const kDoing = "cannot open";
   const bool created = mkdir(directory_.c_str(), 0777) == 0;
   if (!created && errno != EEXIST) return ErrorStatus(errno, "cannot create");
@@ -255,6 +265,7 @@ Status LmdbEnv::OpenTables() {
 
 Status LmdbEnv::Write(const std::function<Status(LmdbWriteTransaction&)>& change) {
   std::lock_guard lock(write_mutex_);
+  if (const int rc = OpenIfClosed(); rc != 0) return ErrorStatus(rc, "cannot open");
   for (;;) {
     int rc = 0;
     {
@@ -314,7 +325,7 @@ int LmdbEnv::Remap(uint64_t map_bytes) const {
   });
 }
 
-void LmdbEnv::CloseSlots() {
+void LmdbEnv::CloseSlots() const {
   for (size_t i = 0; i < kSlotCount; ++i) slots_[i].Close();
 }
 
@@ -350,7 +361,7 @@ uint64_t LmdbEnv::map_bytes() const { return map_bytes_; }
 
 uint64_t LmdbEnv::LastTransaction() const {
   MDB_envinfo info;
-  return mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;
+  return !closed_ && mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;
 }
 
 Status LmdbEnv::ErrorStatus(int rc, const char* doing) const {

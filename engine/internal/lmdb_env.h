@@ -192,7 +192,7 @@ class LmdbEnv {
   // Puts a copy of all rows in the place of the file, and goes on with that: nothing is left of
   // what was ever removed. Reads wait while the file is changed, writes through all of it.
   // `before_change` is called before. Errors: its own, kFull, kIoError: then the old file is in use
-  // as before; or, if it cannot be opened again, kBroken from here on.
+  // as before; or, if the file cannot be opened again, that one: whoever comes next tries it again.
   Status Compact(const std::function<Status()>& before_change);
   // The number of the last transaction that was committed.
   uint64_t LastTransaction() const;
@@ -204,13 +204,19 @@ class LmdbEnv {
 
   explicit LmdbEnv(const std::string& directory, std::span<const LmdbTable> tables,
                    const LmdbOptions& options);
-  Status OpenFile();
+  Status OpenFile() const;
   Status OpenTables();
   Status CopyRows(const std::string& path) const;
   Status Change(const std::string& made);
+  // Opens the file that Change has left closed, with all tables there. While nobody reads or
+  // writes.
+  Status OpenAgain() const;
+  // The same while reads may come. The caller holds write_mutex_ and has no transaction. 0 or an
+  // error.
+  int OpenIfClosed() const;
   // Runs `change` while nobody reads. The caller holds write_mutex_ and has no transaction.
   int WithoutReads(const std::function<int()>& change) const;
-  void CloseSlots();
+  void CloseSlots() const;
   Status Grow();
   // Moves the map (0: adopts the size that the file asks for), after waiting for every read. The
   // caller holds write_mutex_ and has no transaction.
@@ -222,8 +228,8 @@ class LmdbEnv {
   const std::string directory_;
   const std::vector<LmdbTable> tables_;
   const LmdbOptions options_;
-  MDB_env* env_ = nullptr;
-  std::vector<unsigned> handles_;  // LMDB's, by table number
+  mutable MDB_env* env_ = nullptr;
+  mutable std::vector<unsigned> handles_;  // LMDB's, by table number
 
   mutable std::mutex write_mutex_;  // a write transaction, or moving the map
 
@@ -235,6 +241,7 @@ class LmdbEnv {
   mutable std::atomic<bool> remapping_ = false;  // new reads wait at remap_mutex_
   mutable std::atomic<uint64_t> map_bytes_ = 0;
   mutable std::atomic<bool> unmapped_ = false;  // moving the map failed halfway: nothing works
+  mutable std::atomic<bool> closed_ = false;    // so it does, until the file opens again
 };
 
 }  // namespace tidemark::internal

@@ -116,7 +116,7 @@ Status LmdbEnv::CopyRows(const std::string& path) const {
 
 Status LmdbEnv::Compact(const std::function<Status()>& before_change) {
   std::lock_guard lock(write_mutex_);
-  if (unmapped_) return ErrorStatus(MDB_PANIC, "cannot compact");
+  if (OpenIfClosed() != 0 || unmapped_) return ErrorStatus(MDB_PANIC, "cannot compact");
   const std::string made = directory_ + "/data.mdb.new";
   TIDEMARK_RETURN_IF_ERROR(CopyRows(made));
   Status status = before_change();
@@ -133,12 +133,18 @@ Status LmdbEnv::Compact(const std::function<Status()>& before_change) {
 
 // While nobody reads or writes.
 Status LmdbEnv::Change(const std::string& made) {
-  unmapped_ = true;  // unless all of this is done
+  const std::string file = directory_ + "/data.mdb";
+  unmapped_ = closed_ = true;
   CloseSlots();
-  mdb_env_close(env_);
-  env_ = nullptr;
-  const int renamed = rename(made.c_str(), (directory_ + "/data.mdb").c_str()) == 0 ? 0 : errno;
-  TIDEMARK_RETURN_IF_ERROR(OpenFile());  // syncs the name
+  mdb_env_close(std::exchange(env_, nullptr));
+  const int renamed = rename(made.c_str(), file.c_str()) == 0 ? 0 : errno;
+  TIDEMARK_RETURN_IF_ERROR(OpenAgain());
+  return renamed == 0 ? OkStatus() : ErrorStatus(renamed, "cannot replace");
+}
+
+Status LmdbEnv::OpenAgain() const {
+  if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));  // opened halfway
+  TIDEMARK_RETURN_IF_ERROR(OpenFile());                              // syncs the name
   MDB_txn* transaction = nullptr;
   int rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &transaction);
   for (size_t i = 0; i < tables_.size() && rc == 0; ++i) {
@@ -152,8 +158,13 @@ Status LmdbEnv::Change(const std::string& made) {
     mdb_txn_abort(transaction);
   }
   if (rc != 0) return ErrorStatus(rc, "cannot open");
-  unmapped_ = false;
-  return renamed == 0 ? OkStatus() : ErrorStatus(renamed, "cannot replace");
+  unmapped_ = closed_ = false;
+  return OkStatus();
+}
+
+int LmdbEnv::OpenIfClosed() const {
+  if (!closed_) return 0;
+  return WithoutReads([this] { return OpenAgain().ok() ? 0 : MDB_PANIC; });
 }
 
 }  // namespace tidemark::internal

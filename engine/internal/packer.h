@@ -42,8 +42,10 @@ class Packer {
   // It ended before it had looked at all packed segments, because so much of the log waits: the
   // next one goes on there. By the thread that runs it.
   bool is_unfinished() const { return resume_from_ != 0; }
-  // Of kWhatPays only the log's own segments, and packed ones that are written anew with them.
-  Result<ReclaimReport> PackLogPaced(Pacer* pacer);
+  // Of kWhatPays only the log's own segments, and packed ones that are written anew with them: full
+  // ones; or what is in the one in use, too, unless one before it cannot be packed now.
+  enum class LogPart { kFull, kAll };
+  Result<ReclaimReport> PackLogPaced(LogPart part, Pacer* pacer);
   // Does so much of the log wait to be packed that the background should begin?
   bool LogWaits() const;
 
@@ -119,7 +121,7 @@ class Packer {
   Result<ReclaimReport> RunLocked(ReclaimWhat what);
   // Over everything once. What one job meets may leave others to be done: the first such error.
   Status GoThrough(ReclaimWhat what, ReclaimReport* report);
-  Result<ReclaimReport> PackLogLocked();
+  Result<ReclaimReport> PackLogLocked(LogPart part);
   // The segments of the log that are sealed when it begins; `report` counts them.
   Status PackLog(ReclaimReport* report);
   Status PackAll(ReclaimReport* report);

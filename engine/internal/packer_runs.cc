@@ -41,10 +41,10 @@ Result<ReclaimReport> Packer::RunPaced(ReclaimWhat what, Pacer* pacer) {
   return report;
 }
 
-Result<ReclaimReport> Packer::PackLogPaced(Pacer* pacer) {
+Result<ReclaimReport> Packer::PackLogPaced(LogPart part, Pacer* pacer) {
   ReclaimReport report;
   TIDEMARK_RETURN_IF_ERROR(Paced(pacer, [&]() -> Status {
-    TIDEMARK_ASSIGN_OR_RETURN(report, PackLogLocked());
+    TIDEMARK_ASSIGN_OR_RETURN(report, PackLogLocked(part));
     return OkStatus();
   }));
   return report;
@@ -175,10 +175,16 @@ Status Packer::GoThrough(ReclaimWhat what, ReclaimReport* report) {
   return failure.status();
 }
 
-Result<ReclaimReport> Packer::PackLogLocked() {
+Result<ReclaimReport> Packer::PackLogLocked(LogPart part) {
   TIDEMARK_ASSIGN_OR_RETURN(const auto files_lock, TakeFiles());
   TIDEMARK_RETURN_IF_ERROR(RemoveLeftOvers());
   ReclaimReport report;
+  TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
+  TIDEMARK_RETURN_IF_ERROR(PackLog(&report));
+  if (part == LogPart::kFull || store_->segments().SealedBytes() > 0) return report;
+  // Commits are to find blocks that were written, as where a segment is full.
+  TIDEMARK_RETURN_IF_ERROR(store_->segments().PrepareSpare(SpareBlocks::kWritten));
+  TIDEMARK_RETURN_IF_ERROR(store_->SealLog());
   TIDEMARK_RETURN_IF_ERROR(store_->checkpointer().Run());
   TIDEMARK_RETURN_IF_ERROR(PackLog(&report));
   return report;

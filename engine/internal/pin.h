@@ -38,6 +38,11 @@ class Pin {
     if (next_ != nullptr) next_->previous_ = this;
     object_->pins = this;
   }
+  // The same of what is current.
+  void TakeHeadLocked() {
+    is_head_ = true;
+    TakeLocked(object_->timeline->id(), object_->head.lsn);
+  }
   void Take(TimelineId timeline, Lsn lsn) {
     std::lock_guard lock(object_->mutex);
     TakeLocked(timeline, lsn);
@@ -47,12 +52,14 @@ class Pin {
   const ObjectState& object() const { return *object_; }
   TimelineId timeline() const { return timeline_; }
   Lsn lsn() const { return lsn_; }
+  bool is_head() const { return is_head_; }  // when it was taken
   const Pin* next() const { return next_; }  // with the mutex held
 
  private:
   const std::shared_ptr<const ObjectState> object_;
   TimelineId timeline_;
   Lsn lsn_;
+  bool is_head_ = false;
   Pin* previous_ = nullptr;
   Pin* next_ = nullptr;
 };

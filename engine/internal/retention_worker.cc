@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "engine/internal/packer.h"
 #include "engine/internal/purger.h"
@@ -26,6 +27,11 @@ constexpr int kPauseAfterPass = 8;
 // time is taken, and at half of it no pause is waited for.
 constexpr double kMostExpired = 0.1;
 
+// So much of a segment is left alone, however often it is read, and after each read pass all of it
+// for so long: each makes a segment of full size, and a file.
+constexpr uint32_t kLeastPartOfSegment = 64;
+constexpr microseconds kPauseAfterReads = minutes(10);
+
 // How long the thread sleeps before it reads the clock again: a machine may have slept, too. A
 // clock that is moved by hand wakes nobody.
 constexpr microseconds kSleep = minutes(1);
@@ -45,7 +51,7 @@ RetentionWorker::RetentionWorker(StoreImpl* store)
       enabled_(store->options().retention_share > 0),
       pacer_(Clock::System(), ShareOf(store->options()), [this] { return Share(); }) {
   look_.due = pass_.due = Now() + kLeastPause;
-  log_pass_.due = Now();
+  log_pass_.due = read_pass_.due = Now();
 }
 
 // More and more from half the backlog on, of the log or of what has expired.
@@ -116,7 +122,7 @@ void RetentionWorker::AfterCheckpoint() {
 RetentionWorker::Report RetentionWorker::report() const {
   std::lock_guard lock(mutex_);
   Report report = report_;
-  for (const Task* task : {&look_, &log_pass_, &pass_}) {
+  for (const Task* task : {&look_, &log_pass_, &read_pass_, &pass_}) {
     if (report.error.ok()) report.error = task->status;
   }
   return report;
@@ -132,6 +138,10 @@ Status RetentionWorker::Step() {
   if (IsLookDue()) status = Attempt(&look_, &Report::looks, &RetentionWorker::Look);
   if (IsLogPassDue()) {
     const Status packed = Attempt(&log_pass_, &Report::log_passes, &RetentionWorker::LogPass);
+    if (status.ok()) status = packed;
+  }
+  if (IsReadPassDue()) {
+    const Status packed = Attempt(&read_pass_, &Report::read_passes, &RetentionWorker::ReadPass);
     if (status.ok()) status = packed;
   }
   if (IsPassDue()) {
@@ -321,11 +331,40 @@ bool RetentionWorker::IsLogPassDue() const {
 }
 
 Status RetentionWorker::LogPass(Microseconds* pause) {
-  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed, store_->packer().PackLogPaced(&pacer_));
+  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
+                            store_->packer().PackLogPaced(Packer::LogPart::kFull, &pacer_));
   Count(reclaimed);
   // What waits has to go on waiting: for the end of a large commit, or the next segment's first
   // group.
   if (reclaimed.files == 0) *pause = kPauseWithoutLog;
+  return OkStatus();
+}
+
+bool RetentionWorker::IsReadPassDue() {
+  const ChainReadRule& rule = store_->chain_reads().rule();
+  const uint64_t links = store_->chain_reads().links();
+  const uint64_t commits = store_->commits.load(std::memory_order_relaxed);
+  const uint64_t paid = (commits - std::exchange(commits_seen_, commits)) * rule.chains_for_commit *
+                        store_->options().max_chain_length;
+  links_unpaid_ += links - std::exchange(links_seen_, links);
+  links_unpaid_ -= std::min(links_unpaid_, paid);
+
+  const uint32_t full_size = store_->options().segment_size_bytes;
+  const uint32_t used = store_->queue().durable_position().offset;
+  const uint64_t log_bytes = store_->segments().SealedBytes() + used;
+  const uint64_t price =
+      (log_bytes >> 10) * rule.links_for_log_kib + (full_size >> 10) * rule.links_for_segment_kib;
+  if (used < full_size / kLeastPartOfSegment || links_unpaid_ < price) return false;
+  std::lock_guard lock(mutex_);
+  return !stop_ && Now() >= read_pass_.due;
+}
+
+Status RetentionWorker::ReadPass(Microseconds* pause) {
+  TIDEMARK_ASSIGN_OR_RETURN(const ReclaimReport reclaimed,
+                            store_->packer().PackLogPaced(Packer::LogPart::kAll, &pacer_));
+  Count(reclaimed);
+  links_unpaid_ = 0;
+  *pause = kPauseAfterReads;
   return OkStatus();
 }
 

@@ -4,6 +4,8 @@
 //   look:     would a licence let any commit go, of its windows or for the budget?
 //                                                         -> Retention::Licence
 //   log pass: does so much of the log wait to be packed?  -> Packer::PackLogPaced
+//   read pass: do chains in the log cost readers more than packing it would?
+//                                                         -> Packer::PackLogPaced, of all of it
 //   pass:     has anything changed that packing may gain by?  -> Packer::RunPaced
 //
 // A pass reads the packed segments in which something may have expired, to see whether it pays to
@@ -15,6 +17,11 @@
 //   * No licence is written that lets nothing go, and no pass is made without a change since the
 //     one before: a store that nobody writes to comes to rest.
 //   * What fails here breaks nothing. It is kept, and tried again after longer and longer pauses.
+//
+// A read pass is for an object that is read and not written any more, or hardly: its pages, patches
+// in a segment that may not be full for months, are read from blocks then. Commits pay for as many
+// reads as work that reads a page, changes it and commits can make (chain_reads.h); what goes
+// beyond that adds up, to the price of packing what the log has.
 //
 // For the budget (budget.h) a look goes by what files take when a pass has gone through all of them
 // since the last licence; such a pass has another look made soon if they take too much. While one
@@ -79,6 +86,7 @@ class RetentionWorker {
     uint64_t looks = 0;
     uint64_t passes = 0;
     uint64_t log_passes = 0;
+    uint64_t read_passes = 0;
     uint64_t licences = 0;
     uint64_t reclaimed_bytes = 0;
     // The last look found that the budget cannot be met: nothing more of history may go for it.
@@ -90,7 +98,7 @@ class RetentionWorker {
  private:
   using Microseconds = std::chrono::microseconds;
 
-  // One of the three things it does.
+  // One of the four things it does.
   struct Task {
     Microseconds due{0};  // by the monotonic clock
     Status status{};      // of the last attempt
@@ -109,6 +117,7 @@ class RetentionWorker {
   bool IsLookDue();
   bool IsPassDue() const;
   bool IsLogPassDue() const;
+  bool IsReadPassDue();
   double Share() const;
   // Of packed history: what has expired since a pass looked at it.
   double ExpiredPart() const;
@@ -119,6 +128,7 @@ class RetentionWorker {
   Status Look(Microseconds* pause);
   Status Pass(Microseconds* pause);
   Status LogPass(Microseconds* pause);
+  Status ReadPass(Microseconds* pause);
   // What the next licence is to do for the budget.
   struct ForBudget {
     std::optional<BudgetMove> move{};
@@ -140,6 +150,11 @@ class RetentionWorker {
   Microseconds waits_until_{0};  // for the end of a pass that has been begun
   Lsn settled_;                  // while this is the last record, nothing will expire any more
   std::optional<Seen> seen_;
+  // Links that readers have followed, and commits, when it last looked; and what of the links no
+  // commit has paid for.
+  uint64_t links_seen_ = 0;
+  uint64_t commits_seen_ = 0;
+  uint64_t links_unpaid_ = 0;
 
   mutable std::mutex mutex_;  // innermost; guards what follows
   std::condition_variable wake_;
@@ -150,6 +165,7 @@ class RetentionWorker {
   Task look_;
   Task pass_;
   Task log_pass_;
+  Task read_pass_;
   Report report_;
 
   std::thread thread_;

@@ -1,4 +1,4 @@
-// Opening and closing. Finding things is in catalog.cc.
+// Opening and closing. Finding things is in catalog.cc and catalog_pending.cc.
 
 #include "engine/internal/store_impl.h"
 

@@ -27,10 +27,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/internal/chain_reads.h"
 #include "engine/internal/checkpointer.h"
 #include "engine/internal/commit_queue.h"
-#include "engine/internal/durable_notifier.h"
 #include "engine/internal/commit_room.h"
+#include "engine/internal/durable_notifier.h"
 #include "engine/internal/index.h"
 #include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
@@ -93,6 +94,7 @@ class StoreImpl {
   CommitQueue& queue() { return *queue_; }
   DurableNotifier& notifier() { return *notifier_; }
   const PageReader& reader() const { return *reader_; }
+  ChainReads& chain_reads() { return chain_reads_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
   OpenBatches& open_batches() { return open_batches_; }
   Packer& packer() { return *packer_; }
@@ -286,6 +288,7 @@ class StoreImpl {
   std::mutex seal_mutex_;
   Lsn sealed_;  // the record that began the segment behind the last seal
   std::unique_ptr<PageReader> reader_;
+  ChainReads chain_reads_;
   std::unique_ptr<Checkpointer> checkpointer_;
   OpenBatches open_batches_;
   std::unique_ptr<Packer> packer_;

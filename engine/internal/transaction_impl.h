@@ -1,7 +1,8 @@
 // Transaction's inside: what is staged, and its way into the log.
 //
-// Two sources: engine/transaction.cc stages pages and holds the write lock;
-// engine/internal/transaction_commit.cc encodes and publishes.
+// Three sources: engine/transaction.cc stages pages and holds the write lock;
+// engine/internal/transaction_encode.cc makes page versions of them, and batches;
+// engine/internal/transaction_commit.cc publishes.
 //
 // The state hash is kept as the pages change: placing a page takes out the hash of what it was and
 // puts in its own, cutting pages off takes theirs out. What is staged counts only when it is

@@ -106,6 +106,7 @@ void ScriptedDay::SetOptions(SimStore& sim) {
   sim.options().transaction_memory_bytes = 32u << 10;
   sim.options().max_chain_length = 4;
   sim.use_dictionaries_early();
+  sim.take_reads_for_many();
 }
 
 ScriptedDay::ScriptedDay(uint64_t seed) : seed_(seed), model_(seed, kLimits) {

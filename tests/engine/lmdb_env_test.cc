@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/check.h"
 #include "engine/internal/index.h"
 #include "engine/internal/index_rows.h"
 #include "tests/support/status_matchers.h"
@@ -147,6 +148,57 @@ TEST(LmdbEnvTest, AFullDiskLeavesTheIndexAsItWas) {
   std::signal(SIGXFSZ, old_handler);
   EXPECT_OK(index->Update([](IndexWriter& writer) { return PutVersions(writer, 3, 50'000); }));
   EXPECT_EQ(ReadVersions(*index, 50'000), 3);
+}
+
+// Goal: where the file that has taken the place of another cannot be opened, all fails for as long
+// as that lasts, and no longer. Method: a process that may open no file, from the moment on in
+// which the old one is still open.
+TEST(LmdbEnvTest, ACompactedFileThatDoesNotOpenAtOnce) {
+  TempDirectory directory;
+  ASSERT_OK_AND_ASSIGN(const auto env,
+                       LmdbEnv::Open(directory / "index", kIndexTables,
+                                     {.initial_map_bytes = 1 << 20, .max_map_bytes = 1 << 30}));
+  const auto put = [&](std::string_view key) {
+    return env->Write([&](LmdbWriteTransaction& transaction) {
+      return transaction.Put(kMetaTable, TextKey(key), TextKey("value"));
+    });
+  };
+  const auto has = [&](std::string_view key) -> Result<bool> {
+    LmdbReadTransaction read(*env);
+    const bool found = read.cursor(kMetaTable).Seek(TextKey(key));
+    TIDEMARK_RETURN_IF_ERROR(read.status());
+    return found;
+  };
+  ASSERT_OK(put("before"));
+  const uint64_t last = env->LastTransaction();
+  EXPECT_GT(last, 0u);
+  struct rlimit old_limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old_limit), 0);
+  struct rlimit limit = old_limit;
+  limit.rlim_cur = 3;
+  const Status compacted = env->Compact([&] {
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    return OkStatus();
+  });
+  const Status reads = has("before").status();
+  const Status writes = put("between");
+  const Status compacts = env->Compact([] { return OkStatus(); });
+  const uint64_t none = env->LastTransaction();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old_limit), 0);
+  EXPECT_ERROR(compacted, StatusCode::kIoError, "cannot open");
+  EXPECT_ERROR(reads, StatusCode::kBroken, "");
+  EXPECT_ERROR(writes, StatusCode::kBroken, "");
+  EXPECT_ERROR(compacts, StatusCode::kBroken, "");
+  EXPECT_EQ(none, 0u);
+
+  ASSERT_OK_AND_ASSIGN(const bool before, has("before"));
+  EXPECT_TRUE(before);
+  ASSERT_OK_AND_ASSIGN(const bool between, has("between"));
+  EXPECT_FALSE(between);
+  ASSERT_OK(put("behind"));
+  ASSERT_OK(env->Compact([] { return OkStatus(); }));
+  ASSERT_OK_AND_ASSIGN(const bool behind, has("behind"));
+  EXPECT_TRUE(behind);
 }
 
 // Goal: readers see one committed state each, while batches are committed and the map is moved

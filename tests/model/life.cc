@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/internal/retention_worker.h"
 #include "tests/support/dictionaries.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -17,6 +19,7 @@ Life::Life(uint64_t seed, const StoreModel::Limits& limits)
   sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 64));
   sim_.options().packing_backlog_bytes = 4u << 20;
   if (random_.OneIn(2)) sim_.use_dictionaries_early();
+  if (random_.OneIn(2)) sim_.take_reads_for_many();
 }
 
 void Life::Live(int steps) {
@@ -25,6 +28,10 @@ void Life::Live(int steps) {
     SCOPED_TRACE(::testing::Message() << "step " << step);
     sim_.clock().Advance(std::chrono::milliseconds(random_.Below(2000)));
     const Status status = Step();
+    if (sim_.is_open()) {
+      auto& worker = internal::StorePeer::Impl(sim_.store()).retention_worker();
+      was_packed_for_reads_ |= worker.report().read_passes > 0;
+    }
     if (sim_.fs().crashed()) {
       ASSERT_NO_FATAL_FAILURE(Recover());
     } else {

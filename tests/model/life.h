@@ -25,6 +25,8 @@ class Life {
   uint64_t crashes() const { return crashes_; }
   uint64_t reopenings() const { return reopenings_; }
   bool has_dictionary() const { return has_dictionary_; }  // or had one
+  // The background has packed the log because it was read often.
+  bool was_packed_for_reads() const { return was_packed_for_reads_; }
 
  protected:
   static constexpr uint64_t kNever = UINT64_MAX / 2;  // operations
@@ -48,6 +50,7 @@ class Life {
   uint64_t crashes_ = 0;
   uint64_t reopenings_ = 0;
   bool has_dictionary_ = false;
+  bool was_packed_for_reads_ = false;
 };
 
 }  // namespace tidemark::testing

@@ -25,6 +25,7 @@ TEST(ModelTest, ManyShortLives) {
 TEST(ModelTest, AFewLongLives) {
   // A life may have none of these: forks that are purged are promoted no more.
   uint64_t with_dictionary = 0;
+  uint64_t packed_for_reads = 0;
   uint64_t moved_labels = 0;
   uint64_t cancelled = 0;
   uint64_t sessions_of_another = 0;
@@ -81,9 +82,12 @@ TEST(ModelTest, AFewLongLives) {
     EXPECT_GT(life.crashes(), 0u);
     EXPECT_GT(life.reopenings(), 0u);
     with_dictionary += life.has_dictionary();
+    packed_for_reads += life.was_packed_for_reads();
   }
   // Which lives come to one is chance; of the two of a run with some seeds neither does.
-  std::printf("lives with a dictionary: %llu\n", static_cast<unsigned long long>(with_dictionary));
+  std::printf("lives with a dictionary: %llu, in which reads had the log packed: %llu\n",
+              static_cast<unsigned long long>(with_dictionary),
+              static_cast<unsigned long long>(packed_for_reads));
   if (Scaled(1) >= 4) {
     EXPECT_GT(with_dictionary, 0u);
   }

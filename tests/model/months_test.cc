@@ -46,7 +46,9 @@ class LifeOfMonths : public Life {
     if (::testing::Test::HasFailure()) return OkStatus();
     if (random_.OneIn(100)) return Rebuild();
     if (random_.OneIn(200)) return LieClosed();
-    return ++steps_ % 250 == 0 ? Audit() : OkStatus();
+    ++steps_;
+    if (steps_ % 250 == 125) return TightenBudget();
+    return steps_ % 250 == 0 ? Audit() : OkStatus();
   }
 
  private:
@@ -74,6 +76,19 @@ class LifeOfMonths : public Life {
     TIDEMARK_RETURN_IF_ERROR(sim_.store().ConfirmClock());
     ++pauses_;
     return OkStatus();
+  }
+
+  // A budget that nothing meets, when something that the last one has not let go of is packed, and
+  // older than a budget keeps: a licence lets it go, whatever chance has done before.
+  Status TightenBudget() {
+    sim_.fs().CrashAt(kNever);
+    TIDEMARK_RETURN_IF_ERROR(model_.SetBudget(sim_.store(), 1));
+    TIDEMARK_RETURN_IF_ERROR(sim_.Reclaim(ReclaimWhat::kEverything));
+    sim_.clock().Advance(days(2));  // a budget may go by whole days
+    const uint64_t moves = counts().budget_moves;
+    TIDEMARK_RETURN_IF_ERROR(model_.Prune(sim_.store()));
+    EXPECT_EQ(counts().budget_moves, moves + 1);
+    return model_.SetBudget(sim_.store(), std::nullopt);
   }
 
   // All of the history, in three copies of the store: as it is, with its index made anew, and with
@@ -144,7 +159,7 @@ TEST(ModelTest, LivesOfMonths) {
     EXPECT_GT(life.pauses() + life.rebuilds(), 5u);
     crashes += life.crashes();
     EXPECT_GT(counts.background_licences, 10u);
-    EXPECT_GT(counts.budget_moves, 2u);
+    EXPECT_GT(counts.budget_moves, 2u);  // as often it was made sure of
     EXPECT_GT(counts.expired, 100u);
     EXPECT_GT(counts.looks_by_time, 100u);
     EXPECT_GT(counts.looks_by_bookmark, 100u);

@@ -6,6 +6,7 @@
 
 #include "engine/check.h"
 #include "tests/support/dictionaries.h"
+#include "tests/support/often_read.h"
 
 namespace tidemark::testing {
 namespace {
@@ -36,6 +37,7 @@ SimStore::SimStore(uint64_t seed, const Machine& machine)
 Status SimStore::Open() {
   TIDEMARK_ASSIGN_OR_RETURN(store_, Store::Open(kDirectory, options_));
   if (dictionaries_early_) UseDictionariesEarly(*store_);
+  if (reads_are_many_) TakeReadsForMany(*store_);
   return OkStatus();
 }
 

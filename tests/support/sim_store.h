@@ -40,6 +40,8 @@ class SimStore {
   StoreOptions& options() { return options_; }
   // From the next Open() on packing makes dictionaries: see UseDictionariesEarly.
   void use_dictionaries_early() { dictionaries_early_ = true; }
+  // Likewise: see TakeReadsForMany.
+  void take_reads_for_many() { reads_are_many_ = true; }
   SimFileSystem& fs() { return fs_; }
   ManualClock& clock() { return clock_; }
   Store& store() { return *store_; }
@@ -75,6 +77,7 @@ class SimStore {
   std::vector<IndexState> older_indexes_;
   StoreOptions options_;
   bool dictionaries_early_ = false;
+  bool reads_are_many_ = false;
   std::unique_ptr<Store> store_;
 };
 
