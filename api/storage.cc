@@ -59,6 +59,8 @@ void ObjectStorage::Rollback() {
 
 bool ObjectStorage::NeedsConfirmation() const { return state_->transaction.needs_confirmation(); }
 
+bool ObjectStorage::in_transaction() const { return state_->transaction.depth() > 0; }
+
 StorageTransaction ObjectStorage::BeginTransaction() {
   return StorageTransaction(state_, this, false);
 }

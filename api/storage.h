@@ -95,6 +95,8 @@ class TIDEMARK_API ObjectStorage {
   void Rollback();
   // True if Commit() would have something to confirm: an output gate is closed meanwhile.
   bool NeedsConfirmation() const;
+  // True in a transaction or savepoint of the caller's, where a turn cannot end.
+  bool in_transaction() const;
 
   // A transaction that commits by itself. Writes before it are committed first. Within one that is
   // open it is nested: it becomes part of that, or is rolled back by itself.
