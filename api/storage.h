@@ -72,6 +72,10 @@ class TIDEMARK_API ObjectStorage {
   static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
                                              std::string_view name,
                                              const StorageOptions& options = {});
+  // By id, for objects without names; it may have one.
+  static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
+                                             const ObjectId& id,
+                                             const StorageOptions& options = {});
   // What was not committed is dropped, never committed. Cursors that are left are cancelled.
   ~ObjectStorage();
   ObjectStorage(const ObjectStorage&) = delete;
@@ -217,6 +221,8 @@ class TIDEMARK_API ObjectStorage {
 
  private:
   ObjectStorage(std::shared_ptr<internal::StorageState> state, std::optional<RestoreInfo> restored);
+  static std::unique_ptr<ObjectStorage> Open(Store& store, std::shared_ptr<Object> object,
+                                             const StorageOptions& options);
   StorageTransaction BeginSavepoint();
   void RequireNoTransaction(const char* what) const;
 

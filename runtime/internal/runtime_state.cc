@@ -112,7 +112,8 @@ void RuntimeState::Forget(const ActorHost& host) {
 std::unique_ptr<ObjectStorage> RuntimeState::OpenStorage(const ActorClass& actor_class,
                                                          const ActorId& id,
                                                          const StorageOptions& options) {
-  return ObjectStorage::Open(store_, actor_class.name, id.name.value_or(id.ToString()), options);
+  if (!id.name) return ObjectStorage::Open(store_, actor_class.name, id.object, options);
+  return ObjectStorage::Open(store_, actor_class.name, *id.name, options);
 }
 
 std::vector<std::shared_ptr<ActorHost>> RuntimeState::Hosts() const {

@@ -328,6 +328,24 @@ TEST_F(ActorTest, AfterShutdown) {
   EXPECT_TRUE(ErrorOf([&] { Get("other").CallBlocking(&Counter::Live); }).retryable());
 }
 
+// C254. Goal: an object without a name keeps what is its own, and knows no name; one that has a
+// name is the same by its digits, also if those came first. Method: each by its id, in one runtime
+// and the next.
+TEST_F(ActorTest, ById) {
+  const ActorId unique = counters_->NewUniqueId();
+  const ActorId named = counters_->IdFromName("home");
+  const ActorId digits = counters_->IdFromString(named.ToString());
+  EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Increment, 7), 7);
+  EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Name), "none");
+  EXPECT_EQ(counters_->Get(named).CallBlocking(&Counter::Increment, 1), 1);
+  EXPECT_EQ(counters_->Get(digits).CallBlocking(&Counter::Increment, 1), 2);
+  Start();
+  EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Total), 7);
+  EXPECT_EQ(counters_->Get(digits).CallBlocking(&Counter::Total), 2);
+  EXPECT_EQ(
+      counters_->Get(counters_->IdFromString(unique.ToString())).CallBlocking(&Counter::Total), 7);
+}
+
 // C251, C252, C253. Goal: bad ids are refused, with the words of the semantics.
 TEST_F(ActorTest, Ids) {
   const ActorId id = counters_->IdFromName("home");
