@@ -38,7 +38,53 @@ void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& s
   section->set_host(&host_);
   section->set_section(gate);
   const internal::ScopePtr scope(new internal::ActorScope(host_.shared_from_this(), gate));
+  host_.LimitSection(section);
   host_.WaitInSection(scope, internal::MakeWork([this, section] { host_.StartBody(*section); }));
+}
+
+namespace {
+
+// What a timer ends.
+class Signal final : public runtime_detail::Reply<void> {
+ protected:
+  void Invoke(Actor&) override {}
+};
+
+class BackgroundTask final : public runtime_detail::Reply<void> {
+ public:
+  explicit BackgroundTask(Task<> task) : task_(std::move(task)) {}
+
+ protected:
+  void Invoke(Actor&) override {
+    Spawn(Run(std::static_pointer_cast<BackgroundTask>(shared_from_this())));
+  }
+
+ private:
+  static Task<> Run(std::shared_ptr<BackgroundTask> self) {
+    try {
+      co_await std::move(self->task_);
+    } catch (...) {
+      self->set_error(std::current_exception());
+    }
+    self->Finish();
+  }
+
+  Task<> task_;
+};
+
+}  // namespace
+
+Task<> ActorState::Sleep(std::chrono::microseconds time) {
+  const auto signal = std::make_shared<Signal>();
+  signal->set_host(&host_);
+  host_.EndAfter(time, signal);
+  return runtime_detail::Await<void>(signal);
+}
+
+void ActorState::WaitUntil(Task<> task) {
+  const auto call = std::make_shared<BackgroundTask>(std::move(task));
+  call->set_host(&host_);
+  host_.StartBody(*call);
 }
 
 void ActorState::Abort(const std::string& reason) {

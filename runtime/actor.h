@@ -19,6 +19,7 @@
 #ifndef TIDEMARK_RUNTIME_ACTOR_H_
 #define TIDEMARK_RUNTIME_ACTOR_H_
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -59,6 +60,14 @@ class TIDEMARK_API ActorState {
     BeginSection(section);
     return runtime_detail::Await<R>(std::move(section));
   }
+
+  // Returns when so much time has passed; other events may run meanwhile. The actor stays in memory
+  // until then.
+  Task<> Sleep(std::chrono::microseconds time);
+
+  // Runs `task` beside whatever else the actor does, and keeps the actor in memory until it ends.
+  // An exception that leaves it ends it, and nothing else.
+  void WaitUntil(Task<> task);
 
   // Resets the actor: what this turn wrote is dropped, code that awaits something is not resumed,
   // and everybody who waits for the actor gets an error with this reason. Does not return; what is

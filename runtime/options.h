@@ -31,6 +31,8 @@ struct RuntimeOptions {
   size_t most_waiting_calls = 10'000;
   // Critical sections within each other.
   size_t most_nested_sections = 64;
+  // One that lasts longer resets its actor, as overloaded.
+  std::chrono::milliseconds section_limit = std::chrono::seconds(30);
 
   // Of each actor's storage. Its commit mode and durability are the runtime's.
   StorageOptions storage{};

@@ -21,7 +21,7 @@ void Runtime::Shutdown() {
   state_->Shutdown();
 }
 
-void Runtime::RunDue() { state_->Sweep(); }
+void Runtime::RunDue() { state_->timers().RunDue(); }
 
 size_t Runtime::resident_count() const { return state_->resident_count(); }
 

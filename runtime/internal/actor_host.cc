@@ -312,6 +312,36 @@ void ActorHost::FinishSection(const std::shared_ptr<CallBase>& section) {
   }
 }
 
+void ActorHost::EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call) {
+  open_calls_.insert(call);
+  runtime_->timers().Add(time, [self = shared_from_this(), call] {
+    self->PostSystem(MakeWork([self, call] {
+      if (self->open_calls_.erase(call) > 0) call->Leave();
+    }));
+  });
+}
+
+void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
+  const std::chrono::milliseconds limit = runtime_->options().section_limit;
+  const std::weak_ptr<ActorHost> weak = weak_from_this();
+  const std::weak_ptr<CallBase> weak_section = section;
+  runtime_->timers().Add(limit, [weak, weak_section, limit] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->PostSystem(MakeWork([self, weak_section, limit] {
+      const auto late = weak_section.lock();
+      if (late == nullptr || late->finished()) return;
+      self->BreakAtEndOfTurn(std::make_exception_ptr(
+          ActorError(ActorFailure::kOverloaded,
+                     Status(StatusCode::kLimitExceeded,
+                            "BlockConcurrencyWhile() of " + self->class_->name + " " +
+                                self->id_.ToString() + " lasted longer than " +
+                                std::to_string(limit.count()) + " ms: the actor was reset"),
+                     self->id_.object)));
+    }));
+  });
+}
+
 void ActorHost::BreakAtEndOfTurn(std::exception_ptr error) {
   if (break_with_ == nullptr) break_with_ = std::move(error);
 }

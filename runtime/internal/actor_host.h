@@ -116,6 +116,10 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void StartCall(CallBase& call);
   // A method's, or a section's.
   void StartBody(CallBase& call);
+  // Ends a call that waits for nothing but time.
+  void EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call);
+  // Resets the actor if the section has not ended by its limit.
+  void LimitSection(const std::shared_ptr<CallBase>& section);
   // The next thing that is given to an executor of this turn is run in it, behind `start`.
   template <typename Start>
   void RunInThisTurn(Start start) {

@@ -35,6 +35,7 @@ RuntimeState::RuntimeState(Store& store, const RuntimeOptions& options)
     pool_.emplace(ThreadsOf(options_));
     executor_ = pool_->get_executor();
   }
+  timers_ = std::make_shared<TimerQueue>(options_.clock, executor_);
 }
 
 RuntimeState::~RuntimeState() = default;
@@ -133,18 +134,11 @@ size_t RuntimeState::resident_count() const {
 // ---- hibernation -------------------------------------------------------------------------------
 
 void RuntimeState::StartSweeping() {
-  if (options_.clock != Clock::System()) return;
-  sweep_timer_.emplace(executor_);
-  ArmSweep();
-}
-
-void RuntimeState::ArmSweep() {
-  sweep_timer_->expires_after(kSweepEvery);
-  sweep_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+  timers_->Add(kSweepEvery, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (error || self == nullptr) return;
+    if (self == nullptr) return;
     self->Sweep();
-    self->ArmSweep();
+    self->StartSweeping();
   });
 }
 
@@ -169,7 +163,6 @@ void RuntimeState::Shutdown() {
     std::lock_guard lock(count_mutex_);
     if (std::exchange(stopping_, true)) return;
   }
-  if (sweep_timer_) sweep_timer_->cancel();
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
     lock.unlock();
@@ -179,6 +172,7 @@ void RuntimeState::Shutdown() {
     gone_.wait_for(lock, std::chrono::milliseconds(10), [this] { return count_ == 0; });
   }
   lock.unlock();
+  timers_->Stop();
   if (pool_) pool_->join();
 }
 

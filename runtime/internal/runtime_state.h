@@ -19,13 +19,13 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "engine/object_id.h"
 #include "engine/store.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
+#include "runtime/internal/timer_queue.h"
 #include "runtime/options.h"
 
 namespace tidemark::internal {
@@ -60,6 +60,8 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::unique_ptr<ObjectStorage> OpenStorage(const ActorClass& actor_class, const ActorId& id,
                                              const StorageOptions& options);
 
+  TimerQueue& timers() { return *timers_; }
+
   void StartSweeping();
   // Lets idle actors go.
   void Sweep();
@@ -75,13 +77,12 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
 
   Shard& ShardOf(const ObjectId& id) { return shards_[std::hash<ObjectId>()(id) % kShards]; }
   std::vector<std::shared_ptr<ActorHost>> Hosts() const;
-  void ArmSweep();
 
   Store& store_;
   const RuntimeOptions options_;
   std::optional<boost::asio::thread_pool> pool_;
   boost::asio::any_io_executor executor_;
-  std::optional<boost::asio::steady_timer> sweep_timer_;
+  std::shared_ptr<TimerQueue> timers_;
 
   std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;

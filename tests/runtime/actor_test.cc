@@ -65,6 +65,21 @@ class Counter : public Actor {
     throw OutOfStock("no books left");
   }
   void ThrowNumber() { throw 42; }
+  Task<int64_t> SleepThenLive(int seconds) {
+    co_await ctx().Sleep(std::chrono::seconds(seconds));
+    co_return Live();
+  }
+  void LiveLater(int seconds) {
+    ctx().WaitUntil([](Counter* self, int after) -> Task<> {
+      co_await self->ctx().Sleep(std::chrono::seconds(after));
+      self->Live();
+      throw std::runtime_error("nobody hears of this");
+    }(this, seconds));
+  }
+  Task<> BlockFor(int seconds) {
+    co_await ctx().BlockConcurrencyWhile(
+        [&]() -> Task<> { co_await ctx().Sleep(std::chrono::seconds(seconds)); });
+  }
   Task<> FailAlone() {
     co_await ctx().BlockConcurrencyWhile([]() -> Task<> {
       throw std::runtime_error("the migration failed");
@@ -316,6 +331,45 @@ TEST_F(ActorTest, Hibernation) {
   while (runtime_->resident_count() > 0) std::this_thread::yield();
   EXPECT_EQ(stub.CallBlocking(&Counter::Live), 1);
   EXPECT_EQ(stub.CallBlocking(&Counter::Total), 3);
+}
+
+// C273. Goal: what waits for time keeps its actor in memory, and is resumed when it has passed;
+// others come in meanwhile. Then the actor goes. Method: a manual clock; a call that sleeps, and a
+// task that nobody waits for, which throws in the end.
+TEST_F(ActorTest, Timers) {
+  Start({.threads = 2, .clock = &clock_});
+  Stub<Counter> stub = Get("home");
+  stub.CallBlocking(&Counter::LiveLater, 30);
+  std::future<int64_t> slept = std::async(std::launch::async, [other = stub]() mutable {
+    return other.CallBlocking(&Counter::SleepThenLive, 20);
+  });
+  const auto pass = [&](int seconds) {
+    clock_.Advance(std::chrono::seconds(seconds));
+    runtime_->RunDue();
+  };
+  while (slept.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    pass(1);
+    std::this_thread::yield();
+  }
+  EXPECT_GE(slept.get(), 1);
+  while (runtime_->resident_count() > 0) pass(1);
+  EXPECT_EQ(stub.CallBlocking(&Counter::Live), 1) << "it was still the same instance";
+}
+
+// C236. Goal: a section that lasts too long resets the actor, and says that it is overloaded.
+TEST_F(ActorTest, ASectionThatLastsTooLong) {
+  Start({.threads = 2, .clock = &clock_});
+  Stub<Counter> stub = Get("home");
+  auto blocked = std::async(std::launch::async,
+                            [stub]() mutable { stub.CallBlocking(&Counter::BlockFor, 1'000'000); });
+  while (blocked.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    clock_.Advance(std::chrono::seconds(1));
+    runtime_->RunDue();
+  }
+  const ActorError error = ErrorOf([&] { blocked.get(); });
+  EXPECT_TRUE(error.overloaded());
+  EXPECT_NE(std::string(error.what()).find("30000 ms"), std::string::npos) << error.what();
+  EXPECT_EQ(Get("home").CallBlocking(&Counter::Live), 1);
 }
 
 // Goal: what an actor must not do is refused: to block on another one; and after shutdown a call
