@@ -13,10 +13,22 @@ using internal::ValueOrThrow;
 std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_view namespace_name,
                                                    std::string_view name,
                                                    const StorageOptions& options) {
-  const auto object = ValueOrThrow(store.OpenObject(namespace_name, name, options.if_missing));
+  return Open(store, ValueOrThrow(store.OpenObject(namespace_name, name, options.if_missing)),
+              options);
+}
+
+std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_view namespace_name,
+                                                   const ObjectId& id,
+                                                   const StorageOptions& options) {
+  return Open(store, ValueOrThrow(store.OpenObject(namespace_name, id, options.if_missing)),
+              options);
+}
+
+std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::shared_ptr<Object> object,
+                                                   const StorageOptions& options) {
   std::optional<RestoreInfo> restored = ValueOrThrow(object->BeginSession());
   return std::unique_ptr<ObjectStorage>(new ObjectStorage(
-      std::make_shared<StorageState>(store, namespace_name, name, options), std::move(restored)));
+      std::make_shared<StorageState>(store, std::move(object), options), std::move(restored)));
 }
 
 ObjectStorage::ObjectStorage(std::shared_ptr<StorageState> state,
@@ -58,6 +70,8 @@ void ObjectStorage::Rollback() {
 }
 
 bool ObjectStorage::NeedsConfirmation() const { return state_->transaction.needs_confirmation(); }
+
+bool ObjectStorage::in_transaction() const { return state_->transaction.depth() > 0; }
 
 StorageTransaction ObjectStorage::BeginTransaction() {
   return StorageTransaction(state_, this, false);

@@ -72,6 +72,10 @@ class TIDEMARK_API ObjectStorage {
   static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
                                              std::string_view name,
                                              const StorageOptions& options = {});
+  // By id, for objects without names; it may have one.
+  static std::unique_ptr<ObjectStorage> Open(Store& store, std::string_view namespace_name,
+                                             const ObjectId& id,
+                                             const StorageOptions& options = {});
   // What was not committed is dropped, never committed. Cursors that are left are cancelled.
   ~ObjectStorage();
   ObjectStorage(const ObjectStorage&) = delete;
@@ -95,6 +99,8 @@ class TIDEMARK_API ObjectStorage {
   void Rollback();
   // True if Commit() would have something to confirm: an output gate is closed meanwhile.
   bool NeedsConfirmation() const;
+  // True in a transaction or savepoint of the caller's, where a turn cannot end.
+  bool in_transaction() const;
 
   // A transaction that commits by itself. Writes before it are committed first. Within one that is
   // open it is nested: it becomes part of that, or is rolled back by itself.
@@ -215,6 +221,8 @@ class TIDEMARK_API ObjectStorage {
 
  private:
   ObjectStorage(std::shared_ptr<internal::StorageState> state, std::optional<RestoreInfo> restored);
+  static std::unique_ptr<ObjectStorage> Open(Store& store, std::shared_ptr<Object> object,
+                                             const StorageOptions& options);
   StorageTransaction BeginSavepoint();
   void RequireNoTransaction(const char* what) const;
 

@@ -1,5 +1,5 @@
 # What `cmake --install` puts where, and how others find it: the CMake package Tidemark with the
-# targets Tidemark::engine, Tidemark::vfs and Tidemark::api, and pkg-config's tidemark.
+# targets Tidemark::engine, Tidemark::vfs, Tidemark::api and Tidemark::runtime, and pkg-config's tidemark.
 #
 # Headers keep their paths below include/tidemark, which is what users have on their include path:
 # `#include "engine/store.h"` reads the same here and there.
@@ -16,12 +16,14 @@ add_library(Tidemark::engine ALIAS tidemark_engine)
 set_target_properties(tidemark_api PROPERTIES EXPORT_NAME api)
 add_library(Tidemark::vfs ALIAS tidemark_vfs)
 add_library(Tidemark::api ALIAS tidemark_api)
-set(targets tidemark_engine tidemark_vfs tidemark_api)
+set_target_properties(tidemark_runtime PROPERTIES EXPORT_NAME runtime)
+add_library(Tidemark::runtime ALIAS tidemark_runtime)
+set(targets tidemark_engine tidemark_vfs tidemark_api tidemark_runtime)
 if(TIDEMARK_SQLITE_SOURCE)
   list(APPEND targets tidemark_sqlite)
 endif()
 
-foreach(target tidemark_engine tidemark_vfs tidemark_api)
+foreach(target tidemark_engine tidemark_vfs tidemark_api tidemark_runtime)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target} PUBLIC "$<INSTALL_INTERFACE:${TIDEMARK_INCLUDE_DIR}>")
   set_target_properties(${target} PROPERTIES
@@ -44,7 +46,7 @@ endif()
 
 install(TARGETS ${targets} EXPORT TidemarkTargets)
 install(EXPORT TidemarkTargets NAMESPACE Tidemark:: DESTINATION "${TIDEMARK_CMAKE_DIR}")
-foreach(layer engine vfs api)
+foreach(layer engine vfs api runtime)
   # A header at a folder's root is that layer's interface; those below internal/ stay here.
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${layer}/" DESTINATION "${TIDEMARK_INCLUDE_DIR}/${layer}"
     FILES_MATCHING PATTERN "*.h" PATTERN internal EXCLUDE)
@@ -72,11 +74,11 @@ endif()
 if(BUILD_SHARED_LIBS)
   set(TIDEMARK_PC_REQUIRES "${public}")
   set(TIDEMARK_PC_REQUIRES_PRIVATE "${parts}")
-  set(TIDEMARK_PC_LIBS "-ltidemark_api -ltidemark -ltidemark_engine${sqlite_library}")
+  set(TIDEMARK_PC_LIBS "-ltidemark_runtime -ltidemark_api -ltidemark -ltidemark_engine${sqlite_library}")
 else()
   set(TIDEMARK_PC_REQUIRES "${public} ${parts}")
   set(TIDEMARK_PC_REQUIRES_PRIVATE "")
-  set(TIDEMARK_PC_LIBS "-ltidemark_api -ltidemark -ltidemark_engine${sqlite_library} -lstdc++ -lm -ldl -pthread")
+  set(TIDEMARK_PC_LIBS "-ltidemark_runtime -ltidemark_api -ltidemark -ltidemark_engine${sqlite_library} -lstdc++ -lm -ldl -pthread")
 endif()
 # Relative to the file itself, so that the tree may be installed, and moved, anywhere.
 file(RELATIVE_PATH TIDEMARK_PC_UP "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")

@@ -24,6 +24,7 @@ std::string_view StatusCodeName(StatusCode code) {
     case StatusCode::kForeign: return "foreign";
     case StatusCode::kExpired: return "expired";
     case StatusCode::kPaused: return "paused";
+    case StatusCode::kUnknown: return "unknown";
     case StatusCode::kFuture: return "future";
     case StatusCode::kLost: return "lost";
     case StatusCode::kCorruption: return "corruption";

@@ -41,6 +41,7 @@ enum class StatusCode {
   kBroken,              // an earlier failure left the store unusable: reopen it
   kOutOfMemory,         // memory ran out, and nothing was changed: free some, then retry
   kPaused,              // the clock is in doubt, and nothing expires until it is confirmed
+  kUnknown,             // an exception of the application's own, of which only the message is known
 };
 
 // The stable lower-case name of a code ("not_found"), as printed by the tools and their JSON.

@@ -34,18 +34,32 @@ std::string SetUp(const DatabaseOptions& options) {
   return sql;
 }
 
+IfMissing IfMissingOf(const DatabaseOptions& options) {
+  if (options.at) return IfMissing::kDeleted;  // its past is there still
+  return options.read_only ? IfMissing::kFail : options.if_missing;
+}
+
 }  // namespace
 
 Result<Database> Database::Open(Store& store, std::string_view namespace_name,
                                 std::string_view name, const DatabaseOptions& options) try {
+  TIDEMARK_ASSIGN_OR_RETURN(auto object,
+                            store.OpenObject(namespace_name, name, IfMissingOf(options)));
+  return Open(store, std::move(object), options);
+} catch (const std::bad_alloc&) {
+  return Status::OutOfMemory();
+}
+
+Result<Database> Database::Open(Store& store, std::shared_ptr<Object> object,
+                                const DatabaseOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(RegisterVfs());
   const bool writable = !options.read_only && !options.at;
   const bool create = writable && options.if_missing == IfMissing::kCreate;
-  IfMissing if_missing = create ? IfMissing::kCreate : IfMissing::kFail;
-  if (options.at) if_missing = IfMissing::kDeleted;  // its past is there still
-  TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
-                            store.OpenObject(namespace_name, name, if_missing));
-  internal::DatabaseName database_name{"", std::string(namespace_name), std::string(name), ""};
+  internal::DatabaseName database_name{"", object->namespace_name(), object->name(), ""};
+  if (database_name.name.empty()) {
+    database_name.name = object->id().ToString();
+    database_name.by_id = true;
+  }
   if (options.at) {
     TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(*options.at));
     database_name.at = internal::AtOf(*object, *options.at, commit);

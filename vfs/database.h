@@ -52,6 +52,10 @@ class TIDEMARK_API Database {
   // another connection holds the write lock; kInvalidArgument from SQLite.
   static Result<Database> Open(Store& store, std::string_view namespace_name, std::string_view name,
                                const DatabaseOptions& options = {});
+  // By a handle of that store, for those that have one, and for objects without names. With
+  // DatabaseOptions::at only if it has a name.
+  static Result<Database> Open(Store& store, std::shared_ptr<Object> object,
+                               const DatabaseOptions& options = {});
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();  // sqlite3_close_v2

@@ -54,7 +54,7 @@ Result<std::unique_ptr<MainFile>> OpenMainFile(const char* path, int flags) {
   TIDEMARK_ASSIGN_OR_RETURN(StoreLease store,
                             StoreRegistry::Get().Acquire(name.store_directory, if_missing));
   TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
-                            store->OpenObject(name.namespace_name, name.name, if_missing));
+                            OpenNamed(*store, name, if_missing));
   if (!create && name.at.empty() && IsMissingFile(name, *object)) {
     return Status(StatusCode::kNotFound, "file " + name.name + " does not exist");
   }

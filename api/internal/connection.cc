@@ -44,11 +44,9 @@ void ThrowIfError(const Status& status) {
   if (!status.ok()) throw Error(status);
 }
 
-Connection::Connection(Store& store, std::string_view namespace_name, std::string_view name,
-                       const StorageOptions& options)
+Connection::Connection(Store& store, std::shared_ptr<Object> object, const StorageOptions& options)
     : store_(store),
-      namespace_name_(namespace_name),
-      name_(name),
+      object_(std::move(object)),
       options_(options),
       statements_(options.statement_cache_bytes) {
   Open(false);
@@ -70,7 +68,7 @@ void Connection::Open(bool empty) {
   options.synchronous =
       options_.durability == Durability::kConfirmed ? Synchronous::kFull : Synchronous::kNormal;
   options.begin_empty = empty;
-  SetDatabase(ValueOrThrow(Database::Open(store_, namespace_name_, name_, options)));
+  SetDatabase(ValueOrThrow(Database::Open(store_, object_, options)));
   opened_before_ = true;
   ApplyLimits();
   authorizer_.Install(handle());
@@ -185,7 +183,7 @@ void Connection::Close() {
   FinalizeAll("the object's storage was closed");
   SetDatabase(std::nullopt);
   Break(Error(
-      Status(StatusCode::kBroken, "the storage of object " + namespace_name_ + "/" + name_ +
+      Status(StatusCode::kBroken, "the storage of object " + object_->DisplayName() +
                                       " was closed and is no longer accessible: open it again")));
 }
 

@@ -41,8 +41,7 @@ class OwnStatement;
 
 class Connection {
  public:
-  Connection(Store& store, std::string_view namespace_name, std::string_view name,
-             const StorageOptions& options);
+  Connection(Store& store, std::shared_ptr<Object> object, const StorageOptions& options);
   ~Connection();
 
   // Throws if the object is broken or its storage was closed.
@@ -94,8 +93,7 @@ class Connection {
   void SetDatabase(std::optional<Database> database);
 
   Store& store_;
-  const std::string namespace_name_;
-  const std::string name_;
+  const std::shared_ptr<Object> object_;
   const StorageOptions options_;
   Authorizer authorizer_;      // outlives the database
   std::mutex database_mutex_;  // for Interrupt: held while database_ comes and goes

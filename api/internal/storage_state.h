@@ -16,9 +16,8 @@ namespace tidemark::internal {
 
 class StorageState {
  public:
-  StorageState(Store& store, std::string_view namespace_name, std::string_view name,
-               const StorageOptions& options)
-      : connection(store, namespace_name, name, options),
+  StorageState(Store& store, std::shared_ptr<Object> object, const StorageOptions& options)
+      : connection(store, std::move(object), options),
         transaction(connection),
         kv_table(connection, transaction),
         alarm_table(connection, transaction),

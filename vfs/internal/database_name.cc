@@ -84,7 +84,7 @@ Result<std::string> NormalizedFileName(std::string_view path) {
 
 std::string DatabaseName::FullPathname() const {
   std::string path = store_directory + "//";
-  if (!at.empty()) path += "/" + at + "/";
+  if (!at.empty() || by_id) path += "/" + at + "/";
   return path + namespace_name + "/" + name;
 }
 
@@ -99,6 +99,7 @@ std::string DatabaseName::Uri() const {
     uri += "&at=";
     AppendPercentEncoded(at, &uri);
   }
+  if (by_id) uri += "&id=1";
   if (HasDots(namespace_name + "/" + name)) uri += "&exact=1";
   return uri;
 }
@@ -121,6 +122,10 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
                      " is not a point in time: give a bookmark, a time or a label");
     }
   }
+  result.by_id = context.id != nullptr && std::string_view(context.id) == "1";
+  if (result.by_id && !result.at.empty()) {
+    return Invalid("id=1 is for the present: leave at= out");
+  }
   // A host that knows no URIs names the past by its full path name.
   const std::string past_prefix = result.store_directory + "///";
   if (!has_store && context.at == nullptr && path.starts_with(past_prefix)) {
@@ -131,7 +136,8 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
     }
   }
   // SQLite opens the full path name with the same parameters, so its prefix is known.
-  const std::string prefix = DatabaseName{result.store_directory, "", "", result.at}.FullPathname();
+  const std::string prefix =
+      DatabaseName{result.store_directory, "", "", result.at, result.by_id}.FullPathname();
   const std::string_view known_prefix = std::string_view(prefix).substr(0, prefix.size() - 1);
   const bool is_full = path.starts_with(known_prefix);
   if (is_full) path.remove_prefix(known_prefix.size());
@@ -155,6 +161,14 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
                    "add &exact=1 if the object is really called so");
   }
   return result;
+}
+
+Result<std::shared_ptr<Object>> OpenNamed(Store& store, const DatabaseName& name,
+                                          IfMissing if_missing) {
+  if (!name.by_id) return store.OpenObject(name.namespace_name, name.name, if_missing);
+  TIDEMARK_ASSIGN_OR_RETURN(const ObjectId id,
+                            ObjectIdFactory(name.namespace_name).FromString(name.name));
+  return store.OpenObject(name.namespace_name, id, if_missing);
 }
 
 std::string AtOf(const Object& object, const Point& point, const CommitInfo& commit) {

@@ -17,12 +17,15 @@
 //
 //   DIR//rooms/lobby            the present: a normalized DIR has no "//", a namespace no '/'
 //   DIR///POINT/rooms/lobby     the past
+//   DIR////rooms/ID             with id=1 in the URI: by its id, whether it has a name or not; no
+//                               point is empty
 //
 // With TIDEMARK_STORE=DIR these open without parameters, too: for hosts that know no URIs.
 
 #ifndef TIDEMARK_VFS_INTERNAL_DATABASE_NAME_H_
 #define TIDEMARK_VFS_INTERNAL_DATABASE_NAME_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +33,7 @@
 #include "engine/bookmark.h"
 #include "engine/object.h"
 #include "engine/result.h"
+#include "engine/store.h"
 
 namespace tidemark::internal {
 
@@ -37,7 +41,8 @@ struct DatabaseName {
   std::string store_directory;  // normalized
   std::string namespace_name;
   std::string name;
-  std::string at;  // empty: the present
+  std::string at;      // empty: the present
+  bool by_id = false;  // `name` is the 64 digits of an id; of the present only
 
   bool operator==(const DatabaseName&) const = default;
 
@@ -49,8 +54,9 @@ struct DatabaseName {
 
   // What a name is read with; null if missing.
   struct Context {
-    const char* store = nullptr;  // these three are query parameters
+    const char* store = nullptr;  // these four are query parameters
     const char* at = nullptr;
+    const char* id = nullptr;
     const char* exact = nullptr;
     const char* files_store = nullptr;  // TIDEMARK_STORE
   };
@@ -59,6 +65,10 @@ struct DatabaseName {
   // saying what a name looks like.
   static Result<DatabaseName> Parse(std::string_view path, const Context& context);
 };
+
+// The object of a name. Errors: as Store::OpenObject; kInvalidArgument for what is no id.
+Result<std::shared_ptr<Object>> OpenNamed(Store& store, const DatabaseName& name,
+                                          IfMissing if_missing);
 
 // The `at` of a name for `commit`, which `point` stands for: its bookmark, because a time goes on;
 // but a label remains, because its commit does not expire.

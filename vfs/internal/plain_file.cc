@@ -36,7 +36,7 @@ Result<PlainFile> Find(const char* path) {
   TIDEMARK_ASSIGN_OR_RETURN(StoreLease store,
                             StoreRegistry::Get().Acquire(name.store_directory, IfMissing::kFail));
   TIDEMARK_ASSIGN_OR_RETURN(std::shared_ptr<Object> object,
-                            store->OpenObject(name.namespace_name, name.name, IfMissing::kFail));
+                            OpenNamed(*store, name, IfMissing::kFail));
   if (object->head().page_count == 0) {
     return Status(StatusCode::kNotFound, "file " + name.name + " does not exist");
   }

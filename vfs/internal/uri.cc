@@ -31,6 +31,7 @@ DatabaseName::Context ContextOf(const char* name) {
   if (!IsMadeBySqlite(name)) return context;
   context.store = sqlite3_uri_parameter(name, "store");
   context.at = sqlite3_uri_parameter(name, "at");
+  context.id = sqlite3_uri_parameter(name, "id");
   context.exact = sqlite3_uri_parameter(name, "exact");
   return context;
 }
@@ -39,7 +40,8 @@ Status CheckParameters(const char* name) {
   if (!IsMadeBySqlite(name)) return OkStatus();
   for (int i = 0; const char* key = sqlite3_uri_key(name, i); ++i) {
     const std::string_view text(key);
-    if (text != "vfs" && text != "store" && text != "at" && text != "exact" && text != "mode") {
+    if (text != "vfs" && text != "store" && text != "at" && text != "id" && text != "exact" &&
+        text != "mode") {
       continue;
     }
     for (int j = 0; j < i; ++j) {

@@ -1,0 +1,192 @@
+// ActorHost: one live actor: its storage, its gates, and the one place where its code is run.
+//
+//   Deliver, Post (any thread) -> incoming -> the input gate -> a turn -> Commit -> the output gate
+//
+// A turn is one piece of the actor's code, from where it was let in to where it returned or began
+// to await something. What it wrote becomes one commit when it ends, and a lock of the output gate
+// until that commit is durable; what it sends leaves behind it.
+//
+//   starting -> running -> over      hibernated (idle: nobody notices) or broken (calls fail)
+//
+// It leaves the runtime's directory only when its storage is closed: so the next instance of the
+// same object can open it.
+//
+// Threads: Deliver, Post and the const accessors are for any; everything else is done by Run, which
+// one thread at a time is in.
+
+#ifndef TIDEMARK_RUNTIME_INTERNAL_ACTOR_HOST_H_
+#define TIDEMARK_RUNTIME_INTERNAL_ACTOR_HOST_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "api/storage.h"
+#include "runtime/actor_id.h"
+#include "runtime/call.h"
+#include "runtime/internal/actor_scope.h"
+#include "runtime/internal/input_gate.h"
+#include "runtime/internal/output_gate.h"
+#include "runtime/work.h"
+
+namespace tidemark {
+
+class Actor;
+class ActorState;
+
+namespace internal {
+
+using runtime_detail::CallBase;
+
+class RuntimeState;
+struct ActorClass;
+
+// The code that this thread runs, if it is an actor's.
+struct Turn {
+  ActorHost* host = nullptr;
+  ActorScope* scope = nullptr;
+};
+const Turn& CurrentTurn();
+
+// What became of an instance, for those who outlive it.
+class Fate {
+ public:
+  void Break(std::exception_ptr error) {
+    std::lock_guard lock(mutex_);
+    if (error_ == nullptr) error_ = std::move(error);
+  }
+  // What broke it; null while it works, or if it was only hibernated.
+  std::exception_ptr broken() const {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
+class ActorHost final : public std::enable_shared_from_this<ActorHost> {
+ public:
+  ActorHost(std::shared_ptr<RuntimeState> runtime, std::shared_ptr<const ActorClass> actor_class,
+            ActorId id);
+  ~ActorHost();
+
+  const ActorId& id() const { return id_; }
+  const ActorClass& actor_class() const { return *class_; }
+  RuntimeState& runtime() const { return *runtime_; }
+
+  // ---- any thread ----
+
+  // False if this instance is over: look for the next one.
+  bool Deliver(const std::shared_ptr<CallBase>& call);
+  // Waits at the scope's gate.
+  void Post(ScopePtr scope, WorkPtr work);
+  // Past the gate, and not a turn: what the actor's own machinery has to do.
+  void PostSystem(WorkPtr work);
+  // Lets the actor go if it is idle, and has been since `since`.
+  void HibernateIfIdle(std::chrono::microseconds since);
+  // When it last did something (Clock::Monotonic).
+  std::chrono::microseconds last_active() const {
+    return std::chrono::microseconds(last_active_.load(std::memory_order_relaxed));
+  }
+  const std::shared_ptr<Fate>& fate() const { return fate_; }
+  // Ends its code from outside: nothing of it is run any more.
+  void BreakSoon(std::exception_ptr error);
+
+  // ---- the actor's code, in a turn ----
+
+  Actor& actor() { return *actor_; }
+  ObjectStorage& storage();
+  const ScopePtr& root_scope() const { return root_scope_; }
+  // Work that waits for its turn at a section.
+  void WaitInSection(ScopePtr scope, WorkPtr work);
+  // Sends what leaves the actor behind what it wrote.
+  void SendOut(std::shared_ptr<Outgoing> outgoing);
+  // The reply to a call whose method has ended.
+  void Finish(const std::shared_ptr<CallBase>& call);
+  void StartCall(CallBase& call);
+  // A method's, or a section's.
+  void StartBody(CallBase& call);
+  // Ends a call that waits for nothing but time.
+  void EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call);
+  // Resets the actor if the section has not ended by its limit.
+  void LimitSection(const std::shared_ptr<CallBase>& section);
+  // The next thing that is given to an executor of this turn is run in it, behind `start`.
+  template <typename Start>
+  void RunInThisTurn(Start start) {
+    inline_next_ = true;
+    start();
+    inline_next_ = false;
+    if (WorkPtr work = std::move(inline_work_)) work->Run();
+  }
+  // Breaks the actor at the end of the turn.
+  void BreakAtEndOfTurn(std::exception_ptr error);
+
+ private:
+  struct Incoming {
+    ScopePtr scope;  // null: of the system
+    WorkPtr work;
+  };
+  struct LetIn {
+    WorkPtr work;
+    InputGate::Lock lock;
+  };
+
+  void Schedule();
+  void Run();
+  bool TakeIn();
+  void RunSystem(const WorkPtr& work);
+  void Start();
+  void RunTurn(const ScopePtr& scope, const WorkPtr& work);
+  void EndTurn();
+  void Commit();
+  void FinishSection(const std::shared_ptr<CallBase>& section);
+  bool TryHibernate();
+  void Break(std::exception_ptr error);
+  std::vector<Incoming> Close();
+  std::exception_ptr SectionError(std::exception_ptr thrown) const;
+  std::exception_ptr ErrorFor(std::exception_ptr thrown) const;
+  std::exception_ptr ResetError(StatusCode code, const std::string& message) const;
+
+  const std::shared_ptr<RuntimeState> runtime_;
+  const std::shared_ptr<const ActorClass> class_;
+  const ActorId id_;
+  const std::shared_ptr<Fate> fate_ = std::make_shared<Fate>();
+  std::atomic<int64_t> last_active_;
+
+  mutable std::mutex mutex_;
+  std::vector<Incoming> incoming_;
+  bool scheduled_ = false;
+  bool over_ = false;
+  size_t waiting_calls_ = 0;
+
+  // On the actor.
+  bool started_ = false;
+  std::vector<Incoming> taken_;
+  std::deque<LetIn> let_in_;
+  std::shared_ptr<InputGate> input_gate_;
+  OutputGate output_gate_;
+  ScopePtr root_scope_;
+  std::unique_ptr<ObjectStorage> storage_;
+  std::unique_ptr<ActorState> state_;
+  std::unique_ptr<Actor> actor_;
+  std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
+  std::vector<std::shared_ptr<Outgoing>> outgoing_;           // of this turn
+  std::exception_ptr break_with_;
+  bool inline_next_ = false;
+  WorkPtr inline_work_;
+};
+
+}  // namespace internal
+}  // namespace tidemark
+
+#endif  // TIDEMARK_RUNTIME_INTERNAL_ACTOR_HOST_H_

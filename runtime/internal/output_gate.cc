@@ -1,0 +1,57 @@
+#include "runtime/internal/output_gate.h"
+
+#include <utility>
+
+#include "engine/check.h"
+
+namespace tidemark::internal {
+
+OutputGate::Token OutputGate::Lock() {
+  locks_.push_back(false);
+  return first_ + locks_.size() - 1;
+}
+
+void OutputGate::Unlock(Token token, std::exception_ptr error) {
+  CHECK(token >= first_ && token < first_ + locks_.size());
+  if (error != nullptr && broken_ == nullptr) {
+    broken_ = std::move(error);
+    std::deque<Waiting> behind;
+    while (!waiting_.empty() && waiting_.back().last >= token) {
+      behind.push_front(std::move(waiting_.back()));
+      waiting_.pop_back();
+    }
+    for (const Waiting& waiting : behind) waiting.outgoing->Fail(broken_);
+  }
+  locks_[token - first_] = true;
+  LetOut();
+}
+
+void OutputGate::LetOut() {
+  while (!locks_.empty() && locks_.front()) {
+    locks_.pop_front();
+    ++first_;
+  }
+  while (!waiting_.empty() && waiting_.front().last < first_) {
+    const Waiting waiting = std::move(waiting_.front());
+    waiting_.pop_front();
+    waiting.outgoing->Leave();
+  }
+}
+
+void OutputGate::Wait(std::shared_ptr<Outgoing> outgoing) {
+  if (broken_ != nullptr) {
+    outgoing->Fail(broken_);
+  } else if (open()) {
+    outgoing->Leave();
+  } else {
+    waiting_.push_back({.last = first_ + locks_.size() - 1, .outgoing = std::move(outgoing)});
+  }
+}
+
+void OutputGate::Break(std::exception_ptr error) {
+  if (broken_ == nullptr) broken_ = std::move(error);
+  const auto waiting = std::exchange(waiting_, {});
+  for (const Waiting& at : waiting) at.outgoing->Fail(broken_);
+}
+
+}  // namespace tidemark::internal

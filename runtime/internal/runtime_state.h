@@ -1,0 +1,99 @@
+// RuntimeState: what all actors of a runtime share: where they run, which are in memory, the store.
+//
+// Threads: any.
+
+#ifndef TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_
+#define TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "engine/object_id.h"
+#include "engine/store.h"
+#include "runtime/actor_id.h"
+#include "runtime/internal/actor_host.h"
+#include "runtime/internal/timer_queue.h"
+#include "runtime/options.h"
+
+namespace tidemark::internal {
+
+struct ActorClass {
+  std::string name;  // and of its namespace in the store
+  ObjectIdFactory ids;
+  std::function<std::unique_ptr<Actor>(ActorState&)> make;
+};
+
+class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
+ public:
+  RuntimeState(Store& store, const RuntimeOptions& options);
+  ~RuntimeState();
+
+  const RuntimeOptions& options() const { return options_; }
+  boost::asio::execution_context& context() const;
+  std::chrono::microseconds Now() const { return options_.clock->Monotonic(); }
+  void Execute(std::function<void()> call);
+
+  std::shared_ptr<const ActorClass> Define(const std::string& name,
+                                           std::function<std::unique_ptr<Actor>(ActorState&)> make);
+
+  // Sends a call to the live instance of an object, which is made if there is none.
+  void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
+               const std::shared_ptr<CallBase>& call);
+  // Throws ActorError: kDisconnected, when the runtime shuts down.
+  std::shared_ptr<ActorHost> HostOf(const std::shared_ptr<const ActorClass>& actor_class,
+                                    const ActorId& id);
+  // The host's storage is closed.
+  void Forget(const ActorHost& host);
+  std::unique_ptr<ObjectStorage> OpenStorage(const ActorClass& actor_class, const ActorId& id,
+                                             const StorageOptions& options);
+
+  TimerQueue& timers() { return *timers_; }
+
+  void StartSweeping();
+  // Lets idle actors go.
+  void Sweep();
+  void Shutdown();
+  size_t resident_count() const;
+
+ private:
+  struct Shard {
+    mutable std::mutex mutex;
+    std::map<std::pair<const ActorClass*, ObjectId>, std::shared_ptr<ActorHost>> hosts;
+  };
+  static constexpr size_t kShards = 64;
+
+  Shard& ShardOf(const ObjectId& id) { return shards_[std::hash<ObjectId>()(id) % kShards]; }
+  std::vector<std::shared_ptr<ActorHost>> Hosts() const;
+
+  Store& store_;
+  const RuntimeOptions options_;
+  std::optional<boost::asio::thread_pool> pool_;
+  boost::asio::any_io_executor executor_;
+  std::shared_ptr<TimerQueue> timers_;
+
+  std::mutex classes_mutex_;
+  std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
+
+  std::array<Shard, kShards> shards_;
+  mutable std::mutex count_mutex_;
+  std::condition_variable gone_;
+  size_t count_ = 0;  // of hosts
+  bool stopping_ = false;
+};
+
+}  // namespace tidemark::internal
+
+#endif  // TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_

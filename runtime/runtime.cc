@@ -1,0 +1,28 @@
+#include "runtime/runtime.h"
+
+#include "runtime/internal/runtime_state.h"
+
+namespace tidemark {
+
+Runtime::Runtime(Store& store, const RuntimeOptions& options)
+    : state_(std::make_shared<internal::RuntimeState>(store, options)) {
+  state_->StartSweeping();
+}
+
+Runtime::~Runtime() { Shutdown(); }
+
+std::shared_ptr<const internal::ActorClass> Runtime::DefineClass(
+    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make) {
+  return state_->Define(name, std::move(make));
+}
+
+void Runtime::Shutdown() {
+  runtime_detail::StubState::RequireNoActor();
+  state_->Shutdown();
+}
+
+void Runtime::RunDue() { state_->timers().RunDue(); }
+
+size_t Runtime::resident_count() const { return state_->resident_count(); }
+
+}  // namespace tidemark
