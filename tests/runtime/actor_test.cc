@@ -400,7 +400,7 @@ TEST_F(ActorTest, ById) {
       counters_->Get(counters_->IdFromString(unique.ToString())).CallBlocking(&Counter::Total), 7);
 }
 
-// C251, C252, C253. Goal: bad ids are refused, with the words of the semantics.
+// C251, C252. Goal: bad ids are refused, with the words of the semantics.
 TEST_F(ActorTest, Ids) {
   const ActorId id = counters_->IdFromName("home");
   EXPECT_EQ(counters_->IdFromString(id.ToString()), id);
