@@ -132,7 +132,7 @@ TEST(TidyTest, TablesNameTestsThatThereAre) {
   });
   const std::regex named(R"re(`(\w+Test\.\w+)`)re");
   int count = 0;
-  for (const char* file : {"tests/README.md", "tests/api/README.md"}) {
+  for (const char* file : {"tests/README.md", "tests/api/README.md", "tests/runtime/README.md"}) {
     const std::string text = ReadText(kTree / file);
     for (std::sregex_iterator it(text.begin(), text.end(), named), end; it != end; ++it) {
       ++count;

@@ -65,7 +65,8 @@ std::string HintFor(StatusCode code, const Subject& subject) {
   const std::string log =
       has_object ? Command({"log", subject.store, subject.object}) : std::string();
   switch (code) {
-    case StatusCode::kOk: break;
+    case StatusCode::kOk:
+    case StatusCode::kUnknown: break;  // of the runtime only
     case StatusCode::kNotFound: return NotFoundHint(subject);
     case StatusCode::kExists: return ExistsHint(subject);
     case StatusCode::kInvalidArgument: return InvalidArgumentHint(subject);

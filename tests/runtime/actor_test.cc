@@ -121,10 +121,10 @@ class ActorTest : public ::testing::Test {
   // What the store tells actors comes from a thread of its own, so the context may have nothing to
   // do for a while.
   template <typename Future>
-  void RunUntilReady(boost::asio::io_context& context, Future& future) {
+  void RunUntilReady(Future& future) {
     while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-      context.restart();
-      context.poll();
+      context_.restart();
+      context_.poll();
     }
     future.get();
   }
@@ -132,9 +132,9 @@ class ActorTest : public ::testing::Test {
   // What a task gives that runs outside of actors.
   template <typename R>
   R Run(Task<R> task) {
-    boost::asio::io_context context;
-    auto future = boost::asio::co_spawn(context, std::move(task), boost::asio::use_future);
-    context.run();
+    auto future = boost::asio::co_spawn(context_, std::move(task), boost::asio::use_future);
+    context_.restart();
+    context_.run();
     return future.get();
   }
 
@@ -151,6 +151,7 @@ class ActorTest : public ::testing::Test {
   }
 
   ManualClock clock_;
+  boost::asio::io_context context_;  // outlives the actors that post to it
   TempDirectory directory_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Runtime> runtime_;
@@ -224,12 +225,11 @@ TEST_F(ActorTest, AwaitsInterleaveUnlessHeldBack) {
     EXPECT_EQ(co_await std::move(fourth), 3);
   };
   // On one thread, where it is known what comes behind what.
-  boost::asio::io_context context;
-  Start({.executor = context.get_executor()});
-  auto done = boost::asio::co_spawn(context, work(), boost::asio::use_future);
-  RunUntilReady(context, done);
+  Start({.executor = context_.get_executor()});
+  auto done = boost::asio::co_spawn(context_, work(), boost::asio::use_future);
+  RunUntilReady(done);
   auto ended = std::async(std::launch::async, [this] { runtime_.reset(); });
-  RunUntilReady(context, ended);
+  RunUntilReady(ended);
 }
 
 // C234. Goal: critical sections may be nested 64 deep; deeper ones are refused, and the actor goes
@@ -400,7 +400,7 @@ TEST_F(ActorTest, ById) {
       counters_->Get(counters_->IdFromString(unique.ToString())).CallBlocking(&Counter::Total), 7);
 }
 
-// C251, C252, C253. Goal: bad ids are refused, with the words of the semantics.
+// C251, C252. Goal: bad ids are refused, with the words of the semantics.
 TEST_F(ActorTest, Ids) {
   const ActorId id = counters_->IdFromName("home");
   EXPECT_EQ(counters_->IdFromString(id.ToString()), id);
