@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/internal/sql_lists.h"
 #include "api/internal/sqlite_code_name.h"
 #include "engine/check.h"
 
@@ -73,6 +74,7 @@ void Connection::Open(bool empty) {
   SetDatabase(ValueOrThrow(Database::Open(store_, namespace_name_, name_, options)));
   opened_before_ = true;
   ApplyLimits();
+  DropOtherModules(handle());
   authorizer_.Install(handle());
 }
 
@@ -106,9 +108,13 @@ void Connection::ApplyLimits() {
       {SQLITE_LIMIT_WORKER_THREADS, 0},
   };
   for (const auto& [limit, value] : settings) sqlite3_limit(handle(), limit, value);
-  for (const int setting : {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_ENABLE_FKEY}) {
-    sqlite3_db_config(handle(), setting, 1, nullptr);
-  }
+  const std::pair<int, int> switches[] = {
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+      {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
+  };
+  for (const auto& [setting, on] : switches) sqlite3_db_config(handle(), setting, on, nullptr);
   RunOwn(("PRAGMA cache_size=-" + std::to_string(options_.page_cache_bytes / 1024) +
           ";PRAGMA max_page_count=" +
           std::to_string(std::max<int64_t>(1, limits.database_bytes / kPageSize)))
@@ -128,7 +134,8 @@ Statement Connection::Compile(std::string_view sql, std::string_view* tail, size
   statement.parameter_count = sqlite3_bind_parameter_count(statement.handle);
   statement.column_count = sqlite3_column_count(statement.handle);
   statement.writes = sqlite3_stmt_readonly(statement.handle) == 0;
-  statement.alters_table = authorizer_.alters_table();
+  statement.changes_table = authorizer_.changes_table();
+  statement.creates_program = authorizer_.creates_program();
   statement.deletes_from = authorizer_.deletes_from();
   return statement;
 }

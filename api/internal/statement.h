@@ -21,9 +21,11 @@ struct Statement {
   std::string sql;                 // its key; empty if it is not to be found again
   int parameter_count = 0;
   int column_count = 0;
-  bool writes = false;  // not sqlite3_stmt_readonly
-  bool alters_table = false;
-  std::string deletes_from;  // the table that it deletes rows of itself, if any
+  bool writes = false;           // not sqlite3_stmt_readonly
+  bool changes_table = false;    // Authorizer::changes_table
+  bool creates_program = false;  // Authorizer::creates_program
+  bool mentions_own = false;     // the library's names stand in it, see own_tables.h
+  std::string deletes_from;      // the table that it deletes rows of itself, if any
   bool in_use = false;
   bool cached = false;
 };

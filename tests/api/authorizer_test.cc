@@ -17,8 +17,7 @@ TEST_F(AuthorizerTest, TheLibrarysTablesCannotBeRead) {
   kv().Put("k", "v");
   EXPECT_FAILS(Exec("SELECT * FROM _cf_KV"), "access to _cf_KV.key is prohibited");
   EXPECT_FAILS(Exec("SELECT count(*) FROM _CF_kv"), "SQLITE_AUTH");
-  Exec("CREATE VIEW v AS SELECT * FROM _cf_KV");
-  EXPECT_FAILS(Exec("SELECT * FROM v"), "prohibited");
+  EXPECT_FAILS(Exec("CREATE VIEW v AS SELECT * FROM _cf_KV"), "not authorized");
   EXPECT_FAILS(Exec("PRAGMA table_info(_cf_KV)"), "not authorized: SQLITE_AUTH");
   EXPECT_FAILS(Exec("SELECT * FROM pragma_table_info('_cf_KV')"), "not authorized");
 }
@@ -177,27 +176,6 @@ TEST_F(AuthorizerTest, NoStatementReachesAnythingElse) {
   }
   EXPECT_FALSE(std::filesystem::exists(file));
   EXPECT_EQ(Exec("SELECT 1").One<int>(), 1);
-}
-
-// Goal: a trigger that the layer's own statement sets off is the application's. Method: a foreign
-// key on the layer's table, whose action deletes a row, whose trigger reads what it may not.
-TEST_F(AuthorizerTest, NoTriggerActsForTheLibrary) {
-  kv().Put("k", "secret");
-  Exec("CREATE TABLE leak(v); CREATE TABLE t(x REFERENCES _cf_KV(key) ON DELETE CASCADE)");
-  EXPECT_FAILS(Exec("INSERT INTO t VALUES('k')"), "access to _cf_KV.key is prohibited");
-  Exec("PRAGMA foreign_keys=OFF");
-  Exec("INSERT INTO t VALUES('k')");
-  Exec("PRAGMA foreign_keys=ON");
-  for (const char* body :
-       {"INSERT INTO leak SELECT value FROM _cf_KV;", "INSERT INTO leak SELECT key FROM _cf_KV;",
-        "DELETE FROM _cf_KV;", "UPDATE _cf_KV SET value='changed';"}) {
-    Exec(std::string("CREATE TRIGGER tr AFTER DELETE ON t BEGIN ") + body + " END");
-    EXPECT_EQ(ErrorOf([&] { kv().Delete("k"); })->sqlite_code(), SQLITE_AUTH) << body;
-    Exec("DROP TRIGGER tr");
-    EXPECT_EQ(kv().Get("k"), "secret");
-  }
-  EXPECT_EQ(Query("SELECT count(*) FROM leak"), "0");
-  EXPECT_TRUE(kv().Delete("k"));
 }
 
 // Goal: what grows without bound meets one. Method: each way to make a value grow.
