@@ -30,6 +30,17 @@ StatusCode CodeOf(int sqlite_code) {
   }
 }
 
+// What makes SQLite roll a transaction back by itself.
+bool IsCritical(int sqlite_code) {
+  switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT: return true;
+    default: return false;
+  }
+}
+
 // " at offset 7: SQLITE_ERROR (extended: ...)": see error.h.
 std::string WithCode(std::string message, int code, std::optional<int> offset) {
   if (offset) message += " at offset " + std::to_string(*offset);
@@ -180,7 +191,8 @@ void Connection::Fail(int code, size_t position) { FailWith(LastError(code, posi
 
 void Connection::FailWith(const Error& error) {
   // SQLite has rolled back by itself what callers believe to be there.
-  if (in_transaction_ && sqlite3_get_autocommit(handle()) != 0) Break(error);
+  const bool rolled_back = in_transaction_ && sqlite3_get_autocommit(handle()) != 0;
+  if (rolled_back || (commits_alone_ && IsCritical(error.sqlite_code()))) Break(error);
   throw error;
 }
 

@@ -4,7 +4,8 @@
 // Ordinary errors of statements (syntax, constraints) leave everything as it was before the
 // statement. A critical one (out of space, I/O, memory, an interrupt) makes SQLite itself roll the
 // open transaction back: then writes are lost that callers have been told of, and the object is
-// broken. From then on every call throws that same error.
+// broken. So it is where such an error ends a write that is its own transaction, whichever way
+// writes become commits. From then on every call throws that same error.
 //
 // Used by one thread at a time.
 
@@ -85,6 +86,8 @@ class Connection {
   // While a transaction is thought to be open: SQLite must not have ended it by itself.
   void set_in_transaction(bool in) { in_transaction_ = in; }
   bool in_transaction() const { return in_transaction_; }
+  // While a statement runs that is a transaction by itself.
+  void set_commits_alone(bool alone) { commits_alone_ = alone; }
 
  private:
   friend class OwnStatement;
@@ -104,6 +107,7 @@ class Connection {
   std::vector<OwnStatement*> own_statements_;
   bool opened_before_ = false;
   bool in_transaction_ = false;
+  bool commits_alone_ = false;
   const char* cancelled_because_ = "";  // literal text
   std::unique_ptr<const Error> broken_;
 };

@@ -33,6 +33,7 @@ TransactionState::Call::Call(TransactionState& state, bool several, bool confirm
     const bool each_call = state_.connection_.options().commit_mode == CommitMode::kEachCall;
     if (each_call && !several) {
       alone_ = true;
+      state_.connection_.set_commits_alone(true);
       start_ = std::chrono::steady_clock::now();
       state_.SetWaits(confirmed &&
                       state_.connection_.options().durability == Durability::kConfirmed);
@@ -45,6 +46,7 @@ TransactionState::Call::Call(TransactionState& state, bool several, bool confirm
 }
 
 TransactionState::Call::~Call() {
+  if (alone_) state_.connection_.set_commits_alone(false);
   if (done_ || !owns_ || !state_.implicit_) return;
   try {
     state_.Commit();

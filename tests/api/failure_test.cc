@@ -12,15 +12,21 @@ namespace {
 const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
 
 // C156: the file layer's own words reach the caller, and the object is broken.
-TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
+void FailASync(CommitMode mode) {
+  SCOPED_TRACE(mode == CommitMode::kTurn ? "kTurn" : "kEachCall");
   SimStore sim(TestSeed());
   ASSERT_OK(sim.Open());
-  auto storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  const StorageOptions options{.commit_mode = mode};
+  auto storage = ObjectStorage::Open(sim.store(), "ns", "object", options);
   storage->kv().Put("k", "kept");
   storage->Commit();
   sim.fs().FailSync(1);
-  storage->kv().Put("k", "lost");
-  const auto error = ErrorOf([&] { storage->Commit(); });
+  const auto error = ErrorOf([&] {
+    storage->kv().Put("k", "lost");
+    storage->Commit();
+  });
+  ASSERT_TRUE(error.has_value());
+  EXPECT_NE(storage->broken(), nullptr);
   EXPECT_THAT(error->what(), ::testing::HasSubstr("cannot sync store/log/"));
   EXPECT_EQ(error->sqlite_code() & 0xff, SQLITE_IOERR);
   EXPECT_EQ(MessageOf([&] { storage->kv().Get("k"); }), error->what());
@@ -30,10 +36,15 @@ TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
   EXPECT_FALSE(sim.Close().ok());
   sim.Crash(PowerLoss::kAll);
   ASSERT_OK(sim.Open());
-  storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  storage = ObjectStorage::Open(sim.store(), "ns", "object", options);
   EXPECT_THAT(storage->kv().Get("k"), ::testing::AnyOf("kept", "lost")) << "it was not confirmed";
   storage.reset();
   EXPECT_OK(sim.Close());
+}
+
+TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
+  FailASync(CommitMode::kTurn);
+  FailASync(CommitMode::kEachCall);
 }
 
 // One turn of the script: a key, a row and an alarm that say its number, sometimes after everything
