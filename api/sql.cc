@@ -26,12 +26,7 @@ Statement Compile(StorageState& state, std::string_view sql, std::string_view* r
   sql.remove_suffix(rest->size());
   statement.mentions_own = internal::MentionsOwnNames(sql);
   if (!statement.mentions_own) return statement;
-  try {
-    state.own_tables.RequireOutOfReach(statement, sql);
-  } catch (...) {
-    sqlite3_finalize(statement.handle);
-    throw;
-  }
+  state.own_tables.RequireOutOfReach(statement, sql);
   return statement;
 }
 
@@ -48,11 +43,11 @@ void RunWatched(StorageState& state, CursorState& cursor) {
     if (state.own_tables.Count() > before) {
       throw Error(Status(StatusCode::kInvalidArgument, "not authorized: SQLITE_AUTH"), SQLITE_AUTH);
     }
+    state.transaction.Release(level);
   } catch (...) {
     if (state.connection.broken() == nullptr) state.transaction.RollBackLevel(level);
     throw;
   }
-  state.transaction.Release(level);
 }
 
 // Binds and begins a statement; one that writes runs to its end, as a call of its own if it is
@@ -60,7 +55,13 @@ void RunWatched(StorageState& state, CursorState& cursor) {
 std::unique_ptr<CursorState> Start(const std::shared_ptr<StorageState>& state,
                                    StatementCache::Place place, std::span<const ValueView> bindings,
                                    bool alone) {
-  auto cursor = std::make_unique<CursorState>(state, place);
+  std::unique_ptr<CursorState> cursor;
+  try {
+    cursor = std::make_unique<CursorState>(state, place);
+  } catch (...) {
+    state->connection.statements().Release(place);
+    throw;
+  }
   cursor->Bind(bindings, !place->writes);
   if (!place->writes) {
     cursor->Start();
@@ -101,10 +102,10 @@ Cursor Sql::Run(std::string_view sql, std::span<const ValueView> bindings) {
     rest = internal::TrimSpace(rest);
     const bool last = rest.empty();
     if (last && position == 0 && !statement.mentions_own) statement.sql = sql;
-    place = connection.statements().Add(std::move(statement));
-    if (!call && place->writes && !(last && position == 0)) {
+    if (!call && statement.writes && !(last && position == 0)) {
       call.emplace(state_->transaction, true, true);
     }
+    place = connection.statements().Add(std::move(statement));
     auto cursor = Start(state_, place, last ? bindings : std::span<const ValueView>(), !call);
     if (last) {
       if (call) call->Done();
@@ -126,8 +127,8 @@ IngestResult Sql::Ingest(std::string_view sql) {
     Statement statement = Compile(*state_, result.remainder.substr(0, end), &tail, position);
     result.remainder.remove_prefix(end);
     if (statement.handle == nullptr) continue;  // nothing but a semicolon
+    if (!call && statement.writes) call.emplace(state_->transaction, true, true);
     const auto place = connection.statements().Add(std::move(statement));
-    if (!call && place->writes) call.emplace(state_->transaction, true, true);
     const auto cursor = Start(state_, place, {}, !call);
     while (cursor->Next()) continue;
     ++result.statement_count;

@@ -9,10 +9,12 @@
 // One ObjectStorage is all there is of an object at a time: it holds the object's write lock, and
 // others can read. It is used by one thread at a time; only Interrupt() is for others.
 //
-// Calls throw Error (api/error.h). An error of a statement leaves everything as it was before the
-// statement. One that makes SQLite roll back a transaction by itself (a full disk, I/O, memory, an
-// interrupt), and a commit that fails, break the object: writes are lost that callers took for
-// done, so from then on every call throws that error, until the storage is closed and opened again.
+// Calls throw Error (api/error.h), and std::bad_alloc where memory runs out outside of SQLite and
+// the engine: what the call was to do has been done as a whole then, or not at all, or the object
+// is broken. An error of a statement leaves everything as it was before the statement. One that
+// makes SQLite roll back a transaction by itself (a full disk, I/O, memory, an interrupt), and a
+// commit that fails, break the object: writes are lost that callers took for done, so from then on
+// every call throws that error, until the storage is closed and opened again.
 
 #ifndef TIDEMARK_API_STORAGE_H_
 #define TIDEMARK_API_STORAGE_H_

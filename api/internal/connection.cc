@@ -3,6 +3,7 @@
 #include "api/internal/connection.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "api/internal/sql_lists.h"
@@ -62,7 +63,8 @@ Connection::Connection(Store& store, std::string_view namespace_name, std::strin
       namespace_name_(namespace_name),
       name_(name),
       options_(options),
-      statements_(options.statement_cache_bytes) {
+      statements_(options.statement_cache_bytes),
+      out_of_memory_(Status::OutOfMemory(), SQLITE_NOMEM) {
   Open(false);
 }
 
@@ -135,10 +137,12 @@ void Connection::ApplyLimits() {
 Statement Connection::Compile(std::string_view sql, std::string_view* tail, size_t position) {
   Statement statement;
   const char* end = nullptr;
+  sqlite3_stmt* compiled = nullptr;
   authorizer_.Begin();
   const int code = sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &statement.handle, &end);
+                                      SQLITE_PREPARE_PERSISTENT, &compiled, &end);
   authorizer_.End();
+  statement.handle = StatementHandle(compiled);
   if (code != SQLITE_OK) Fail(code, position);
   *tail = sql.substr(static_cast<size_t>(end - sql.data()));
   if (statement.handle == nullptr) return statement;
@@ -166,7 +170,7 @@ void Connection::RunOwn(const char* sql) {
   if (code != SQLITE_OK) Fail(code);
 }
 
-Error Connection::LastError(int code, size_t position) const {
+Error Connection::LastError(int code, size_t position) const noexcept try {
   // What SQLite keeps is of the last call; a code that did not come from there speaks for itself.
   const bool kept = sqlite3_errcode(handle()) == code || sqlite3_extended_errcode(handle()) == code;
   std::string message = kept ? sqlite3_errmsg(handle()) : sqlite3_errstr(code);
@@ -185,6 +189,8 @@ Error Connection::LastError(int code, size_t position) const {
     message = authorizer_.reason();
   }
   return Error(Status(status_code, WithCode(std::move(message), code, offset)), code, offset);
+} catch (const std::bad_alloc&) {
+  return out_of_memory_;  // whoever sees to what follows from it must not be passed by
 }
 
 void Connection::Fail(int code, size_t position) { FailWith(LastError(code, position)); }
@@ -196,16 +202,36 @@ void Connection::FailWith(const Error& error) {
   throw error;
 }
 
-void Connection::Break(const Error& error) {
-  if (broken_ == nullptr) broken_ = std::make_unique<const Error>(error);
+void Connection::Break(const Error& error) noexcept {
+  if (broken_ != nullptr) return;
+  try {
+    owned_broken_ = std::make_unique<const Error>(error);
+    broken_ = owned_broken_.get();
+  } catch (const std::bad_alloc&) {
+    broken_ = &out_of_memory_;
+  }
 }
 
-void Connection::Close() {
+void Connection::BreakByException() noexcept {
+  try {
+    throw;
+  } catch (const Error& error) {
+    Break(error);
+  } catch (const std::bad_alloc&) {
+    Break(out_of_memory_);
+  }
+}
+
+void Connection::Close() noexcept {
   FinalizeAll("the object's storage was closed");
   SetDatabase(std::nullopt);
-  Break(Error(
-      Status(StatusCode::kBroken, "the storage of object " + namespace_name_ + "/" + name_ +
-                                      " was closed and is no longer accessible: open it again")));
+  try {
+    Break(Error(
+        Status(StatusCode::kBroken, "the storage of object " + namespace_name_ + "/" + name_ +
+                                        " was closed and is no longer accessible: open it again")));
+  } catch (const std::bad_alloc&) {
+    Break(out_of_memory_);
+  }
 }
 
 void Connection::Reopen(bool empty, const char* why) {
@@ -214,8 +240,8 @@ void Connection::Reopen(bool empty, const char* why) {
   SetDatabase(std::nullopt);
   try {
     Open(empty);
-  } catch (const Error& error) {
-    Break(error);
+  } catch (...) {
+    BreakByException();
     throw;
   }
 }

@@ -50,8 +50,11 @@ class Connection {
   void RequireUsable() const {
     if (broken_ != nullptr) throw Error(*broken_);
   }
-  void Break(const Error& error);
-  const Error* broken() const { return broken_.get(); }
+  // Only the first error counts. Where memory is short, one that says so stands for it.
+  void Break(const Error& error) noexcept;
+  // With the exception that is being handled: for what has to be done, or undone, as a whole.
+  void BreakByException() noexcept;
+  const Error* broken() const { return broken_; }
 
   sqlite3* handle() const { return database_->handle(); }
   Database& database() { return *database_; }
@@ -71,13 +74,14 @@ class Connection {
   // Throws the error of the last call, which gave `code`; breaks the object if it was critical.
   [[noreturn]] void Fail(int code, size_t position = 0);
   [[noreturn]] void FailWith(const Error& error);  // the same, with LastError's answer
-  Error LastError(int code, size_t position = 0) const;
+  // Where memory is too short to say more, that.
+  Error LastError(int code, size_t position = 0) const noexcept;
 
   // Everything compiled goes and cursors are cancelled, with `why`, literal text; then a new
   // connection, that finds the object as it was committed last or, `empty`, nothing.
   void Reopen(bool empty, const char* why);
   // Without a new connection.
-  void Close();
+  void Close() noexcept;
   const char* cancelled_because() const { return cancelled_because_; }
 
   // Any thread.
@@ -109,7 +113,9 @@ class Connection {
   bool in_transaction_ = false;
   bool commits_alone_ = false;
   const char* cancelled_because_ = "";  // literal text
-  std::unique_ptr<const Error> broken_;
+  const Error out_of_memory_;
+  std::unique_ptr<const Error> owned_broken_;
+  const Error* broken_ = nullptr;  // one of these two
 };
 
 // A statement of the layer's own, compiled when it is first used.

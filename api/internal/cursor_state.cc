@@ -147,6 +147,7 @@ void CursorState::Run() {
   sqlite3_reset(place->handle);
   state->metrics.rows_read += rows_read_at_end;
   state->metrics.rows_written += rows_written;
+  if (rows_returned > 0) Names();  // both outlive the statement
   has_first = rows_returned > 0;
   Report(SQLITE_OK, true);
 }
@@ -164,7 +165,7 @@ bool CursorState::Next() {
     return false;
   }
   if (place->handle == nullptr) {
-    at = At::kEnd;
+    at = At::kBeforeFirst;  // on no row; whoever asks again is told again
     throw Error(Status(StatusCode::kBroken, std::string("the query was canceled because ") +
                                                 state->connection.cancelled_because()));
   }
@@ -184,7 +185,7 @@ bool CursorState::Next() {
 
 ValueView CursorState::Column(size_t column) const {
   const auto width = static_cast<size_t>(place->column_count);
-  if (at != At::kRow || place->handle == nullptr) {
+  if (at != At::kRow || (place->handle == nullptr && !buffered)) {
     throw Error(Status(StatusCode::kOutOfRange,
                        "the cursor stands on no row: call Next() and look at what it returns"));
   }

@@ -2,7 +2,6 @@
 
 #include "api/internal/own_tables.h"
 
-#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -29,10 +28,6 @@ size_t FindPrefix(std::string_view sql, size_t from) {
 [[noreturn]] void Refuse(const std::string& what) {
   throw Error(Status(StatusCode::kInvalidArgument, what + ": SQLITE_AUTH"), SQLITE_AUTH);
 }
-
-struct Finalizer {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
 
 // "EXPLAIN" goes before a statement that may be as long as one is allowed to be.
 class LongerSql {
@@ -97,12 +92,12 @@ void OwnTables::RequireOutOfReach(const Statement& statement, std::string_view s
   if (tables.empty()) return;
   const std::string text = "EXPLAIN " + std::string(sql);
   const LongerSql longer(connection_.handle(), 8);
-  const std::unique_ptr<sqlite3_stmt, Finalizer> program(connection_.CompileOwn(text.c_str()));
-  while (OwnStatement::StepOwn(connection_, program.get())) {
-    const auto* operation = reinterpret_cast<const char*>(sqlite3_column_text(program.get(), 1));
-    const bool main_database = sqlite3_column_int(program.get(), 4) == 0;
+  const StatementHandle program(connection_.CompileOwn(text.c_str()));
+  while (OwnStatement::StepOwn(connection_, program)) {
+    const auto* operation = reinterpret_cast<const char*>(sqlite3_column_text(program, 1));
+    const bool main_database = sqlite3_column_int(program, 4) == 0;
     if (operation == nullptr || !Opens(operation) || !main_database) continue;
-    const auto table = tables.find(sqlite3_column_int64(program.get(), 3));
+    const auto table = tables.find(sqlite3_column_int64(program, 3));
     if (table != tables.end()) Refuse("access to " + table->second + " is prohibited");
   }
 }
