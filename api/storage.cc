@@ -139,14 +139,16 @@ Bookmark ObjectStorage::GetBookmarkForTime(Timestamp time) {
   return object().BookmarkOf(ValueOrThrow(object().Resolve(time)));
 }
 
-Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark) {
+Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark,
+                                                     const RestoreOptions& options) {
   state_->connection.RequireUsable();
-  Result<Bookmark> undo = object().ScheduleRestore(bookmark);
+  Result<Bookmark> undo = object().ScheduleRestore(bookmark, options);
   RequireWritten(state_->connection, undo.status());
   return *std::move(undo);
 }
 
-Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
+Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot,
+                                             const RestoreOptions& options) {
   RequireNoTransaction("OnNextSessionRestore()");
   if (!object().exists()) {
     // What has never been cannot wait for anything: so it is an empty database from here on.
@@ -155,7 +157,7 @@ Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
     call.Done();
     state_->transaction.Commit();
   }
-  Result<Bookmark> undo = object().ScheduleRestore(snapshot.object(), snapshot.commit());
+  Result<Bookmark> undo = object().ScheduleRestore(snapshot.object(), snapshot.commit(), options);
   RequireWritten(state_->connection, undo.status());
   return *std::move(undo);
 }

@@ -160,12 +160,17 @@ class TIDEMARK_API ObjectStorage {
   // Durable when it returns. The last of several calls counts.
   //
   // Returns the bookmark that undoes it: of what is current when this session ends, and so in the
-  // future still. Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
-  Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark);
+  // future still. Its alarms are those of that time then, or as `options` say (engine/object.h):
+  // none, or the earliest that it has when the session ends, or another one, as the default alarm.
+  // Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
+  Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark,
+                                        const RestoreOptions& options = {});
   // The same with what another object of this store was, of whatever namespace. Its alarms do not
-  // come with it: the object has none then. An object that has never been written begins with an
-  // empty database for this, which is committed, and the turn's writes with it.
-  Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot);
+  // come with it: the object has none then, unless `options` say otherwise. An object that has
+  // never been written begins with an empty database for this, which is committed, and the turn's
+  // writes with it.
+  Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot,
+                                const RestoreOptions& options = {.alarms = Alarms::kClear});
   void CancelOnNextSessionRestore();  // kNotFound if nothing waits
   // What this object is now, or was at a bookmark: to be handed to another one, within this
   // process. Constant time; ends the turn. While it lives nothing that it shows expires.
