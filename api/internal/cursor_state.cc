@@ -142,7 +142,7 @@ void CursorState::Run() {
   }
   rows_written = counter.End(place->deletes_from);
   const uint64_t returned = std::exchange(rows_returned, 0);  // they are what it wrote
-  rows_read_at_end = std::max(ScannedRows(), counter.rows_found());
+  rows_read_at_end = std::max(ScannedRows(), counter.rows_found()) + counter.keys_sought();
   rows_returned = returned;
   sqlite3_reset(place->handle);
   state->metrics.rows_read += rows_read_at_end;
