@@ -95,7 +95,8 @@ class TIDEMARK_API ObjectStorage {
   Bookmark Commit(std::optional<Durability> durability = std::nullopt);
   // Drops what was written since.
   void Rollback();
-  // True if Commit() would have something to confirm: an output gate is closed meanwhile.
+  // True if Commit() would have something to confirm: an output gate is closed meanwhile. Inside of
+  // a transaction, whether its commit will have: a gate closes with that then.
   bool NeedsConfirmation() const;
 
   // A transaction that commits by itself. Writes before it are committed first. Within one that is

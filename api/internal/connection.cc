@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "api/internal/printf_function.h"
 #include "api/internal/sql_lists.h"
 #include "api/internal/sqlite_code_name.h"
 #include "engine/check.h"
@@ -13,7 +14,8 @@
 namespace tidemark::internal {
 namespace {
 
-constexpr int kPageSize = 4096;  // SQLite's default, which new objects get
+constexpr int kPageSize = 4096;           // SQLite's default, which new objects get
+constexpr int kOperationsCounted = 1000;  // at once
 
 StatusCode CodeOf(int sqlite_code) {
   switch (sqlite_code & 0xff) {
@@ -88,6 +90,7 @@ void Connection::Open(bool empty) {
   opened_before_ = true;
   ApplyLimits();
   DropOtherModules(handle());
+  if (const int code = InstallPrintf(handle()); code != SQLITE_OK) Fail(code);
   authorizer_.Install(handle());
 }
 
@@ -104,8 +107,18 @@ void Connection::Interrupt() noexcept {
   if (database_) sqlite3_interrupt(database_->handle());
 }
 
+int Connection::CountOperations(void* self) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  connection.operations_left_ -= kOperationsCounted;
+  connection.ran_out_ = connection.operations_left_ < 0;
+  return connection.ran_out_ ? 1 : 0;
+}
+
 void Connection::ApplyLimits() {
   const Limits& limits = options_.limits;
+  if (limits.operations_per_row > 0) {
+    sqlite3_progress_handler(handle(), kOperationsCounted, &Connection::CountOperations, this);
+  }
   const std::pair<int, int> settings[] = {
       {SQLITE_LIMIT_LENGTH, limits.row_bytes},
       {SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes},
@@ -184,6 +197,11 @@ Error Connection::LastError(int code, size_t position) const noexcept try {
       status_code = cause.code();
       message = cause.message();
     }
+  }
+  if ((code & 0xff) == SQLITE_INTERRUPT && ran_out_) {
+    status_code = StatusCode::kLimitExceeded;
+    message = "interrupted after " + std::to_string(options_.limits.operations_per_row) +
+              " operations without a row";
   }
   if ((code & 0xff) == SQLITE_AUTH && !authorizer_.reason().empty()) {
     message = authorizer_.reason();

@@ -87,6 +87,13 @@ class Connection {
   // Any thread.
   void Interrupt() noexcept;
 
+  // Around a step of a statement that an application handed in: Limits::operations_per_row.
+  void BeginStep() noexcept {
+    operations_left_ = options_.limits.operations_per_row;
+    ran_out_ = false;
+  }
+  void EndStep() noexcept { operations_left_ = INT64_MAX; }
+
   // While a transaction is thought to be open: SQLite must not have ended it by itself.
   void set_in_transaction(bool in) { in_transaction_ = in; }
   bool in_transaction() const { return in_transaction_; }
@@ -99,6 +106,7 @@ class Connection {
   void ApplyLimits();
   void FinalizeAll(const char* why) noexcept;
   void SetDatabase(std::optional<Database> database);
+  static int CountOperations(void* self) noexcept;
 
   Store& store_;
   const std::string namespace_name_;
@@ -112,6 +120,8 @@ class Connection {
   bool opened_before_ = false;
   bool in_transaction_ = false;
   bool commits_alone_ = false;
+  int64_t operations_left_ = INT64_MAX;
+  bool ran_out_ = false;                // of these
   const char* cancelled_because_ = "";  // literal text
   const Error out_of_memory_;
   std::unique_ptr<const Error> owned_broken_;

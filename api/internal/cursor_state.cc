@@ -91,15 +91,18 @@ void CursorState::Report(int code, bool finished) noexcept {
 }
 
 bool CursorState::Step() {
+  Connection& connection = state->connection;
+  connection.BeginStep();
   const int code =
-      state->connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
+      connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
+  connection.EndStep();
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
-    const Error error = state->connection.LastError(code);
+    const Error error = connection.LastError(code);
     at = At::kEnd;
     Report(code, false);
     sqlite3_reset(place->handle);
-    state->connection.FailWith(error);
+    connection.FailWith(error);
   }
   return false;
 }

@@ -22,8 +22,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 class AlarmTest : public ApiTest {
  protected:
   Timestamp In(std::chrono::microseconds time) const { return clock_.Now() + time; }

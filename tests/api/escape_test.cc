@@ -39,20 +39,6 @@ class EscapeTest : public ApiTest {
     EXPECT_TRUE(storage_->GetAlarm("named").has_value());
     EXPECT_EQ(Query("PRAGMA quick_check"), "ok");
   }
-  // What a plain connection says to a query of one column.
-  static std::vector<std::string> AskSqlite(const char* text) {
-    std::vector<std::string> found;
-    sqlite3* plain = nullptr;
-    EXPECT_EQ(sqlite3_open(":memory:", &plain), SQLITE_OK);
-    const auto note = [](void* list, int, char** values, char**) {
-      static_cast<std::vector<std::string>*>(list)->emplace_back(values[0]);
-      return 0;
-    };
-    EXPECT_EQ(sqlite3_exec(plain, text, note, &found, nullptr), SQLITE_OK);
-    sqlite3_close(plain);
-    EXPECT_FALSE(found.empty()) << text;
-    return found;
-  }
 };
 
 // Goal: what is in the library's tables is not read. Method: each form of SQL that could, also

@@ -10,8 +10,6 @@
 namespace tidemark::testing {
 namespace {
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 // C156: the file layer's own words reach the caller, and the object is broken.
 void FailASync(CommitMode mode) {
   SCOPED_TRACE(mode == CommitMode::kTurn ? "kTurn" : "kEachCall");

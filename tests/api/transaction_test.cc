@@ -12,8 +12,6 @@
 namespace tidemark::testing {
 namespace {
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 class TransactionTest : public ApiTest {
  protected:
   void SetUp() override {
