@@ -111,7 +111,7 @@ Cursor Sql::Run(std::string_view sql, std::span<const ValueView> bindings) {
       if (call) call->Done();
       return Cursor(std::move(cursor));
     }
-    while (cursor->Next()) continue;
+    cursor->Drain();
   }
 }
 
@@ -130,7 +130,7 @@ IngestResult Sql::Ingest(std::string_view sql) {
     if (!call && statement.writes) call.emplace(state_->transaction, true, true);
     const auto place = connection.statements().Add(std::move(statement));
     const auto cursor = Start(state_, place, {}, !call);
-    while (cursor->Next()) continue;
+    cursor->Drain();
     ++result.statement_count;
     result.rows_read += cursor->RowsRead();
     result.rows_written += cursor->rows_written;

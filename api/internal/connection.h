@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/error.h"
@@ -87,12 +88,13 @@ class Connection {
   // Any thread.
   void Interrupt() noexcept;
 
-  // Around a step of a statement that an application handed in: Limits::operations_per_row.
-  void BeginStep() noexcept {
-    operations_left_ = options_.limits.operations_per_row;
+  // Around a step of a statement that an application handed in, which may run so many operations
+  // (Limits::operations_per_row). EndStep returns what is left of them.
+  void BeginStep(int64_t operations) noexcept {
+    operations_left_ = operations;
     ran_out_ = false;
   }
-  void EndStep() noexcept { operations_left_ = INT64_MAX; }
+  int64_t EndStep() noexcept { return std::exchange(operations_left_, INT64_MAX); }
 
   // While a transaction is thought to be open: SQLite must not have ended it by itself.
   void set_in_transaction(bool in) { in_transaction_ = in; }

@@ -92,10 +92,11 @@ void CursorState::Report(int code, bool finished) noexcept {
 
 bool CursorState::Step() {
   Connection& connection = state->connection;
-  connection.BeginStep();
+  if (!drops_rows) operations_left = connection.options().limits.operations_per_row;
+  connection.BeginStep(operations_left);
   const int code =
       connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
-  connection.EndStep();
+  operations_left = connection.EndStep();
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
     const Error error = connection.LastError(code);
@@ -153,6 +154,11 @@ void CursorState::Run() {
   if (rows_returned > 0) Names();  // both outlive the statement
   has_first = rows_returned > 0;
   Report(SQLITE_OK, true);
+}
+
+void CursorState::Drain() {
+  drops_rows = true;
+  while (Next()) continue;
 }
 
 bool CursorState::Next() {

@@ -44,6 +44,11 @@ TEST_F(ExhaustionTest, WhatNeverEndsIsEnded) {
     EXPECT_THAT(error->what(), ::testing::HasSubstr("3000000 operations without a row"));
     EXPECT_EQ(storage_->broken(), nullptr) << "nothing was being written";
   }
+  // Where nobody gets the rows they make no difference.
+  EXPECT_EQ(ErrorOf([&] { sql().Ingest(forever + "SELECT x FROM r;"); })->code(),
+            StatusCode::kLimitExceeded);
+  EXPECT_EQ(ErrorOf([&] { Exec(forever + "SELECT x FROM r; SELECT 1"); })->code(),
+            StatusCode::kLimitExceeded);
   // The limit is from row to row, and each statement's own.
   Cursor rows = Exec(forever + "SELECT x FROM r");
   int64_t last = 0;
