@@ -78,10 +78,10 @@ TEST_F(ExhaustionTest, WhatGrowsIsRefused) {
            "SELECT replace(hex(zeroblob(500000)), '0', '0000')",
            "WITH RECURSIVE r(x) AS (SELECT 'xxxxxxxx' UNION ALL SELECT x||x FROM r) "
            "SELECT max(length(x)) FROM r",
-           "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 400000) "
-           "SELECT length(group_concat(x)) FROM r",
-           "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 400000) "
-           "SELECT length(json_group_array(x)) FROM r",
+           "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 5000) "
+           "SELECT length(group_concat(format('%1000d', x))) FROM r",
+           "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 5000) "
+           "SELECT length(json_group_array(format('%1000d', x))) FROM r",
            "INSERT INTO leak VALUES(zeroblob(2097152))",
            "SELECT printf('%.*c', 2000000000, 'x')",
            "SELECT format('%2000000000d', 1)",
