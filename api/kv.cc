@@ -68,11 +68,11 @@ void AllOrNone(StorageState& state, Writes writes) {
   const size_t level = state.transaction.Savepoint();
   try {
     writes();
+    state.transaction.Release(level);
   } catch (...) {
     if (state.connection.broken() == nullptr) state.transaction.RollBackLevel(level);
     throw;
   }
-  state.transaction.Release(level);
 }
 
 }  // namespace

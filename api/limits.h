@@ -22,6 +22,11 @@ struct Limits {
   int expression_depth = 100;
   int program_operations = 25'000;  // of SQLite's virtual machine, in one statement
   int trigger_depth = 10;
+  // Operations that a statement may run from one row to the next (a call of Exec, or of a cursor's
+  // Next), or to its end where its rows are dropped; some hundred million a second. Then it is
+  // interrupted: SQLITE_INTERRUPT, which in a write breaks the object. 0: no limit, and
+  // ObjectStorage::Interrupt() is what ends a statement.
+  int64_t operations_per_row = 0;
   // Keys in one call of Kv's Get, Put and Delete with many.
   int keys_per_call = 128;
   // Size of the database, in bytes; what needs more fails with SQLITE_FULL.

@@ -18,34 +18,36 @@ using internal::TransactionState;
 
 namespace {
 
-// Names that begin with _cf_ and belong to the layer: more of them after a statement than before it
-// are the statement's doing.
-constexpr char kCountReserved[] =
-    "SELECT count(*) FROM sqlite_schema WHERE lower(substr(name, 1, 4)) = '_cf_'";
-
-int64_t CountReserved(StorageState& state) {
-  internal::OwnStatement count(state.connection, kCountReserved);
-  internal::OwnStatement::Use use(count);
-  use.Step();
-  return sqlite3_column_int64(use.handle(), 0);
+// Compiles a statement that an application handed in.
+Statement Compile(StorageState& state, std::string_view sql, std::string_view* rest,
+                  size_t position) {
+  Statement statement = state.connection.Compile(sql, rest, position);
+  if (statement.handle == nullptr) return statement;
+  sql.remove_suffix(rest->size());
+  statement.mentions_own = internal::MentionsOwnNames(sql);
+  if (!statement.mentions_own) return statement;
+  state.own_tables.RequireOutOfReach(statement, sql);
+  return statement;
 }
 
-// ALTER TABLE ... RENAME TO: the authorizer was not told the new name.
-void RunAlter(StorageState& state, CursorState& cursor) {
+// A statement that could give a name, or a reference, that is the library's: see own_tables.h.
+bool IsWatched(const Statement& statement) {
+  return statement.changes_table && statement.mentions_own;
+}
+
+void RunWatched(StorageState& state, CursorState& cursor) {
   const size_t level = state.transaction.Savepoint();
-  const int64_t before = CountReserved(state);
   try {
+    const int64_t before = state.own_tables.Count();
     cursor.Run();
-  } catch (const Error&) {
+    if (state.own_tables.Count() > before) {
+      throw Error(Status(StatusCode::kInvalidArgument, "not authorized: SQLITE_AUTH"), SQLITE_AUTH);
+    }
+    state.transaction.Release(level);
+  } catch (...) {
     if (state.connection.broken() == nullptr) state.transaction.RollBackLevel(level);
     throw;
   }
-  if (CountReserved(state) <= before) {
-    state.transaction.Release(level);
-    return;
-  }
-  state.transaction.RollBackLevel(level);
-  throw Error(Status(StatusCode::kInvalidArgument, "not authorized: SQLITE_AUTH"), SQLITE_AUTH);
 }
 
 // Binds and begins a statement; one that writes runs to its end, as a call of its own if it is
@@ -53,16 +55,22 @@ void RunAlter(StorageState& state, CursorState& cursor) {
 std::unique_ptr<CursorState> Start(const std::shared_ptr<StorageState>& state,
                                    StatementCache::Place place, std::span<const ValueView> bindings,
                                    bool alone) {
-  auto cursor = std::make_unique<CursorState>(state, place);
+  std::unique_ptr<CursorState> cursor;
+  try {
+    cursor = std::make_unique<CursorState>(state, place);
+  } catch (...) {
+    state->connection.statements().Release(place);
+    throw;
+  }
   cursor->Bind(bindings, !place->writes);
   if (!place->writes) {
     cursor->Start();
     return cursor;
   }
   std::optional<TransactionState::Call> call;
-  if (alone) call.emplace(state->transaction, place->alters_table, true);
-  if (place->alters_table) {
-    RunAlter(*state, *cursor);
+  if (alone) call.emplace(state->transaction, IsWatched(*place), true);
+  if (IsWatched(*place)) {
+    RunWatched(*state, *cursor);
   } else {
     cursor->Run();
   }
@@ -87,23 +95,23 @@ Cursor Sql::Run(std::string_view sql, std::span<const ValueView> bindings) {
   std::string_view rest = sql;
   while (true) {
     const auto position = static_cast<size_t>(rest.data() - sql.data());
-    Statement statement = connection.Compile(rest, &rest, position);
+    Statement statement = Compile(*state_, rest, &rest, position);
     if (statement.handle == nullptr) {
       throw Error(Status(StatusCode::kInvalidArgument, "SQL code did not contain a statement."));
     }
     rest = internal::TrimSpace(rest);
     const bool last = rest.empty();
-    if (last && position == 0) statement.sql = sql;
-    place = connection.statements().Add(std::move(statement));
-    if (!call && place->writes && !(last && position == 0)) {
+    if (last && position == 0 && !statement.mentions_own) statement.sql = sql;
+    if (!call && statement.writes && !(last && position == 0)) {
       call.emplace(state_->transaction, true, true);
     }
+    place = connection.statements().Add(std::move(statement));
     auto cursor = Start(state_, place, last ? bindings : std::span<const ValueView>(), !call);
     if (last) {
       if (call) call->Done();
       return Cursor(std::move(cursor));
     }
-    while (cursor->Next()) continue;
+    cursor->Drain();
   }
 }
 
@@ -116,13 +124,13 @@ IngestResult Sql::Ingest(std::string_view sql) {
   while (const size_t end = internal::StatementEnd(result.remainder)) {
     const auto position = static_cast<size_t>(result.remainder.data() - sql.data());
     std::string_view tail;
-    Statement statement = connection.Compile(result.remainder.substr(0, end), &tail, position);
+    Statement statement = Compile(*state_, result.remainder.substr(0, end), &tail, position);
     result.remainder.remove_prefix(end);
     if (statement.handle == nullptr) continue;  // nothing but a semicolon
+    if (!call && statement.writes) call.emplace(state_->transaction, true, true);
     const auto place = connection.statements().Add(std::move(statement));
-    if (!call && place->writes) call.emplace(state_->transaction, true, true);
     const auto cursor = Start(state_, place, {}, !call);
-    while (cursor->Next()) continue;
+    cursor->Drain();
     ++result.statement_count;
     result.rows_read += cursor->RowsRead();
     result.rows_written += cursor->rows_written;

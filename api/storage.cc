@@ -10,6 +10,21 @@ using internal::StorageState;
 using internal::ThrowIfError;
 using internal::ValueOrThrow;
 
+namespace {
+
+// Of a call that writes to the store: what breaks the store breaks the object at once, not only at
+// its next commit.
+void RequireWritten(internal::Connection& connection, const Status& status) {
+  if (status.ok()) return;
+  const Error error(status);
+  if (error.code() == StatusCode::kIoError || error.code() == StatusCode::kBroken) {
+    connection.Break(error);
+  }
+  throw error;
+}
+
+}  // namespace
+
 std::unique_ptr<ObjectStorage> ObjectStorage::Open(Store& store, std::string_view namespace_name,
                                                    std::string_view name,
                                                    const StorageOptions& options) {
@@ -86,8 +101,13 @@ void ObjectStorage::DeleteAll(const DeleteAllOptions& what) {
   std::vector<AlarmInfo> alarms;
   if (!what.delete_alarm) alarms = state_->alarm_table.List();
   state_->kv_table.BeginList();
-  state_->transaction.BeginEmpty("the database was deleted by DeleteAll()");
-  state_->alarm_table.Restore(alarms);
+  try {
+    state_->transaction.BeginEmpty("the database was deleted by DeleteAll()");
+    state_->alarm_table.Restore(alarms);
+  } catch (...) {
+    state_->connection.BreakByException();
+    throw;
+  }
   if (options().commit_mode == CommitMode::kEachCall) state_->transaction.Commit();
 }
 
@@ -133,12 +153,16 @@ Bookmark ObjectStorage::GetBookmarkForTime(Timestamp time) {
   return object().BookmarkOf(ValueOrThrow(object().Resolve(time)));
 }
 
-Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark) {
+Bookmark ObjectStorage::OnNextSessionRestoreBookmark(const Bookmark& bookmark,
+                                                     const RestoreOptions& options) {
   state_->connection.RequireUsable();
-  return ValueOrThrow(object().ScheduleRestore(bookmark));
+  Result<Bookmark> undo = object().ScheduleRestore(bookmark, options);
+  RequireWritten(state_->connection, undo.status());
+  return *std::move(undo);
 }
 
-Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
+Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot,
+                                             const RestoreOptions& options) {
   RequireNoTransaction("OnNextSessionRestore()");
   if (!object().exists()) {
     // What has never been cannot wait for anything: so it is an empty database from here on.
@@ -147,12 +171,14 @@ Bookmark ObjectStorage::OnNextSessionRestore(const StorageSnapshot& snapshot) {
     call.Done();
     state_->transaction.Commit();
   }
-  return ValueOrThrow(object().ScheduleRestore(snapshot.object(), snapshot.commit()));
+  Result<Bookmark> undo = object().ScheduleRestore(snapshot.object(), snapshot.commit(), options);
+  RequireWritten(state_->connection, undo.status());
+  return *std::move(undo);
 }
 
 void ObjectStorage::CancelOnNextSessionRestore() {
   state_->connection.RequireUsable();
-  ThrowIfError(object().CancelScheduledRestore());
+  RequireWritten(state_->connection, object().CancelScheduledRestore());
 }
 
 StorageSnapshot ObjectStorage::Snapshot(const std::optional<Bookmark>& at) {

@@ -9,10 +9,12 @@
 // One ObjectStorage is all there is of an object at a time: it holds the object's write lock, and
 // others can read. It is used by one thread at a time; only Interrupt() is for others.
 //
-// Calls throw Error (api/error.h). An error of a statement leaves everything as it was before the
-// statement. One that makes SQLite roll back a transaction by itself (a full disk, I/O, memory, an
-// interrupt), and a commit that fails, break the object: writes are lost that callers took for
-// done, so from then on every call throws that error, until the storage is closed and opened again.
+// Calls throw Error (api/error.h), and std::bad_alloc where memory runs out outside of SQLite and
+// the engine: what the call was to do has been done as a whole then, or not at all, or the object
+// is broken. An error of a statement leaves everything as it was before the statement. One that
+// makes SQLite roll back a transaction by itself (a full disk, I/O, memory, an interrupt), and a
+// commit that fails, break the object: writes are lost that callers took for done, so from then on
+// every call throws that error, until the storage is closed and opened again.
 
 #ifndef TIDEMARK_API_STORAGE_H_
 #define TIDEMARK_API_STORAGE_H_
@@ -97,7 +99,8 @@ class TIDEMARK_API ObjectStorage {
   Bookmark Commit(std::optional<Durability> durability = std::nullopt);
   // Drops what was written since.
   void Rollback();
-  // True if Commit() would have something to confirm: an output gate is closed meanwhile.
+  // True if Commit() would have something to confirm: an output gate is closed meanwhile. Inside of
+  // a transaction, whether its commit will have: a gate closes with that then.
   bool NeedsConfirmation() const;
   // True in a transaction or savepoint of the caller's, where a turn cannot end.
   bool in_transaction() const;
@@ -164,12 +167,17 @@ class TIDEMARK_API ObjectStorage {
   // Durable when it returns. The last of several calls counts.
   //
   // Returns the bookmark that undoes it: of what is current when this session ends, and so in the
-  // future still. Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
-  Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark);
+  // future still. Its alarms are those of that time then, or as `options` say (engine/object.h):
+  // none, or the earliest that it has when the session ends, or another one, as the default alarm.
+  // Errors: kForeign, kFuture, kLost, kExpired, kCorruption: nothing is scheduled.
+  Bookmark OnNextSessionRestoreBookmark(const Bookmark& bookmark,
+                                        const RestoreOptions& options = {});
   // The same with what another object of this store was, of whatever namespace. Its alarms do not
-  // come with it: the object has none then. An object that has never been written begins with an
-  // empty database for this, which is committed, and the turn's writes with it.
-  Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot);
+  // come with it: the object has none then, unless `options` say otherwise. An object that has
+  // never been written begins with an empty database for this, which is committed, and the turn's
+  // writes with it.
+  Bookmark OnNextSessionRestore(const StorageSnapshot& snapshot,
+                                const RestoreOptions& options = {.alarms = Alarms::kClear});
   void CancelOnNextSessionRestore();  // kNotFound if nothing waits
   // What this object is now, or was at a bookmark: to be handed to another one, within this
   // process. Constant time; ends the turn. While it lives nothing that it shows expires.

@@ -33,8 +33,8 @@ StorageTransaction::~StorageTransaction() {
   if (phase_ != Phase::kOpen || state_->connection.broken() != nullptr) return;
   try {
     Rollback();
-  } catch (const Error& error) {
-    state_->connection.Break(error);  // whoever comes next is told
+  } catch (...) {
+    state_->connection.BreakByException();  // whoever comes next is told
   }
 }
 
@@ -81,11 +81,13 @@ void StorageTransaction::Rollback() {
 
 Sql& StorageTransaction::sql() {
   RequireOpen();
+  state_->connection.RequireUsable();  // or there may be no storage any more
   return storage_->sql();
 }
 
 Kv& StorageTransaction::kv() {
   RequireOpen();
+  state_->connection.RequireUsable();
   return storage_->kv();
 }
 

@@ -20,7 +20,8 @@ namespace tidemark {
 class ObjectStorage;
 
 // All calls on the object's storage are part of the innermost transaction that is open. Used by the
-// object's thread; must end before the storage does.
+// object's thread. One that is open when the storage is destroyed is rolled back with it: calls on
+// it throw, and its destructor does nothing.
 class TIDEMARK_API StorageTransaction {
  public:
   StorageTransaction(StorageTransaction&&) noexcept;

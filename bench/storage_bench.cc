@@ -22,6 +22,9 @@ namespace tidemark::bench {
 namespace {
 
 constexpr int64_t kChunk = 2000;
+// As the layer's own.
+constexpr char kPut[] =
+    "INSERT INTO _cf_KV VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value";
 
 std::vector<std::string> MakeKeys() {
   std::vector<std::string> keys;
@@ -56,7 +59,7 @@ class Sides {
     Exec("BEGIN");
     storage->Transaction([&] {
       sqlite3_stmt* row = Prepare("INSERT INTO t VALUES(?,?)");
-      sqlite3_stmt* pair = Prepare("INSERT INTO _cf_KV VALUES(?,?)");
+      sqlite3_stmt* pair = Prepare(kPut);
       for (int64_t i = 0; i < kKeys; ++i) {
         const auto value = random.NextValue();
         const std::string& key = keys_[static_cast<size_t>(i)];
@@ -65,9 +68,7 @@ class Sides {
         sqlite3_bind_int64(row, 1, i);
         sqlite3_bind_blob64(row, 2, value.data(), value.size(), SQLITE_STATIC);
         Step(row);
-        sqlite3_bind_text64(pair, 1, key.data(), key.size(), SQLITE_STATIC, SQLITE_UTF8);
-        sqlite3_bind_blob64(pair, 2, value.data(), value.size(), SQLITE_STATIC);
-        Step(pair);
+        PutRaw(pair, key, value);
       }
     });
     Exec("COMMIT");
@@ -97,6 +98,12 @@ class Sides {
   void Step(sqlite3_stmt* statement) {
     while (sqlite3_step(statement) == SQLITE_ROW) continue;
     if (sqlite3_reset(statement) != SQLITE_OK) Fail("a statement", sqlite3_errmsg(raw));
+  }
+  // With kPut.
+  void PutRaw(sqlite3_stmt* put, const std::string& key, const auto& value) {
+    sqlite3_bind_text(put, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
+    sqlite3_bind_blob(put, 2, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
+    Step(put);
   }
   const std::string& Key(int64_t number) const {
     return keys_[static_cast<size_t>(number % kKeys)];
@@ -168,8 +175,7 @@ void Get(benchmark::State& state, const Settings& settings) {
 void Put(benchmark::State& state, const Settings& settings) {
   Sides sides(settings, CommitMode::kTurn);
   Random random(5);
-  sqlite3_stmt* put = sides.Prepare(
-      "INSERT INTO _cf_KV VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
+  sqlite3_stmt* put = sides.Prepare(kPut);
   Interleave(
       state, kChunk,
       [&] {
@@ -181,11 +187,7 @@ void Put(benchmark::State& state, const Settings& settings) {
       [&] {
         sides.Exec("BEGIN");
         for (int64_t i = 0; i < kChunk; ++i) {
-          const std::string& key = sides.Key(random.Below(kKeys));
-          const auto value = random.NextValue();
-          sqlite3_bind_text(put, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
-          sqlite3_bind_blob(put, 2, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
-          sides.Step(put);
+          sides.PutRaw(put, sides.Key(random.Below(kKeys)), random.NextValue());
         }
         sides.Exec("COMMIT");
       });
@@ -196,8 +198,7 @@ void Put(benchmark::State& state, const Settings& settings) {
 void Commit(benchmark::State& state, const Settings& settings) {
   Sides sides(settings, CommitMode::kTurn);
   Random random(5);
-  sqlite3_stmt* put = sides.Prepare(
-      "INSERT INTO _cf_KV VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
+  sqlite3_stmt* put = sides.Prepare(kPut);
   Interleave(
       state, 10 * kChunk,
       [&] {
@@ -209,11 +210,7 @@ void Commit(benchmark::State& state, const Settings& settings) {
       },
       [&] {
         for (int64_t i = 0; i < 10 * kChunk; ++i) {
-          const std::string& key = sides.Key(random.Below(kKeys));
-          const auto value = random.NextValue();
-          sqlite3_bind_text(put, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
-          sqlite3_bind_blob(put, 2, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
-          sides.Step(put);
+          sides.PutRaw(put, sides.Key(random.Below(kKeys)), random.NextValue());
         }
       });
 }

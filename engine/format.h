@@ -94,8 +94,8 @@
 //   varint offset   in the group; for all but the first, the difference to the one before
 //   u64    tag      only if timeline is the LSN: of an object, and of the object of a label, hold,
 //                   policy, purge or schedule, the first 8 bytes of its id, as a big-endian number;
-//                   of a namespace, and of a namespace's policy, the XXH3-64 of its name, seed 0; of
-//                   a licence, and of the store's policy, the XXH3-64 of nothing, seed 0
+//                   of a namespace, and of a namespace's policy, the XXH3-64 of its name, seed 0;
+//                   of a licence, and of the store's policy, the XXH3-64 of nothing, seed 0
 //
 // Record:
 //
@@ -168,7 +168,8 @@
 //                   hourly, varint daily, in seconds; and with a budget: varint bytes, not 0.
 //                   Operations: set 1, clear 2; of the store only set with a budget 3, clear with a
 //                   budget 4. Scopes: store 1, namespace 2, object 3
-//   licence (12)    u8 operation, varint LSN of the grant in force (of a grant 0), varint time as of
+//   licence (12)    u8 operation, varint LSN of the grant in force (of a grant 0), varint time as
+//   of
 //                   which it was granted, varint horizon that it gives to objects without a policy;
 //                   with a budget's horizon: varint that horizon, not 0, varint LSN of the grant
 //                   that moved it there (0: this one); if the operation is to pause: varint time
@@ -180,7 +181,11 @@
 //                   of the records that set it and replaced each other (0: this one), varint
 //                   namespace and id of the object whose commit it is, which may be another one,
 //                   and the commit: varint timeline, varint LSN, varint epoch, u64 state_hash.
-//                   Operations: set 1, in place of one that waits, too, and cancel 2
+//                   Operations: set 1, in place of one that waits, too, and cancel 2; set 3 has
+//                   behind all that which alarm the object has then, where it is not that of the
+//                   commit (if that is its own), or none (if it is another's): u8 that of the
+//                   commit 1, the one it had before 2, none 3, and 4 with varint that alarm, as in
+//                   a frame
 //   migration (11): reserved
 //   commits (13)    in packed segments only: commits of one timeline. varint timeline, varint
 //                   count, 1 to 512, varint decompressed length, varint length, columns; and of
@@ -360,6 +365,14 @@ enum class TimelineOperation : uint8_t {
 enum class ScheduleOperation : uint8_t {
   kSet = 1,
   kCancel = 2,
+  kSetWithAlarm = 3,
+};
+
+enum class ScheduleAlarm : uint8_t {
+  kRestore = 1,
+  kKeep = 2,
+  kClear = 3,
+  kThis = 4,
 };
 
 enum class LabelOperation : uint8_t {

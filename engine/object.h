@@ -46,6 +46,7 @@ enum class Alarms {
 struct RestoreOptions {
   Alarms alarms = Alarms::kRestore;
   std::optional<Timestamp> alarm{};  // or it has this one, whatever `alarms` says
+  bool operator==(const RestoreOptions&) const = default;
 };
 
 // What a restore did, or would do; likewise a promote, a deletion, an undeletion.
@@ -63,6 +64,7 @@ struct ScheduledRestore {
   std::string source_name;  // "rooms/lobby", for messages; empty: the object's own past
   Timestamp scheduled;      // when that was said last
   Bookmark undo;            // what ScheduleRestore returned
+  RestoreOptions options;   // what alarm the object has then
 };
 
 // Where the state of a fork, or of what was promoted, came from.
@@ -222,15 +224,19 @@ class TIDEMARK_API Object {
   // Until then Resolve refuses it with kFuture, and where the restore is cancelled, or fails, with
   // kNotFound.
   //
-  // `to` does not stay restorable for this: BeginSession says so if it has expired by then.
+  // `to` does not stay restorable for this: BeginSession says so if it has expired by then. The
+  // alarm is as Restore makes it, by these `options`; Alarms::kKeep means the one that the object
+  // has when the restore is made.
   // Errors: as Resolve; kNotFound if the object never existed, or did not at `to`.
-  Result<Bookmark> ScheduleRestore(const Point& to);
+  Result<Bookmark> ScheduleRestore(const Point& to, const RestoreOptions& options = {});
   // The same with the state of another object of this store, of whatever namespace, at a commit as
-  // Resolve or History gave it: a snapshot of it. The alarm is not taken from there: the object
-  // has none then. The other one cannot be purged while this waits, nor while the object has
-  // history of it. The restore is a commit of kind kPromote, whose SourceOf says where it came
-  // from. Errors: kForeign if it is of another store; as above, of the other object.
-  Result<Bookmark> ScheduleRestore(const Object& from, const CommitInfo& commit);
+  // Resolve or History gave it: a snapshot of it. The alarm is not taken from there, unless
+  // `options` say so: the object has none then. The other one cannot be purged while this waits,
+  // nor while the object has history of it. The restore is a commit of kind kPromote, whose
+  // SourceOf says where it came from. Errors: kForeign if it is of another store; as above, of the
+  // other object.
+  Result<Bookmark> ScheduleRestore(const Object& from, const CommitInfo& commit,
+                                   const RestoreOptions& options = {.alarms = Alarms::kClear});
   // Nothing waits any more. Durable when it returns; blocks for that. Errors: kNotFound if nothing
   // waits.
   Status CancelScheduledRestore();
@@ -302,7 +308,8 @@ class TIDEMARK_API Object {
   Result<RestoreInfo> RestoreTo(const Point& to, format::TimelineOperation operation,
                                 const RestoreOptions& options);
   Result<CommitInfo> FindReplaced(Lsn lsn) const;
-  Result<Bookmark> Schedule(const internal::ObjectState& source, const CommitInfo& commit);
+  Result<Bookmark> Schedule(const internal::ObjectState& source, const CommitInfo& commit,
+                            const RestoreOptions& options);
   Result<RestoreInfo> RestoreScheduled(const internal::ScheduleRow& row);
   Result<Bookmark> SessionEnd(Lsn session) const;
   Result<CommitInfo> ResolveSessionEnd(const Bookmark& bookmark) const;

@@ -25,6 +25,12 @@ bool IsForGood(StatusCode code) {
          code == StatusCode::kNotFound || code == StatusCode::kLost;
 }
 
+// What becomes of the alarm.
+RestoreOptions OptionsOf(const ScheduleRow& row) {
+  if (row.options) return *row.options;
+  return {.alarms = row.source == row.object ? Alarms::kRestore : Alarms::kClear};
+}
+
 // With the object's schedule_mutex held. Durable when it returns.
 Result<Lsn> LogSchedule(internal::StoreImpl& store, const ScheduleRow& row) {
   internal::CommitQueue& queue = store.queue();
@@ -69,26 +75,28 @@ Result<Bookmark> Object::SessionEnd(Lsn session) const {
   return bookmark;
 }
 
-Result<Bookmark> Object::ScheduleRestore(const Point& to) try {
+Result<Bookmark> Object::ScheduleRestore(const Point& to, const RestoreOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, Resolve(to));
-  return Schedule(*state_, commit);
+  return Schedule(*state_, commit, options);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
 
-Result<Bookmark> Object::ScheduleRestore(const Object& from, const CommitInfo& commit) try {
+Result<Bookmark> Object::ScheduleRestore(const Object& from, const CommitInfo& commit,
+                                         const RestoreOptions& options) try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
   if (from.store_ != store_) {
     return Status(StatusCode::kForeign, "object " + from.DisplayName() + " is of another store");
   }
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo known, from.ResolveBookmark(from.BookmarkOf(commit)));
-  return Schedule(*from.state_, known);
+  return Schedule(*from.state_, known, options);
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
 
-Result<Bookmark> Object::Schedule(const ObjectState& source, const CommitInfo& commit) {
+Result<Bookmark> Object::Schedule(const ObjectState& source, const CommitInfo& commit,
+                                  const RestoreOptions& options) {
   if (commit.kind == CommitKind::kDelete) {
     return Status(StatusCode::kNotFound,
                   "object " + source.DisplayName() + " does not exist at LSN " +
@@ -104,6 +112,9 @@ Result<Bookmark> Object::Schedule(const ObjectState& source, const CommitInfo& c
                   .commit = commit.lsn,
                   .epoch = commit.epoch,
                   .state_hash = commit.state_hash};
+  RestoreOptions wanted = options;
+  if (wanted.alarm) wanted = {.alarm = internal::RecordedAlarm(wanted.alarm)};
+  if (wanted != OptionsOf(row)) row.options = wanted;
   {
     std::lock_guard lock(state_->mutex);
     if (state_->timeline == nullptr) {
@@ -142,7 +153,8 @@ Result<std::optional<ScheduledRestore>> Object::scheduled_restore() const try {
                                 .state_hash = row->state_hash},
                          .source_name = {},
                          .scheduled = row->time,
-                         .undo = {}};
+                         .undo = {},
+                         .options = OptionsOf(*row)};
   if (row->source != state_->id) {
     TIDEMARK_ASSIGN_OR_RETURN(const auto source,
                               store_->AdoptObject(row->source_namespace, row->source, ""));
@@ -181,7 +193,7 @@ Result<RestoreInfo> Object::RestoreScheduled(const ScheduleRow& row) {
       .from_bookmark = info.undo.ToString(),
       .to_bookmark = to.ToString(),
       .label_prefix = "before-restore",
-      .alarm = source == state_ ? info.to.alarm : std::nullopt,
+      .alarm = internal::AlarmAfter(info.from, info.to, OptionsOf(row)),
       .session = row.session,
   };
   TIDEMARK_ASSIGN_OR_RETURN(start.parent, store_->FindTimeline(info.to.timeline));

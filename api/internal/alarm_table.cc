@@ -85,11 +85,11 @@ bool AlarmTable::WouldSet(std::string_view name, Timestamp time) { return Get(na
 
 void AlarmTable::Set(std::string_view name, Timestamp time) {
   Load();
+  Write(name, time);
   if (run_ && run_->name == name && run_->defers == time) {
     run_->kept = true;
     run_->kept_at = transaction_.rollbacks();
   }
-  Write(name, time);
 }
 
 bool AlarmTable::WouldDelete(std::string_view name) { return Stored(name).has_value(); }
@@ -106,6 +106,7 @@ void AlarmTable::Create() {
 
 void AlarmTable::Write(std::string_view name, std::optional<Timestamp> time) {
   touched_ = true;
+  loaded_ = false;  // until it is done: what is in memory must not be ahead of the table
   Create();
   if (time) {
     alarms_.insert_or_assign(std::string(name), *time);
@@ -116,6 +117,7 @@ void AlarmTable::Write(std::string_view name, std::optional<Timestamp> time) {
   sqlite3_bind_text64(use.handle(), 1, name.data(), name.size(), SQLITE_STATIC, SQLITE_UTF8);
   if (time) sqlite3_bind_int64(use.handle(), 2, Milliseconds(*time));
   use.Step();
+  loaded_ = true;
 }
 
 bool AlarmTable::Differs() {

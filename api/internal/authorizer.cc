@@ -47,7 +47,6 @@ int Authorizer::Check(int action, const char* first, const char* second,
     // Its arguments are the database and the table.
     database = first;
     first = second;
-    alters_table_ = true;
   }
   if (database != nullptr && std::string_view(database) != "main") {
     // ALTER TABLE looks for names that it must change in the temporary schema, too.
@@ -64,22 +63,24 @@ bool Authorizer::Allows(int action, const char* first, const char* second) noexc
     case SQLITE_ANALYZE:  // it may look at the layer's own tables, and shows nothing of them
       return true;
     case SQLITE_READ:
-      // dbstat, sqlite_stmt and their like are there without having been created.
-      return AllowsName(first) && !IsDeniedTable(first);
     case SQLITE_CREATE_TABLE:
+    case SQLITE_ALTER_TABLE: changes_table_ = true; return AllowsName(first);
+    case SQLITE_CREATE_VIEW: creates_program_ = true; return AllowsName(first);
     case SQLITE_DROP_TABLE:
-    case SQLITE_CREATE_VIEW:
     case SQLITE_DROP_VIEW:
     case SQLITE_INSERT:
     case SQLITE_DELETE:
     case SQLITE_UPDATE:
-    case SQLITE_REINDEX:
-    case SQLITE_ALTER_TABLE: return AllowsName(first);
+    case SQLITE_REINDEX: return AllowsName(first);
+    case SQLITE_CREATE_TRIGGER:
+      creates_program_ = true;
+      return AllowsName(first) && AllowsName(second);
     case SQLITE_CREATE_INDEX:
     case SQLITE_DROP_INDEX:
-    case SQLITE_CREATE_TRIGGER:
     case SQLITE_DROP_TRIGGER: return AllowsName(first) && AllowsName(second);
     case SQLITE_CREATE_VTABLE:
+      creates_program_ = true;
+      return AllowsName(first) && IsAllowedModule(second);
     case SQLITE_DROP_VTABLE: return AllowsName(first) && IsAllowedModule(second);
     case SQLITE_FUNCTION: return IsAllowedFunction(second);
     case SQLITE_PRAGMA: return IsAllowedPragma(first, second);

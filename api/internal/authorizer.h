@@ -39,15 +39,18 @@ class Authorizer {
   void Begin() noexcept {
     compiling_ = true;
     reason_ = {};
-    alters_table_ = false;
+    changes_table_ = false;
+    creates_program_ = false;
     deletes_from_.clear();
   }
   void End() noexcept { compiling_ = false; }
   // Why the statement was refused, where "not authorized" says too little; else empty.
   std::string_view reason() const { return reason_; }
-  // The statement is an ALTER TABLE. Stock SQLite does not tell an authorizer the name that RENAME
-  // TO gives, so that has to be looked at behind it.
-  bool alters_table() const { return alters_table_; }
+  // What stock SQLite does not tell an authorizer has to be looked at otherwise, see
+  // own_tables.h: the name that ALTER TABLE ... RENAME TO gives, and what a foreign key refers to;
+  bool changes_table() const { return changes_table_; }  // CREATE TABLE or ALTER TABLE
+  // and what is compiled later, from the schema.
+  bool creates_program() const { return creates_program_; }  // a view, trigger or virtual table
 
   // The table that the statement itself deletes from; empty if from none.
   const std::string& deletes_from() const { return deletes_from_; }
@@ -64,7 +67,8 @@ class Authorizer {
   int trusted_ = 0;
   std::string_view reason_;
   bool compiling_ = false;
-  bool alters_table_ = false;
+  bool changes_table_ = false;
+  bool creates_program_ = false;
   std::string deletes_from_;
 };
 

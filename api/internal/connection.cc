@@ -3,15 +3,19 @@
 #include "api/internal/connection.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
+#include "api/internal/printf_function.h"
+#include "api/internal/sql_lists.h"
 #include "api/internal/sqlite_code_name.h"
 #include "engine/check.h"
 
 namespace tidemark::internal {
 namespace {
 
-constexpr int kPageSize = 4096;  // SQLite's default, which new objects get
+constexpr int kPageSize = 4096;           // SQLite's default, which new objects get
+constexpr int kOperationsCounted = 1000;  // at once
 
 StatusCode CodeOf(int sqlite_code) {
   switch (sqlite_code & 0xff) {
@@ -26,6 +30,17 @@ StatusCode CodeOf(int sqlite_code) {
     case SQLITE_READONLY: return StatusCode::kReadOnly;
     case SQLITE_TOOBIG: return StatusCode::kLimitExceeded;
     default: return StatusCode::kInvalidArgument;
+  }
+}
+
+// What makes SQLite roll a transaction back by itself.
+bool IsCritical(int sqlite_code) {
+  switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_INTERRUPT: return true;
+    default: return false;
   }
 }
 
@@ -48,7 +63,8 @@ Connection::Connection(Store& store, std::shared_ptr<Object> object, const Stora
     : store_(store),
       object_(std::move(object)),
       options_(options),
-      statements_(options.statement_cache_bytes) {
+      statements_(options.statement_cache_bytes),
+      out_of_memory_(Status::OutOfMemory(), SQLITE_NOMEM) {
   Open(false);
 }
 
@@ -71,6 +87,8 @@ void Connection::Open(bool empty) {
   SetDatabase(ValueOrThrow(Database::Open(store_, object_, options)));
   opened_before_ = true;
   ApplyLimits();
+  DropOtherModules(handle());
+  if (const int code = InstallPrintf(handle()); code != SQLITE_OK) Fail(code);
   authorizer_.Install(handle());
 }
 
@@ -87,8 +105,18 @@ void Connection::Interrupt() noexcept {
   if (database_) sqlite3_interrupt(database_->handle());
 }
 
+int Connection::CountOperations(void* self) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  connection.operations_left_ -= kOperationsCounted;
+  connection.ran_out_ = connection.operations_left_ < 0;
+  return connection.ran_out_ ? 1 : 0;
+}
+
 void Connection::ApplyLimits() {
   const Limits& limits = options_.limits;
+  if (limits.operations_per_row > 0) {
+    sqlite3_progress_handler(handle(), kOperationsCounted, &Connection::CountOperations, this);
+  }
   const std::pair<int, int> settings[] = {
       {SQLITE_LIMIT_LENGTH, limits.row_bytes},
       {SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes},
@@ -104,9 +132,13 @@ void Connection::ApplyLimits() {
       {SQLITE_LIMIT_WORKER_THREADS, 0},
   };
   for (const auto& [limit, value] : settings) sqlite3_limit(handle(), limit, value);
-  for (const int setting : {SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_ENABLE_FKEY}) {
-    sqlite3_db_config(handle(), setting, 1, nullptr);
-  }
+  const std::pair<int, int> switches[] = {
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+      {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
+  };
+  for (const auto& [setting, on] : switches) sqlite3_db_config(handle(), setting, on, nullptr);
   RunOwn(("PRAGMA cache_size=-" + std::to_string(options_.page_cache_bytes / 1024) +
           ";PRAGMA max_page_count=" +
           std::to_string(std::max<int64_t>(1, limits.database_bytes / kPageSize)))
@@ -116,17 +148,20 @@ void Connection::ApplyLimits() {
 Statement Connection::Compile(std::string_view sql, std::string_view* tail, size_t position) {
   Statement statement;
   const char* end = nullptr;
+  sqlite3_stmt* compiled = nullptr;
   authorizer_.Begin();
   const int code = sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &statement.handle, &end);
+                                      SQLITE_PREPARE_PERSISTENT, &compiled, &end);
   authorizer_.End();
+  statement.handle = StatementHandle(compiled);
   if (code != SQLITE_OK) Fail(code, position);
   *tail = sql.substr(static_cast<size_t>(end - sql.data()));
   if (statement.handle == nullptr) return statement;
   statement.parameter_count = sqlite3_bind_parameter_count(statement.handle);
   statement.column_count = sqlite3_column_count(statement.handle);
   statement.writes = sqlite3_stmt_readonly(statement.handle) == 0;
-  statement.alters_table = authorizer_.alters_table();
+  statement.changes_table = authorizer_.changes_table();
+  statement.creates_program = authorizer_.creates_program();
   statement.deletes_from = authorizer_.deletes_from();
   return statement;
 }
@@ -146,7 +181,7 @@ void Connection::RunOwn(const char* sql) {
   if (code != SQLITE_OK) Fail(code);
 }
 
-Error Connection::LastError(int code, size_t position) const {
+Error Connection::LastError(int code, size_t position) const noexcept try {
   // What SQLite keeps is of the last call; a code that did not come from there speaks for itself.
   const bool kept = sqlite3_errcode(handle()) == code || sqlite3_extended_errcode(handle()) == code;
   std::string message = kept ? sqlite3_errmsg(handle()) : sqlite3_errstr(code);
@@ -161,30 +196,58 @@ Error Connection::LastError(int code, size_t position) const {
       message = cause.message();
     }
   }
+  if ((code & 0xff) == SQLITE_INTERRUPT && ran_out_) {
+    status_code = StatusCode::kLimitExceeded;
+    message = "interrupted after " + std::to_string(options_.limits.operations_per_row) +
+              " operations without a row";
+  }
   if ((code & 0xff) == SQLITE_AUTH && !authorizer_.reason().empty()) {
     message = authorizer_.reason();
   }
   return Error(Status(status_code, WithCode(std::move(message), code, offset)), code, offset);
+} catch (const std::bad_alloc&) {
+  return out_of_memory_;  // whoever sees to what follows from it must not be passed by
 }
 
 void Connection::Fail(int code, size_t position) { FailWith(LastError(code, position)); }
 
 void Connection::FailWith(const Error& error) {
   // SQLite has rolled back by itself what callers believe to be there.
-  if (in_transaction_ && sqlite3_get_autocommit(handle()) != 0) Break(error);
+  const bool rolled_back = in_transaction_ && sqlite3_get_autocommit(handle()) != 0;
+  if (rolled_back || (commits_alone_ && IsCritical(error.sqlite_code()))) Break(error);
   throw error;
 }
 
-void Connection::Break(const Error& error) {
-  if (broken_ == nullptr) broken_ = std::make_unique<const Error>(error);
+void Connection::Break(const Error& error) noexcept {
+  if (broken_ != nullptr) return;
+  try {
+    owned_broken_ = std::make_unique<const Error>(error);
+    broken_ = owned_broken_.get();
+  } catch (const std::bad_alloc&) {
+    broken_ = &out_of_memory_;
+  }
 }
 
-void Connection::Close() {
+void Connection::BreakByException() noexcept {
+  try {
+    throw;
+  } catch (const Error& error) {
+    Break(error);
+  } catch (const std::bad_alloc&) {
+    Break(out_of_memory_);
+  }
+}
+
+void Connection::Close() noexcept {
   FinalizeAll("the object's storage was closed");
   SetDatabase(std::nullopt);
-  Break(Error(
-      Status(StatusCode::kBroken, "the storage of object " + object_->DisplayName() +
-                                      " was closed and is no longer accessible: open it again")));
+  try {
+    Break(Error(
+        Status(StatusCode::kBroken, "the storage of object " + object_->DisplayName() +
+                                        " was closed and is no longer accessible: open it again")));
+  } catch (const std::bad_alloc&) {
+    Break(out_of_memory_);
+  }
 }
 
 void Connection::Reopen(bool empty, const char* why) {
@@ -193,8 +256,8 @@ void Connection::Reopen(bool empty, const char* why) {
   SetDatabase(std::nullopt);
   try {
     Open(empty);
-  } catch (const Error& error) {
-    Break(error);
+  } catch (...) {
+    BreakByException();
     throw;
   }
 }

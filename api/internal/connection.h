@@ -4,7 +4,8 @@
 // Ordinary errors of statements (syntax, constraints) leave everything as it was before the
 // statement. A critical one (out of space, I/O, memory, an interrupt) makes SQLite itself roll the
 // open transaction back: then writes are lost that callers have been told of, and the object is
-// broken. From then on every call throws that same error.
+// broken. So it is where such an error ends a write that is its own transaction, whichever way
+// writes become commits. From then on every call throws that same error.
 //
 // Used by one thread at a time.
 
@@ -19,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/error.h"
@@ -48,8 +50,11 @@ class Connection {
   void RequireUsable() const {
     if (broken_ != nullptr) throw Error(*broken_);
   }
-  void Break(const Error& error);
-  const Error* broken() const { return broken_.get(); }
+  // Only the first error counts. Where memory is short, one that says so stands for it.
+  void Break(const Error& error) noexcept;
+  // With the exception that is being handled: for what has to be done, or undone, as a whole.
+  void BreakByException() noexcept;
+  const Error* broken() const { return broken_; }
 
   sqlite3* handle() const { return database_->handle(); }
   Database& database() { return *database_; }
@@ -69,21 +74,32 @@ class Connection {
   // Throws the error of the last call, which gave `code`; breaks the object if it was critical.
   [[noreturn]] void Fail(int code, size_t position = 0);
   [[noreturn]] void FailWith(const Error& error);  // the same, with LastError's answer
-  Error LastError(int code, size_t position = 0) const;
+  // Where memory is too short to say more, that.
+  Error LastError(int code, size_t position = 0) const noexcept;
 
   // Everything compiled goes and cursors are cancelled, with `why`, literal text; then a new
   // connection, that finds the object as it was committed last or, `empty`, nothing.
   void Reopen(bool empty, const char* why);
   // Without a new connection.
-  void Close();
+  void Close() noexcept;
   const char* cancelled_because() const { return cancelled_because_; }
 
   // Any thread.
   void Interrupt() noexcept;
 
+  // Around a step of a statement that an application handed in, which may run so many operations
+  // (Limits::operations_per_row). EndStep returns what is left of them.
+  void BeginStep(int64_t operations) noexcept {
+    operations_left_ = operations;
+    ran_out_ = false;
+  }
+  int64_t EndStep() noexcept { return std::exchange(operations_left_, INT64_MAX); }
+
   // While a transaction is thought to be open: SQLite must not have ended it by itself.
   void set_in_transaction(bool in) { in_transaction_ = in; }
   bool in_transaction() const { return in_transaction_; }
+  // While a statement runs that is a transaction by itself.
+  void set_commits_alone(bool alone) { commits_alone_ = alone; }
 
  private:
   friend class OwnStatement;
@@ -91,6 +107,7 @@ class Connection {
   void ApplyLimits();
   void FinalizeAll(const char* why) noexcept;
   void SetDatabase(std::optional<Database> database);
+  static int CountOperations(void* self) noexcept;
 
   Store& store_;
   const std::shared_ptr<Object> object_;
@@ -102,8 +119,13 @@ class Connection {
   std::vector<OwnStatement*> own_statements_;
   bool opened_before_ = false;
   bool in_transaction_ = false;
+  bool commits_alone_ = false;
+  int64_t operations_left_ = INT64_MAX;
+  bool ran_out_ = false;                // of these
   const char* cancelled_because_ = "";  // literal text
-  std::unique_ptr<const Error> broken_;
+  const Error out_of_memory_;
+  std::unique_ptr<const Error> owned_broken_;
+  const Error* broken_ = nullptr;  // one of these two
 };
 
 // A statement of the layer's own, compiled when it is first used.

@@ -91,15 +91,19 @@ void CursorState::Report(int code, bool finished) noexcept {
 }
 
 bool CursorState::Step() {
+  Connection& connection = state->connection;
+  if (!drops_rows) operations_left = connection.options().limits.operations_per_row;
+  connection.BeginStep(operations_left);
   const int code =
-      state->connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
+      connection.options().hooks.on_statement ? TimedStep() : sqlite3_step(place->handle);
+  operations_left = connection.EndStep();
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
-    const Error error = state->connection.LastError(code);
+    const Error error = connection.LastError(code);
     at = At::kEnd;
     Report(code, false);
     sqlite3_reset(place->handle);
-    state->connection.FailWith(error);
+    connection.FailWith(error);
   }
   return false;
 }
@@ -142,13 +146,19 @@ void CursorState::Run() {
   }
   rows_written = counter.End(place->deletes_from);
   const uint64_t returned = std::exchange(rows_returned, 0);  // they are what it wrote
-  rows_read_at_end = std::max(ScannedRows(), counter.rows_found());
+  rows_read_at_end = std::max(ScannedRows(), counter.rows_found()) + counter.keys_sought();
   rows_returned = returned;
   sqlite3_reset(place->handle);
   state->metrics.rows_read += rows_read_at_end;
   state->metrics.rows_written += rows_written;
+  if (rows_returned > 0) Names();  // both outlive the statement
   has_first = rows_returned > 0;
   Report(SQLITE_OK, true);
+}
+
+void CursorState::Drain() {
+  drops_rows = true;
+  while (Next()) continue;
 }
 
 bool CursorState::Next() {
@@ -164,7 +174,7 @@ bool CursorState::Next() {
     return false;
   }
   if (place->handle == nullptr) {
-    at = At::kEnd;
+    at = At::kBeforeFirst;  // on no row; whoever asks again is told again
     throw Error(Status(StatusCode::kBroken, std::string("the query was canceled because ") +
                                                 state->connection.cancelled_because()));
   }
@@ -184,7 +194,7 @@ bool CursorState::Next() {
 
 ValueView CursorState::Column(size_t column) const {
   const auto width = static_cast<size_t>(place->column_count);
-  if (at != At::kRow || place->handle == nullptr) {
+  if (at != At::kRow || (place->handle == nullptr && !buffered)) {
     throw Error(Status(StatusCode::kOutOfRange,
                        "the cursor stands on no row: call Next() and look at what it returns"));
   }

@@ -32,6 +32,8 @@ struct CursorState {
   void Run();
 
   bool Next();
+  // To the end; the rows are nobody's.
+  void Drain();
   ValueView Column(size_t column) const;
   std::shared_ptr<const std::vector<std::string>> Names();
   uint64_t RowsRead() const;
@@ -46,6 +48,8 @@ struct CursorState {
   uint64_t rows_returned = 0;
   uint64_t rows_read_at_end = 0;
   uint64_t rows_written = 0;
+  int64_t operations_left = 0;      // until a row has to come: Limits::operations_per_row
+  bool drops_rows = false;          // it is for all of them
   std::chrono::nanoseconds took{};  // if somebody wants to know
 
   // Of a statement that writes.

@@ -35,12 +35,17 @@ RowCounter::RowCounter(Connection& connection)
             "SELECT i.name, x.cid FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x "
             "WHERE x.key AND i.origin <> 'pk' OR x.key AND i.origin = 'pk' AND NOT EXISTS "
             "(SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND wr) "
-            "ORDER BY i.seq") {}
+            "ORDER BY i.seq"),
+      integer_key_(connection,
+                   "SELECT count(*) = 1 AND max(upper(type)) = 'INTEGER' AND NOT EXISTS "
+                   "(SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk') "
+                   "FROM pragma_table_info(?1) WHERE pk") {}
 
 void RowCounter::Begin() noexcept {
   changes_.clear();
   rows_found_ = 0;
   rows_changed_ = 0;
+  keys_sought_ = 0;
   changes_before_ = sqlite3_total_changes64(connection_.handle());
   out_of_memory_ = false;
   sqlite3_preupdate_hook(connection_.handle(), &RowCounter::Hook, this);
@@ -53,16 +58,19 @@ void RowCounter::Cancel() noexcept {
 }
 
 void RowCounter::Hook(void* self, sqlite3* connection, int operation, const char*,
-                      const char* table, sqlite3_int64, sqlite3_int64) noexcept {
+                      const char* table, sqlite3_int64 old_rowid,
+                      sqlite3_int64 new_rowid) noexcept {
   auto& counter = *static_cast<RowCounter*>(self);
+  const bool new_key =
+      operation == SQLITE_INSERT || (operation == SQLITE_UPDATE && old_rowid != new_rowid);
   try {
-    counter.Note(connection, operation, table);
+    counter.Note(connection, operation, table, new_key);
   } catch (const std::bad_alloc&) {
     counter.out_of_memory_ = true;
   }
 }
 
-void RowCounter::Note(sqlite3* connection, int operation, const char* table) {
+void RowCounter::Note(sqlite3* connection, int operation, const char* table, bool new_key) {
   ++rows_changed_;
   if (operation != SQLITE_INSERT) ++rows_found_;
   Columns changed;
@@ -81,10 +89,12 @@ void RowCounter::Note(sqlite3* connection, int operation, const char* table) {
   for (Change& change : changes_) {
     if (change.changed == changed && change.table == table) {
       ++change.count;
+      change.new_keys += new_key ? 1 : 0;
       return;
     }
   }
-  changes_.push_back({.table = table, .changed = changed, .count = 1});
+  changes_.push_back(
+      {.table = table, .changed = changed, .count = 1, .new_keys = new_key ? 1u : 0u});
 }
 
 uint64_t RowCounter::End(const std::string& deletes_from) {
@@ -100,7 +110,9 @@ uint64_t RowCounter::End(const std::string& deletes_from) {
   uint64_t rows = 0;
   for (const Change& change : changes_) {
     uint64_t entries = 1;
-    for (const Index& index : IndexesOf(change.table)) {
+    const Table& table = TableOf(change.table);
+    if (table.has_integer_key) keys_sought_ += change.new_keys;
+    for (const Index& index : table.indexes) {
       if (index.has_expression || (index.columns & change.changed).any()) ++entries;
     }
     rows += entries * change.count;
@@ -108,19 +120,25 @@ uint64_t RowCounter::End(const std::string& deletes_from) {
   return rows;
 }
 
-const std::vector<RowCounter::Index>& RowCounter::IndexesOf(const std::string& table) {
+const RowCounter::Table& RowCounter::TableOf(const std::string& table) {
   {
     OwnStatement::Use version(schema_version_);
     version.Step();
     const int64_t now = sqlite3_column_int64(version.handle(), 0);
-    if (now != indexes_version_) {
-      indexes_.clear();
-      indexes_version_ = now;
+    if (now != tables_version_) {
+      tables_.clear();
+      tables_version_ = now;
     }
   }
-  const auto found = indexes_.find(table);
-  if (found != indexes_.end()) return found->second;
-  std::vector<Index> indexes;
+  const auto found = tables_.find(table);
+  if (found != tables_.end()) return found->second;
+  Table known;
+  {
+    OwnStatement::Use key(integer_key_);
+    sqlite3_bind_text(key.handle(), 1, table.data(), static_cast<int>(table.size()), SQLITE_STATIC);
+    known.has_integer_key = key.Step() && sqlite3_column_int(key.handle(), 0) != 0;
+  }
+  std::vector<Index>& indexes = known.indexes;
   std::string last;
   OwnStatement::Use use(list_);
   sqlite3_bind_text(use.handle(), 1, table.data(), static_cast<int>(table.size()), SQLITE_STATIC);
@@ -135,7 +153,7 @@ const std::vector<RowCounter::Index>& RowCounter::IndexesOf(const std::string& t
       indexes.back().columns.set(Bit(column));
     }
   }
-  return indexes_.emplace(table, std::move(indexes)).first->second;
+  return tables_.emplace(table, std::move(known)).first->second;
 }
 
 }  // namespace tidemark::internal

@@ -32,6 +32,8 @@ class RowCounter {
   uint64_t End(const std::string& deletes_from);
   // Rows that were there before, and were changed or deleted.
   uint64_t rows_found() const { return rows_found_; }
+  // Rows that were looked for under an INTEGER PRIMARY KEY, before another one got it. After End.
+  uint64_t keys_sought() const { return keys_sought_; }
   // Instead of End, where a statement failed.
   void Cancel() noexcept;
 
@@ -45,24 +47,31 @@ class RowCounter {
     std::string table;
     Columns changed;  // all set of an INSERT or DELETE
     uint64_t count = 0;
+    uint64_t new_keys = 0;  // how many of them got a row number that they had not
+  };
+  struct Table {
+    std::vector<Index> indexes;
+    bool has_integer_key = false;
   };
 
   static void Hook(void* self, sqlite3* connection, int operation, const char* database,
                    const char* table, sqlite3_int64 old_rowid, sqlite3_int64 new_rowid) noexcept;
-  void Note(sqlite3* connection, int operation, const char* table);
-  const std::vector<Index>& IndexesOf(const std::string& table);
+  void Note(sqlite3* connection, int operation, const char* table, bool new_key);
+  const Table& TableOf(const std::string& name);
 
   Connection& connection_;
   OwnStatement schema_version_;
   OwnStatement list_;
+  OwnStatement integer_key_;
   std::vector<Change> changes_;
   uint64_t rows_found_ = 0;
   uint64_t rows_changed_ = 0;
+  uint64_t keys_sought_ = 0;
   int64_t changes_before_ = 0;  // SQLite's count
   bool out_of_memory_ = false;
   // What is known of tables, and the schema version that it is of.
-  std::unordered_map<std::string, std::vector<Index>> indexes_;
-  int64_t indexes_version_ = -1;
+  std::unordered_map<std::string, Table> tables_;
+  int64_t tables_version_ = -1;
 };
 
 }  // namespace tidemark::internal

@@ -44,11 +44,6 @@ constexpr std::string_view kFunctions[] = {
 
 constexpr std::string_view kModules[] = {"fts5", "fts5vocab", "rtree", "rtree_i32"};
 
-constexpr std::string_view kDeniedTables[] = {
-    "bytecode",      "completion",         "dbstat",      "fts3tokenize",
-    "sqlite_dbpage", "sqlite_memory_used", "sqlite_stmt", "tables_used",
-};
-
 enum class Argument { kNone, kName, kOptionalName, kBoolean, kNameOrNumber, kNumber };
 
 struct Pragma {
@@ -130,7 +125,6 @@ bool IsNumber(const char* argument) noexcept {
 
 static_assert(std::ranges::is_sorted(kFunctions));
 static_assert(std::ranges::is_sorted(kModules));
-static_assert(std::ranges::is_sorted(kDeniedTables));
 static_assert(std::ranges::is_sorted(kBooleans));
 static_assert(std::ranges::is_sorted(kPragmas, {}, &Pragma::name));
 
@@ -138,7 +132,13 @@ bool IsAllowedFunction(const char* name) noexcept { return Has(kFunctions, name)
 
 bool IsAllowedModule(const char* name) noexcept { return Has(kModules, name); }
 
-bool IsDeniedTable(const char* name) noexcept { return Has(kDeniedTables, name); }
+void DropOtherModules(sqlite3* connection) noexcept {
+  // Those of the list, and the functions of the JSON extension that give rows.
+  const char* keep[] = {"fts5",      "fts5vocab", "rtree", "rtree_i32",
+                        "json_each", "json_tree", nullptr};
+  static_assert(std::size(keep) == std::size(kModules) + 3);
+  sqlite3_drop_modules(connection, keep);
+}
 
 bool IsAllowedPragma(const char* name, const char* argument) noexcept {
   if (name == nullptr) return false;

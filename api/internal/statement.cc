@@ -23,7 +23,12 @@ StatementCache::Place StatementCache::Add(Statement statement) {
   place->in_use = true;
   place->cached = keep;
   if (!keep) return place;
-  by_text_.emplace(place->sql, place);
+  try {
+    by_text_.emplace(place->sql, place);
+  } catch (...) {
+    list.erase(place);
+    throw;
+  }
   bytes_ += place->sql.size();
   for (auto last = std::prev(kept_.end()); bytes_ > capacity_ && last != place;) {
     const auto before = std::prev(last);
@@ -44,7 +49,6 @@ void StatementCache::Release(Place place) noexcept {
 }
 
 void StatementCache::Drop(Place place) noexcept {
-  sqlite3_finalize(place->handle);
   if (place->cached) {
     bytes_ -= place->sql.size();
     by_text_.erase(place->sql);
@@ -65,7 +69,7 @@ void StatementCache::Clear() noexcept {
   }
   for (auto place = others_.begin(); place != others_.end();) {
     const auto next = std::next(place);
-    sqlite3_finalize(std::exchange(place->handle, nullptr));
+    place->handle.Finalize();
     if (!place->in_use) others_.erase(place);
     place = next;
   }

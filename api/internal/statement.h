@@ -13,17 +13,40 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace tidemark::internal {
 
+// Owns a compiled statement; used as one.
+class StatementHandle {
+ public:
+  StatementHandle() = default;
+  explicit StatementHandle(sqlite3_stmt* statement) : statement_(statement) {}
+  StatementHandle(StatementHandle&& other) noexcept
+      : statement_(std::exchange(other.statement_, nullptr)) {}
+  StatementHandle& operator=(StatementHandle&& other) noexcept {
+    std::swap(statement_, other.statement_);
+    return *this;
+  }
+  ~StatementHandle() { Finalize(); }
+
+  operator sqlite3_stmt*() const { return statement_; }  // NOLINT: implicit
+  void Finalize() noexcept { sqlite3_finalize(std::exchange(statement_, nullptr)); }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+};
+
 struct Statement {
-  sqlite3_stmt* handle = nullptr;  // null: it was cancelled
-  std::string sql;                 // its key; empty if it is not to be found again
+  StatementHandle handle;  // null: it was cancelled
+  std::string sql;         // its key; empty if it is not to be found again
   int parameter_count = 0;
   int column_count = 0;
-  bool writes = false;  // not sqlite3_stmt_readonly
-  bool alters_table = false;
-  std::string deletes_from;  // the table that it deletes rows of itself, if any
+  bool writes = false;           // not sqlite3_stmt_readonly
+  bool changes_table = false;    // Authorizer::changes_table
+  bool creates_program = false;  // Authorizer::creates_program
+  bool mentions_own = false;     // the library's names stand in it, see own_tables.h
+  std::string deletes_from;      // the table that it deletes rows of itself, if any
   bool in_use = false;
   bool cached = false;
 };

@@ -7,11 +7,6 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\n\v\f\r";
 
-bool IsWordPart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '$' || static_cast<unsigned char>(c) >= 0x80;
-}
-
 bool Is(std::string_view word, std::string_view keyword) {
   return word.size() == keyword.size() &&
          sqlite3_strnicmp(word.data(), keyword.data(), static_cast<int>(word.size())) == 0;
@@ -53,6 +48,11 @@ class Words {
 };
 
 }  // namespace
+
+bool IsWordPart(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '$' || static_cast<unsigned char>(c) >= 0x80;
+}
 
 size_t StatementEnd(std::string_view sql) noexcept {
   Words words;

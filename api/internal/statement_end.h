@@ -12,6 +12,9 @@ namespace tidemark::internal {
 // not one in a string, a quoted name, a comment or a trigger's body. 0 if it is not complete.
 size_t StatementEnd(std::string_view sql) noexcept;
 
+// What names and keywords are made of.
+bool IsWordPart(char c) noexcept;
+
 // SQLite's white space, with vertical tabs, from the front and the back.
 std::string_view TrimSpace(std::string_view sql) noexcept;
 

@@ -8,6 +8,7 @@
 #include "api/internal/alarm_table.h"
 #include "api/internal/connection.h"
 #include "api/internal/kv_table.h"
+#include "api/internal/own_tables.h"
 #include "api/internal/row_counter.h"
 #include "api/internal/transaction_state.h"
 #include "api/metrics.h"
@@ -21,6 +22,7 @@ class StorageState {
         transaction(connection),
         kv_table(connection, transaction),
         alarm_table(connection, transaction),
+        own_tables(connection),
         row_counter(connection),
         database_size(connection,
                       "SELECT ((SELECT page_count FROM pragma_page_count) - "
@@ -31,6 +33,7 @@ class StorageState {
   TransactionState transaction;
   KvTable kv_table;
   AlarmTable alarm_table;
+  OwnTables own_tables;
   RowCounter row_counter;
   OwnStatement database_size;
   StorageMetrics metrics;

@@ -33,6 +33,7 @@ TransactionState::Call::Call(TransactionState& state, bool several, bool confirm
     const bool each_call = state_.connection_.options().commit_mode == CommitMode::kEachCall;
     if (each_call && !several) {
       alone_ = true;
+      state_.connection_.set_commits_alone(true);
       start_ = std::chrono::steady_clock::now();
       state_.SetWaits(confirmed &&
                       state_.connection_.options().durability == Durability::kConfirmed);
@@ -45,10 +46,11 @@ TransactionState::Call::Call(TransactionState& state, bool several, bool confirm
 }
 
 TransactionState::Call::~Call() {
+  if (alone_) state_.connection_.set_commits_alone(false);
   if (done_ || !owns_ || !state_.implicit_) return;
   try {
     state_.Commit();
-  } catch (const Error&) {
+  } catch (...) {
     // It has broken the object, which the next call is told; this one's error is on its way.
   }
 }
@@ -82,13 +84,13 @@ void TransactionState::RunCommit(std::optional<Durability> durability) {
   try {
     if (before_commit_) before_commit_();
     commit_.Run();
-  } catch (const Error& error) {
+  } catch (...) {
     // What was written is lost, and its callers have been told that it is there.
-    connection_.Break(error);
+    connection_.BreakByException();
     if (sqlite3_get_autocommit(connection_.handle()) == 0) {
       try {
         rollback_.Run();
-      } catch (const Error&) {
+      } catch (...) {
         // The connection is used no more.
       }
     }
@@ -129,7 +131,12 @@ void TransactionState::Rollback() {
     waits_ = connection_.options().durability == Durability::kConfirmed;
     return;
   }
-  rollback_.Run();
+  try {
+    rollback_.Run();
+  } catch (...) {
+    connection_.BreakByException();
+    throw;
+  }
   Forget();
 }
 
@@ -151,6 +158,7 @@ size_t TransactionState::BeginExplicit() {
   connection_.RequireUsable();
   if (levels_.empty()) {
     Commit();
+    levels_.reserve(1);
     begin_.Run();
     connection_.set_in_transaction(true);
     explicit_root_ = true;
@@ -162,8 +170,15 @@ size_t TransactionState::BeginExplicit() {
 
 size_t TransactionState::Savepoint() {
   connection_.RequireUsable();
-  if (!open()) BeginImplicit();
-  RunNamed("SAVEPOINT", levels_.size() + 1);
+  levels_.reserve(levels_.size() + 1);
+  const bool begins = !open();
+  if (begins) BeginImplicit();
+  try {
+    RunNamed("SAVEPOINT", levels_.size() + 1);
+  } catch (...) {
+    if (begins && connection_.broken() == nullptr) Rollback();  // nobody would end it
+    throw;
+  }
   levels_.push_back({.confirmed_before = needs_confirmation_, .root = false});
   return levels_.size();
 }
@@ -199,8 +214,13 @@ void TransactionState::RollBackLevel(size_t level) {
     Rollback();
     return;
   }
-  RunNamed("ROLLBACK TO", level);
-  RunNamed("RELEASE", level);
+  try {
+    RunNamed("ROLLBACK TO", level);
+    RunNamed("RELEASE", level);
+  } catch (...) {
+    connection_.BreakByException();  // what was to be undone may be there still
+    throw;
+  }
   needs_confirmation_ = levels_.back().confirmed_before;
   levels_.pop_back();
   ++rollbacks_;

@@ -77,7 +77,7 @@ class TransactionState {
   // They end the innermost level, which must be `level`.
   void EndExplicit(size_t level);  // commits if it is the outermost
   void Release(size_t level);
-  void RollBackLevel(size_t level);
+  void RollBackLevel(size_t level);  // breaks the object where it fails
 
   // Called right before each COMMIT.
   void set_before_commit(std::function<void()> call) { before_commit_ = std::move(call); }

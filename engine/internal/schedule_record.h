@@ -10,6 +10,7 @@
 #include "engine/clock.h"
 #include "engine/internal/page_codec.h"
 #include "engine/lsn.h"
+#include "engine/object.h"
 #include "engine/object_id.h"
 
 namespace tidemark::internal {
@@ -31,6 +32,9 @@ struct ScheduleRow {
   Lsn commit{};
   uint32_t epoch = 0;
   uint64_t state_hash = 0;
+  // The alarm that the object has then, if it is not that of the commit, of its own, or none, of
+  // another's.
+  std::optional<RestoreOptions> options{};
   bool operator==(const ScheduleRow&) const = default;
 };
 

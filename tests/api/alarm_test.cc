@@ -22,8 +22,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 class AlarmTest : public ApiTest {
  protected:
   Timestamp In(std::chrono::microseconds time) const { return clock_.Now() + time; }
@@ -341,6 +339,46 @@ TEST_F(AlarmTest, ARestoreBringsBackTheAlarmOfItsTime) {
   restore(without, {.alarm = In(hours(5))});
   EXPECT_EQ(storage_->GetAlarm(), In(hours(5)));
   EXPECT_EQ(storage_->ListAlarms().size(), 1u);
+}
+
+// The same of restores that wait for the next session, of this object and of another.
+TEST_F(AlarmTest, AScheduledRestoreTakesThemAsOneChooses) {
+  storage_->SetAlarm(In(hours(1)));
+  storage_->SetAlarm("named", In(hours(2)));
+  const Bookmark with = storage_->GetCurrentBookmark();
+  storage_->DeleteAlarm("named");
+  storage_->SetAlarm(In(hours(3)));
+  storage_->Commit();
+  const auto restore = [&](const RestoreOptions& options) {
+    storage_->OnNextSessionRestoreBookmark(with, options);
+    Open(kTurns);
+    std::vector<Timestamp> due;
+    for (const AlarmInfo& alarm : storage_->ListAlarms()) due.push_back(alarm.time);
+    EXPECT_EQ(storage_->GetAlarm().has_value(), !due.empty());
+    return due;
+  };
+  EXPECT_EQ(restore({.alarms = Alarms::kKeep}), std::vector{In(hours(3))});
+  EXPECT_EQ(restore({}), (std::vector{In(hours(1)), In(hours(2))}));
+  EXPECT_EQ(restore({.alarm = In(hours(5))}), std::vector{In(hours(5))});
+  EXPECT_THAT(restore({.alarms = Alarms::kClear}), IsEmpty());
+  EXPECT_THAT(Due(), IsEmpty());
+
+  auto other = ObjectStorage::Open(*store_, "ns", "other", kTurns);
+  other->SetAlarm("its own", In(hours(9)));
+  other->Commit();
+  other->OnNextSessionRestore(storage_->Snapshot(with), {.alarms = Alarms::kRestore});
+  other.reset();
+  other = ObjectStorage::Open(*store_, "ns", "other", kTurns);
+  EXPECT_EQ(other->GetAlarm(), In(hours(1)));
+  EXPECT_EQ(other->GetAlarm("named"), In(hours(2)));
+  other->SetAlarm(In(hours(4)));
+  other->DeleteAlarm("named");
+  other->Commit();
+  other->OnNextSessionRestore(storage_->Snapshot(with), {.alarms = Alarms::kKeep});
+  other.reset();
+  other = ObjectStorage::Open(*store_, "ns", "other", kTurns);
+  EXPECT_EQ(other->GetAlarm(), In(hours(4)));
+  EXPECT_EQ(other->ListAlarms().size(), 1u);
 }
 
 TEST_F(AlarmTest, AForkHasNone) {

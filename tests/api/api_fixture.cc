@@ -1,5 +1,7 @@
 #include "tests/api/api_fixture.h"
 
+#include <sqlite3.h>
+
 namespace tidemark::testing {
 
 std::string TextOf(const ValueView& value) {
@@ -50,6 +52,20 @@ std::optional<Error> ErrorOf(const std::function<void()>& call) {
 std::string MessageOf(const std::function<void()>& call) {
   const std::optional<Error> error = ErrorOf(call);
   return error ? error->what() : "";
+}
+
+std::vector<std::string> AskSqlite(const char* text) {
+  std::vector<std::string> found;
+  sqlite3* plain = nullptr;
+  EXPECT_EQ(sqlite3_open(":memory:", &plain), SQLITE_OK);
+  const auto note = [](void* list, int, char** values, char**) {
+    static_cast<std::vector<std::string>*>(list)->emplace_back(values[0]);
+    return 0;
+  };
+  EXPECT_EQ(sqlite3_exec(plain, text, note, &found, nullptr), SQLITE_OK);
+  sqlite3_close(plain);
+  EXPECT_FALSE(found.empty()) << text;
+  return found;
 }
 
 }  // namespace tidemark::testing

@@ -20,6 +20,8 @@
 
 namespace tidemark::testing {
 
+inline const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
+
 class ApiTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -73,6 +75,9 @@ std::optional<Error> ErrorOf(const std::function<void()>& call);
 std::string MessageOf(const std::function<void()>& call);
 
 std::string TextOf(const ValueView& value);
+
+// What a plain connection says to a query of one column.
+std::vector<std::string> AskSqlite(const char* text);
 
 }  // namespace tidemark::testing
 

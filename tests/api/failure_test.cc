@@ -3,24 +3,29 @@
 #include <sqlite3.h>
 
 #include "tests/api/api_fixture.h"
+#include "tests/api/storage_pieces.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
 namespace {
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 // C156: the file layer's own words reach the caller, and the object is broken.
-TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
+void FailASync(CommitMode mode) {
+  SCOPED_TRACE(mode == CommitMode::kTurn ? "kTurn" : "kEachCall");
   SimStore sim(TestSeed());
   ASSERT_OK(sim.Open());
-  auto storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  const StorageOptions options{.commit_mode = mode};
+  auto storage = ObjectStorage::Open(sim.store(), "ns", "object", options);
   storage->kv().Put("k", "kept");
   storage->Commit();
   sim.fs().FailSync(1);
-  storage->kv().Put("k", "lost");
-  const auto error = ErrorOf([&] { storage->Commit(); });
+  const auto error = ErrorOf([&] {
+    storage->kv().Put("k", "lost");
+    storage->Commit();
+  });
+  ASSERT_TRUE(error.has_value());
+  EXPECT_NE(storage->broken(), nullptr);
   EXPECT_THAT(error->what(), ::testing::HasSubstr("cannot sync store/log/"));
   EXPECT_EQ(error->sqlite_code() & 0xff, SQLITE_IOERR);
   EXPECT_EQ(MessageOf([&] { storage->kv().Get("k"); }), error->what());
@@ -30,10 +35,15 @@ TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
   EXPECT_FALSE(sim.Close().ok());
   sim.Crash(PowerLoss::kAll);
   ASSERT_OK(sim.Open());
-  storage = ObjectStorage::Open(sim.store(), "ns", "object", kTurns);
+  storage = ObjectStorage::Open(sim.store(), "ns", "object", options);
   EXPECT_THAT(storage->kv().Get("k"), ::testing::AnyOf("kept", "lost")) << "it was not confirmed";
   storage.reset();
   EXPECT_OK(sim.Close());
+}
+
+TEST(FailureTest, AFailedSyncBreaksTheObjectWithItsReason) {
+  FailASync(CommitMode::kTurn);
+  FailASync(CommitMode::kEachCall);
 }
 
 // One turn of the script: a key, a row and an alarm that say its number, sometimes after everything
@@ -107,6 +117,54 @@ TEST(FailureTest, PowerLossLeavesWholeTurns) {
     if (!crashed || HasFailure()) break;
     ASSERT_LT(at, 2000u);
   }
+}
+
+// C156. Goal: a disk that fails in any public call (DeleteAll, restores, alarms and all) is an
+// Error; the object has all or nothing of the call, or is broken and says so, and the store's next
+// session of it goes on. Method: each write, each sync and each operation on files that a piece of
+// work makes fails once; a store that breaks is opened again, as after the death of the process.
+TEST(FailureTest, EachOperationFails) {
+  SimStore sim(TestSeed());
+  ASSERT_OK(sim.Open());
+  enum class Fault { kWrite, kSync, kOperation, kFull };
+  const auto fail = [&](Fault fault, uint64_t nth) {
+    SimFileSystem& fs = sim.fs();
+    switch (fault) {
+      case Fault::kWrite: return fs.FailWrite(nth, StatusCode::kIoError);
+      case Fault::kSync: return fs.FailSync(nth);
+      case Fault::kOperation: return fs.FailOperation(nth, StatusCode::kIoError);
+      default: return fs.FailOperation(nth, StatusCode::kFull);
+    }
+  };
+  const auto settle = [&] {
+    if (sim.store().Sync().ok()) return;
+    EXPECT_FALSE(sim.Close().ok());
+    sim.Crash(PowerLoss::kNothing);
+    ASSERT_OK(sim.Open());
+  };
+  uint64_t failures = 0;
+  for (const CommitMode mode : {CommitMode::kEachCall, CommitMode::kTurn}) {
+    StoragePieces pieces([&]() -> Store& { return sim.store(); }, Durability::kConfirmed);
+    for (const StoragePiece& piece : pieces.all()) {
+      for (const Fault fault : {Fault::kWrite, Fault::kSync, Fault::kOperation, Fault::kFull}) {
+        for (uint64_t nth = 1; nth < 100; ++nth) {
+          SCOPED_TRACE(::testing::Message()
+                       << piece.name << ", fault " << static_cast<int>(fault) << " at " << nth
+                       << (mode == CommitMode::kTurn ? ", kTurn" : ", kEachCall"));
+          bool fired = false;
+          EXPECT_NO_THROW(fired = pieces.Run(
+                              piece, mode, [&] { fail(fault, nth); },
+                              [&] { return fail(fault, 0) > 0; }, settle));
+          if (HasFailure()) return;
+          if (!fired) break;
+        }
+      }
+    }
+    failures += pieces.failures();
+    EXPECT_GT(pieces.broken(), 0u);
+  }
+  EXPECT_GT(failures, 50u);
+  EXPECT_OK(sim.Close());
 }
 
 }  // namespace

@@ -12,8 +12,6 @@
 namespace tidemark::testing {
 namespace {
 
-const StorageOptions kTurns{.commit_mode = CommitMode::kTurn};
-
 class TransactionTest : public ApiTest {
  protected:
   void SetUp() override {
@@ -327,12 +325,21 @@ TEST_F(FullDatabaseTest, InsideATransactionSyncItCannotBeSwallowed) {
   EXPECT_EQ(Query("SELECT v FROM t"), "committed");
 }
 
-TEST_F(FullDatabaseTest, AStatementThatStandsAloneLosesNothingElse) {
+// C152, where each call is a commit: a turn of one write is broken as a longer one is, and what
+// broke it is all that is lost. An error that is not critical breaks nothing.
+TEST_F(FullDatabaseTest, BreaksTheObjectWhereEachCallIsACommit) {
   StorageOptions options = Small();
   options.commit_mode = CommitMode::kEachCall;
   Open(options);
-  EXPECT_EQ(ErrorOf([&] { Fill(); })->sqlite_code(), SQLITE_FULL);
+  EXPECT_FAILS(Exec("INSERT INTO t VALUES(1, 2)"), "has 1 columns but 2 values");
   EXPECT_EQ(storage_->broken(), nullptr);
+  kv().Put("kept", 1);
+  EXPECT_EQ(ErrorOf([&] { Fill(); })->sqlite_code(), SQLITE_FULL);
+  EXPECT_EQ(MessageOf([&] { kv().Get("kept"); }), "database or disk is full: SQLITE_FULL");
+  EXPECT_EQ(MessageOf([&] { Exec("SELECT 1"); }), "database or disk is full: SQLITE_FULL");
+  Open(options);
+  EXPECT_EQ(kv().Get<int>("kept"), 1);
+  EXPECT_NE(Query("SELECT count(*) FROM t"), "0");
   Exec("DELETE FROM t");
   Exec("INSERT INTO t VALUES(1)");
   EXPECT_EQ(Query("SELECT v FROM t"), "1");

@@ -38,6 +38,10 @@ std::vector<RecordSample> Samples() {
   const auto decodes = [](ConstBytes bytes) { return DecodeSchedule(bytes).has_value(); };
   ScheduleRow first = Sample();
   first.session = Lsn();
+  ScheduleRow keeping = Sample();
+  keeping.options = {.alarms = Alarms::kKeep};
+  ScheduleRow with_alarm = Sample();
+  with_alarm.options = {.alarm = Timestamp(std::chrono::milliseconds(300))};
   ScheduleRow cancelled;
   cancelled.object = SampleId();
   cancelled.namespace_id = 200;
@@ -51,6 +55,11 @@ std::vector<RecordSample> Samples() {
        decodes},
       {"set: the session's first", Encoded(EncodeSchedule, first),
        "01 c801" SAMPLE_ID_HEX "00 c901" SAMPLE_ID_HEX "06 e807 08 1122334455667788", decodes},
+      {"set: its alarm stays", Encoded(EncodeSchedule, keeping),
+       "03 c801" SAMPLE_ID_HEX "ac02 c901" SAMPLE_ID_HEX "06 e807 08 1122334455667788 02", decodes},
+      {"set: and has this alarm", Encoded(EncodeSchedule, with_alarm),
+       "03 c801" SAMPLE_ID_HEX "ac02 c901" SAMPLE_ID_HEX "06 e807 08 1122334455667788 04 ac02",
+       decodes},
       {"cancel", Encoded(EncodeSchedule, cancelled), "02 c801" SAMPLE_ID_HEX, decodes},
   };
 }
@@ -61,6 +70,17 @@ TEST(ScheduleFormatTest, Records) {
     ExpectNoOtherSizeDecodes(sample);
   }
   EXPECT_EQ(DecodeSchedule(Encoded(EncodeSchedule, Sample())), Sample());
+  // Whose commit it is decides what need not be said, and so must not be.
+  for (const bool own : {true, false}) {
+    for (const Alarms alarms : {Alarms::kRestore, Alarms::kKeep, Alarms::kClear}) {
+      ScheduleRow row = Sample();
+      if (!own) row.source.bytes[0] ^= std::byte{0xff};
+      row.options = {.alarms = alarms};
+      const bool said = alarms != (own ? Alarms::kRestore : Alarms::kClear);
+      const auto decoded = DecodeSchedule(Encoded(EncodeSchedule, row));
+      EXPECT_EQ(decoded, said ? std::optional(row) : std::nullopt);
+    }
+  }
 }
 
 // Goal: what leads nowhere is refused. Method: each field that must be there, without it.
@@ -81,6 +101,13 @@ TEST(ScheduleFormatTest, OtherFieldsAreRefused) {
   for (unsigned operation = 0; operation < 256; ++operation) {
     bytes[0] = static_cast<std::byte>(operation);
     EXPECT_EQ(DecodeSchedule(bytes).has_value(), operation == 1) << operation;
+  }
+  ScheduleRow row = Sample();
+  row.options = {.alarms = Alarms::kKeep};
+  bytes = Encoded(EncodeSchedule, row);
+  for (unsigned choice = 0; choice < 256; ++choice) {
+    bytes.back() = static_cast<std::byte>(choice);
+    EXPECT_EQ(DecodeSchedule(bytes).has_value(), choice == 2 || choice == 3) << choice;
   }
 }
 

@@ -270,6 +270,54 @@ TEST_F(ScheduledRestoreTest, OfAnotherObject) {
   ExpectWhole("in the end");
 }
 
+// Goal: the object has the alarm that was asked for when it was scheduled. Method: each choice, for
+// a commit of its own and for another's, by each way to the session.
+TEST_F(ScheduledRestoreTest, WithAnAlarmOfOnesChoice) {
+  const auto at = [](int hour) { return ManualClock::kStart + hours(hour); };
+  struct {
+    RestoreOptions options;
+    std::optional<Timestamp> alarm;
+  } const kChoices[] = {{{.alarms = Alarms::kRestore}, at(1)},
+                        {{.alarms = Alarms::kKeep}, at(3)},
+                        {{.alarms = Alarms::kClear}, std::nullopt},
+                        {{.alarm = at(7) + std::chrono::microseconds(1)}, at(7)}};
+  ASSERT_OK(sim_.Open());
+  int number = 0;
+  for (const Way& way : Ways()) {
+    for (const bool own : {true, false}) {
+      std::vector<std::string> names;
+      for (const auto& choice : kChoices) {
+        const std::string& name = names.emplace_back("o" + std::to_string(++number));
+        const std::string source = own ? name : name + " too";
+        ASSERT_OK_AND_ASSIGN(const CommitInfo to, PutAlarm(source, 1, at(1)));
+        ASSERT_OK(PutAlarm(name, 2, at(2)));
+        {
+          ASSERT_OK_AND_ASSIGN(const auto object, Open(name));
+          ASSERT_OK_AND_ASSIGN(const auto from, Open(source));
+          ASSERT_OK(own ? object->ScheduleRestore(object->BookmarkOf(to), choice.options)
+                        : object->ScheduleRestore(*from, to, choice.options));
+        }
+        ASSERT_OK(PutAlarm(name, 3, at(3)));
+      }
+      ASSERT_OK(sim_.store().Sync());
+      way.go();
+      for (size_t i = 0; i < names.size(); ++i) {
+        SCOPED_TRACE(::testing::Message() << way.name << ", own " << own << ", choice " << i);
+        const auto waits = Waits(names[i]);
+        ASSERT_TRUE(waits);
+        EXPECT_EQ(waits->options.alarms, kChoices[i].options.alarms);
+        EXPECT_EQ(waits->options.alarm.has_value(), kChoices[i].options.alarm.has_value());
+        ASSERT_OK_AND_ASSIGN(const auto object, Open(names[i]));
+        ASSERT_OK_AND_ASSIGN(const auto done, object->BeginSession());
+        ASSERT_TRUE(done);
+        EXPECT_EQ(object->alarm(), kChoices[i].alarm);
+        EXPECT_TRUE(Reads(object, 1, RandomPage(1)));
+      }
+    }
+  }
+  ExpectWhole("in the end");
+}
+
 // Goal: what waited once and was cancelled or replaced does not keep its source from being purged,
 // and tells no more of it. (A purge ends with a search for the id in all files.)
 TEST_F(ScheduledRestoreTest, PurgesLeaveNothing) {

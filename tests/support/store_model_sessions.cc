@@ -41,15 +41,16 @@ Status StoreModel::Schedule(Store& store) {
   const Version& version = source.versions[chosen];
   TIDEMARK_ASSIGN_OR_RETURN(const auto from, Open(store, source_name, IfMissing::kDeleted));
   const bool own = source_name == name;
+  Waiting waiting{.version = version, .source = source_name, .lsn = version.commit.lsn};
+  waiting.version.promoted = own ? "" : source_name;
+  const RestoreOptions options =
+      RandomOptions(own ? Alarms::kRestore : Alarms::kClear, waiting.version);
   const auto schedule = [&] {
-    return own ? object->ScheduleRestore(from->BookmarkOf(version.commit))
-               : object->ScheduleRestore(*from, version.commit);
+    return own ? object->ScheduleRestore(from->BookmarkOf(version.commit), options)
+               : object->ScheduleRestore(*from, version.commit, options);
   };
   if (!IsKept(source_name, source, chosen)) return Expired(schedule().status());
   if (version.deleted()) return Refused(schedule().status(), StatusCode::kNotFound);
-  Waiting waiting{.version = version, .source = source_name, .lsn = version.commit.lsn};
-  waiting.version.promoted = own ? "" : source_name;
-  if (!own) waiting.version.commit.alarm.reset();
   model.waiting_under_way = waiting;
   TIDEMARK_ASSIGN_OR_RETURN(waiting.undo, schedule());
   if (model.waiting) {
