@@ -39,7 +39,7 @@ TEST(AllocationFailureTest, EachAllocationFails) {
   is_the_tests = true;
   AllocationFaults faults;
   FaultWork work(FaultWork::Files::kReal);
-  work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
+  work.Sweep(&faults, ScaledStride(20));
   EXPECT_GT(work.failures(), 300u);
   EXPECT_EQ(work.broken(), 0u);  // what a commit needs is got before it is appended
   EXPECT_EQ(work.found_done(), 0u) << "what an answer needs is got before anything is done";
@@ -138,7 +138,7 @@ TEST(AllocationFailureTest, InTheStoresThreads) {
       }
     };
     for (const int64_t in_a_row : {1, 30}) {
-      for (int64_t nth = 1;; nth += 1 + static_cast<int64_t>(9 / Scaled(1))) {
+      for (int64_t nth = 1;; nth += static_cast<int64_t>(ScaledStride(10))) {
         SCOPED_TRACE(::testing::Message()
                      << "allocation " << nth << ", " << in_a_row << " in a row");
         threads_failures = in_a_row;
