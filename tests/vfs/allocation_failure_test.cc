@@ -138,7 +138,7 @@ TEST(AllocationFailureTest, InTheStoresThreads) {
       }
     };
     for (const int64_t in_a_row : {1, 30}) {
-      for (int64_t nth = 1;; nth += static_cast<int64_t>(ScaledStride(10))) {
+      for (int64_t nth = 1;; nth += 1 + static_cast<int64_t>(9 / Scaled(1))) {
         SCOPED_TRACE(::testing::Message()
                      << "allocation " << nth << ", " << in_a_row << " in a row");
         threads_failures = in_a_row;
