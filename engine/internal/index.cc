@@ -222,6 +222,12 @@ Result<std::vector<RestoreRow>> Index::ListRestores(const ObjectId& object) cons
   return impl_->ListPrefix<RestoreRow>(kRestoresTable, object.bytes, DecodeRestoreRow);
 }
 
+Result<std::optional<RestoreRow>> Index::FindRestore(const ObjectId& object, Lsn lsn) const {
+  return impl_->Find(
+      kRestoresTable, [&](LmdbCursor& cursor) { return cursor.Seek(RestoreKey(object, lsn)); },
+      DecodeRestoreRow);
+}
+
 Result<std::vector<DamageRow>> Index::ListDamage() const {
   return impl_->ListPrefix<DamageRow>(kDamageTable, {}, DecodeDamageRow);
 }

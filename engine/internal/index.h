@@ -381,6 +381,7 @@ class Index {
   // The epoch in which `lsn` was, or would have been, written: the largest with first_lsn <= lsn.
   Result<std::optional<EpochRow>> FindEpochOf(Lsn lsn) const;
   Result<std::vector<RestoreRow>> ListRestores(const ObjectId& object) const;  // oldest first
+  Result<std::optional<RestoreRow>> FindRestore(const ObjectId& object, Lsn lsn) const;
   Result<std::vector<DamageRow>> ListDamage() const;
   Result<std::optional<LabelRow>> FindLabel(const ObjectId& object, std::string_view name) const;
   Result<std::vector<LabelRow>> ListLabels(const ObjectId& object) const;  // in order of names

@@ -22,6 +22,7 @@ Status EndOfScan() { return Status(StatusCode::kOutOfRange, "enough was seen"); 
 
 Result<VerifyReport> Verifier::Run(const Progress& progress) {
   TIDEMARK_RETURN_IF_ERROR(Begin());
+  in_order_ = true;
   CheckHeaders();
   TIDEMARK_RETURN_IF_ERROR(ScanSegments(progress));
   ReportMissingLabels();
@@ -206,7 +207,11 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
     if (record.kind == RecordKind::kCommits) CheckCommits(entry, record, place);
     if (record.kind == RecordKind::kHistory) CheckHistory(group, entry, record);
     if (record.kind == RecordKind::kDictionary) CheckDictionary(group, entry, record);
-    if (record.kind == RecordKind::kTimeline) CheckTimeline(entry, record, place);
+    if (record.kind == RecordKind::kTimeline) CheckTimeline(group, entry, record);
+    if (record.kind == RecordKind::kNamespace || record.kind == RecordKind::kObject) {
+      CheckCreation(entry, record, place);
+    }
+    if (record.kind == RecordKind::kOpen) CheckEpoch(entry, record, place);
     if (record.kind == RecordKind::kLabel) CheckLabel(group, entry, record);
     if (record.kind == RecordKind::kSchedule) CheckSchedule(entry, record, place);
     CheckRetention(entry, record, place);
@@ -219,8 +224,9 @@ Status Verifier::CheckGroup(const ScannedGroup& group) {
 }
 
 // Where a timeline begins decides what all of its pages are.
-void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& record,
-                             Location place) {
+void Verifier::CheckTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
+                             const RecordView& record) {
+  const Location place = group.PlaceOf(entry);
   const auto fields = DecodeTimeline(record.fields);
   const auto report = [&](const std::string& message) {
     Report(place, ObjectOf(entry.timeline), message);
@@ -234,6 +240,13 @@ void Verifier::CheckTimeline(const DirectoryEntry& entry, const RecordView& reco
   if (!timeline.ok()) return report(timeline.status().message());
   TimelineRow expected = MakeTimelineRow(*fields, (*timeline)->row().namespace_id);
   expected.id = id;
+  CheckOwner((*timeline)->row(), place);
+  if (fields->operation != format::TimelineOperation::kRewrite) {
+    CheckCommitRow(**timeline, entry, place);
+  }
+  if (IsInJournal(fields->operation) && group.header_ok) {
+    CheckJournal(*fields, entry, RecordTime(group.header, record.place), place);
+  }
   if ((*timeline)->row() == expected) return;
   report("the index has timeline " + std::to_string(id.value) +
          " begin elsewhere than the log: it must be rebuilt from the log");
@@ -247,6 +260,7 @@ void Verifier::CheckFrame(const ScannedGroup& group, const DirectoryEntry& entry
   if (!fields) return report("the frame's fields are malformed");
   const auto timeline = store_->FindTimeline(fields->timeline);
   if (!timeline.ok()) return report(timeline.status().message());
+  CheckCommitRow(**timeline, entry, place);
   const auto own = ParsePageVersions(
       group.bytes.subspan(entry.offset + record.payload_offset, record.payload_length),
       {place.segment, place.offset + static_cast<uint32_t>(record.payload_offset)},

@@ -2,8 +2,9 @@
 //
 // In log order: each group's and record's hash, and each page version decoded and hashed (against
 // the version before it, which is at hand, so a chain costs one patch a version), found in the
-// index where it stands; labels, and what they name, likewise (verifier_labels.cc). Then, object by
-// object: the pages of its head give its state hash.
+// index where it stands; commits, the restore journal, epochs and what was created likewise
+// (verifier_rows.cc), and labels, and what they name (verifier_labels.cc). Then, object by object:
+// the pages of its head give its state hash.
 
 #ifndef TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
 #define TIDEMARK_ENGINE_INTERNAL_VERIFIER_H_
@@ -50,7 +51,15 @@ class Verifier {
   Status ScanFrom(const format::SegmentHeader& header,
                   const std::function<Status(const ScannedGroup&)>& check);
   Status CheckGroup(const ScannedGroup& group);
-  void CheckTimeline(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void CheckTimeline(const ScannedGroup& group, const DirectoryEntry& entry,
+                     const RecordView& record);
+  // The rows of the index that a record makes, unless they are still on their way there.
+  void CheckCommitRow(const Timeline& timeline, const DirectoryEntry& entry, Location place);
+  void CheckOwner(const TimelineRow& row, Location place);
+  void CheckCreation(const DirectoryEntry& entry, const RecordView& record, Location place);
+  void CheckJournal(const TimelineFields& fields, const DirectoryEntry& entry, Timestamp time,
+                    Location place);
+  void CheckEpoch(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckCommits(const DirectoryEntry& entry, const RecordView& record, Location place);
   void CheckDictionary(const ScannedGroup& group, const DirectoryEntry& entry,
                        const RecordView& record);
@@ -84,8 +93,11 @@ class Verifier {
   CheckpointRow end_;
   VerifyReport report_;
 
+  bool in_order_ = false;    // all files are gone through, from the first on
+  uint32_t last_epoch_ = 0;  // that a record has told of
+
   // Labels that a record sets, and that the index does not know as it says: a later record must
-  // remove them.
+  // remove them, or be the one that the index knows.
   struct MissingLabel {
     Location location;
     std::string object;  // for messages

@@ -3,12 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "engine/internal/recovery.h"
 #include "engine/internal/verifier.h"
 
 namespace tidemark::internal {
 
 // The index has one row a label. A record that sets one is in it, or a later record about the same
-// label is; whether that one removes it is known only when it has been read.
+// label is, with the LSN that the row says; whether there is one, and whether it removes the label,
+// is known only when it has been read.
 void Verifier::CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry,
                           const RecordView& record) {
   const Location place = group.PlaceOf(entry);
@@ -26,17 +28,17 @@ void Verifier::CheckLabel(const ScannedGroup& group, const DirectoryEntry& entry
     }
     return;
   }
-  if (!*known || (*known)->lsn < entry.lsn) {
+  if (!*known || (*known)->lsn != entry.lsn) {
     missing_labels_[std::move(key)] = {.location = place, .object = ObjectOf(entry)};
     return;
   }
   missing_labels_.erase(key);
-  if ((*known)->lsn != entry.lsn) return;  // it was moved since
   Status status = CheckLabelled(*fields);
   const LabelRow& row = **known;
   if (status.ok() && (row.commit != fields->commit || row.timeline != fields->timeline ||
                       row.epoch != fields->epoch || row.state_hash != fields->state_hash ||
-                      row.automatic != fields->automatic)) {
+                      row.automatic != fields->automatic ||
+                      (group.header_ok && row.time != RecordTime(group.header, record.place)))) {
     status = Status(StatusCode::kCorruption,
                     "the index has it otherwise: it must be rebuilt from the log");
   }

@@ -198,7 +198,7 @@ TEST(PackFaultTest, EveryCallFailsOnce) {
   for (const Task& task : kTasks) {
     for (const Fault& fault : kFaults) {
       SCOPED_TRACE(::testing::Message() << task.name << ", " << fault.name << " fails");
-      const uint64_t stride = std::max<uint64_t>(1, fault.stride / Scaled(1));
+      const uint64_t stride = ScaledStride(fault.stride);
       for (uint64_t nth = 1 + TestSeed() % stride;; nth += stride, ++tried) {
         SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", call " << nth);
         SimStore sim(nth, start.machine);
@@ -228,7 +228,7 @@ TEST(PackFaultTest, EveryCallFailsOnce) {
 TEST(PackFaultTest, EveryCapacity) {
   const Start start = MakeStart(TestSeed());
   ASSERT_FALSE(HasFailure());
-  const uint64_t step = std::max<uint64_t>(8, 160 / Scaled(1)) << 10;
+  const uint64_t step = std::max<uint64_t>(8, ScaledStride(160)) << 10;
   for (const Task& task : kTasks) {
     int failed = 0;
     for (uint64_t left = 0; left < 8u << 20; left += step) {
@@ -298,7 +298,7 @@ TEST(PackFaultTest, EverySizeOfTheIndex) {
   for (const Task& task : kTasks) {
     for (const char* const whose : {"its own", "the kernel's"}) {
       int failed = 0;
-      for (uint64_t pages = 0;; pages += std::max<uint64_t>(1, 6 / Scaled(1))) {
+      for (uint64_t pages = 0;; pages += ScaledStride(6)) {
         SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", " << task.name << ", "
                                           << whose << " limit, " << pages << " pages more");
         SimStore sim(pages, start.machine);

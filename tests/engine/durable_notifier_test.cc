@@ -5,12 +5,15 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/memory_file_system.h"
 #include "engine/store.h"
 #include "engine/transaction.h"
+#include "tests/support/sim_store.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
 namespace {
@@ -90,6 +93,56 @@ TEST_F(DurableNotifierTest, CloseMakesTheCallsThatAreOpen) {
   EXPECT_EQ(calls, 50);
   EXPECT_EQ(store_->NotifyDurable(lsn, [](const Status&) {}).code(), StatusCode::kBroken);
   store_.reset();
+}
+
+// Goal: when the store breaks, each call that is open comes once, with the reason; those of what is
+// durable came without one. Method: a sync fails, or the power does, at one operation after the
+// other, under commits of each of which a call is asked for.
+TEST(BrokenNotifierTest, EachCallComesOnceWithTheFailure) {
+  for (uint64_t at = 1; at <= 40; ++at) {
+    SCOPED_TRACE(at);
+    SimStore sim(TestSeed());
+    sim.options().background_work = BackgroundWork::kThreads;
+    ASSERT_OK(sim.Open());
+    std::mutex mutex;
+    std::vector<std::pair<Lsn, Status>> called;
+    std::vector<Lsn> asked;
+    {
+      ASSERT_OK_AND_ASSIGN(const auto object,
+                           sim.store().OpenObject("ns", "a", IfMissing::kCreate));
+      at % 2 == 0 ? static_cast<void>(sim.fs().FailSync(at / 2)) : sim.fs().CrashAt(at / 2 + 1);
+      std::vector<std::byte> page(4096);
+      for (int i = 0; i < 100; ++i) {
+        Transaction transaction(object);
+        if (!transaction.Begin().ok()) break;
+        EXPECT_OK(transaction.ResetPageSize(4096));
+        page[0] = static_cast<std::byte>(i);
+        EXPECT_OK(transaction.WritePage(PageNo(1), page));
+        const auto commit = transaction.Commit();
+        if (!commit.ok()) break;
+        const Lsn lsn = commit->lsn;
+        const Status status = sim.store().NotifyDurable(lsn, [&, lsn](const Status& how) {
+          const std::scoped_lock lock(mutex);
+          called.emplace_back(lsn, how);
+        });
+        if (status.ok()) {
+          asked.push_back(lsn);
+        } else {
+          EXPECT_EQ(status.code(), StatusCode::kBroken) << status.ToString();
+        }
+        if (i % 3 == 0 && !sim.store().WaitDurable(lsn).ok()) break;
+      }
+    }
+    EXPECT_FALSE(sim.store().Sync().ok());
+    const Lsn durable = sim.store().durable_lsn();
+    EXPECT_FALSE(sim.Close().ok());
+    const std::scoped_lock lock(mutex);
+    ASSERT_EQ(called.size(), asked.size());
+    for (size_t i = 0; i < called.size(); ++i) {
+      EXPECT_EQ(called[i].first, asked[i]);
+      EXPECT_EQ(called[i].second.ok(), asked[i] <= durable) << called[i].second.ToString();
+    }
+  }
 }
 
 }  // namespace

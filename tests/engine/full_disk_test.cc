@@ -79,6 +79,38 @@ TEST_F(FullDiskTest, WhatNeedsNoCommitGoesOn) {
   EXPECT_TRUE(Holds("a", last_ + 1));
 }
 
+// Goal: a restore can be scheduled on a full disk, waits there through a close, and happens, with
+// its undo; without another byte of disk for the log.
+TEST_F(FullDiskTest, ARestoreWaitsAndHappens) {
+  Fill(0);
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    Bookmark undo;
+    {
+      ASSERT_OK_AND_ASSIGN(const auto a, Open("a", IfMissing::kFail));
+      ASSERT_OK_AND_ASSIGN(undo, a->ScheduleRestore(first_));
+      EXPECT_ERROR(Put("a", last_ + 1), StatusCode::kFull, "");
+    }
+    if (round == 1) {
+      ASSERT_OK(sim_.Close());
+      ASSERT_OK(sim_.Open());
+    }
+    if (round == 2) {
+      ASSERT_OK(sim_.Checkpoint());
+    }
+    ASSERT_OK_AND_ASSIGN(const auto a, Open("a", IfMissing::kFail));
+    EXPECT_TRUE(Holds("a", last_));
+    ASSERT_OK_AND_ASSIGN(const auto done, a->BeginSession());
+    EXPECT_TRUE(done.has_value());
+    EXPECT_TRUE(Holds("a", 0));
+    ASSERT_OK(a->Restore(undo));
+    EXPECT_TRUE(Holds("a", last_));
+  }
+  sim_.fs().SetCapacity(UINT64_MAX);
+  ASSERT_OK(Put("a", last_ + 1));
+  EXPECT_TRUE(Holds("a", last_ + 1));
+}
+
 // Goal: expiring history makes the room that commits lack, without another byte of disk. Method: a
 // disk with room for less than a segment; commits that fill it, a month, a licence, a packing.
 TEST_F(FullDiskTest, PruningMakesRoom) {

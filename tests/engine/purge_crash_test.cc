@@ -266,7 +266,7 @@ TEST_F(PurgeCrashTest, ReadsFail) {
   ASSERT_NO_FATAL_FAILURE(Begin(first, person));
   ASSERT_OK(first.Close());
   const SimStore::Machine machine = first.Save();
-  const uint64_t stride = std::max<uint64_t>(1, 5 / Scaled(1));
+  const uint64_t stride = ScaledStride(5);
   std::map<Found, int> seen;
   bool hit = true;
   for (uint64_t nth = 1 + TestSeed() % stride; hit && !HasFailure(); nth += stride) {

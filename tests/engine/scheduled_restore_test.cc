@@ -132,6 +132,56 @@ TEST_F(ScheduledRestoreTest, HappensWhenTheSessionBegins) {
   EXPECT_FALSE(nothing);
 }
 
+// Goal: whichever operation on a file fails as a restore is scheduled, or as it happens, it waits
+// or it happened, wholly, and reopened the store goes on. Method: each operation in turn, in both
+// calls.
+TEST_F(ScheduledRestoreTest, EachOperationFails) {
+  ASSERT_OK(sim_.Open());
+  ASSERT_OK_AND_ASSIGN(const CommitInfo first, Put("a", 1));
+  ASSERT_OK(Put("a", 2));
+  ASSERT_OK(sim_.Close());
+  const SimStore::Machine machine = sim_.Save();
+  for (const bool fails_at_session : {false, true}) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(::testing::Message() << fails_at_session << ", operation " << nth);
+      ASSERT_LT(nth, 100u);
+      SimStore sim(nth, machine);
+      ASSERT_OK(sim.Open());
+      bool failed = false;
+      bool scheduled = false;
+      bool happened = false;
+      {
+        ASSERT_OK_AND_ASSIGN(const auto a, sim.store().OpenObject("rooms", "a", IfMissing::kFail));
+        if (!fails_at_session) sim.fs().FailOperation(nth, StatusCode::kIoError);
+        const auto undo = a->ScheduleRestore(a->BookmarkOf(first));
+        scheduled = undo.ok();
+        if (fails_at_session) {
+          ASSERT_OK(undo.status());
+          sim.fs().FailOperation(nth, StatusCode::kIoError);
+        }
+        const auto begun = a->BeginSession();
+        happened = begun.ok() && begun->has_value();
+        failed = sim.fs().FailOperation(0, StatusCode::kIoError) > 0;
+        EXPECT_TRUE(failed || happened);
+        EXPECT_TRUE(scheduled || !happened);
+      }
+      sim.Crash(static_cast<PowerLoss>(nth % 3));
+      ASSERT_OK(sim.Open());
+      ASSERT_OK_AND_ASSIGN(const auto a, sim.store().OpenObject("rooms", "a", IfMissing::kFail));
+      const bool restored = static_cast<bool>(Reads(a, 1, RandomPage(1)));
+      EXPECT_TRUE(restored || static_cast<bool>(Reads(a, 1, RandomPage(2))));
+      EXPECT_TRUE(restored || !happened);
+      ASSERT_OK_AND_ASSIGN(const auto waits, a->scheduled_restore());
+      EXPECT_FALSE(restored && waits.has_value());
+      EXPECT_TRUE(restored || waits.has_value() || !scheduled);
+      ASSERT_OK_AND_ASSIGN(const auto done, a->BeginSession());
+      EXPECT_EQ(done.has_value(), waits.has_value());
+      EXPECT_EQ(static_cast<bool>(Reads(a, 1, RandomPage(1))), restored || waits.has_value());
+      if (!failed) break;
+    }
+  }
+}
+
 // Goal: of several the last one counts, and the bookmarks of all are of the same session's end; one
 // that was cancelled leads nowhere, and one of the next session is another.
 TEST_F(ScheduledRestoreTest, TheLastOneCounts) {

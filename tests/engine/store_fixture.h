@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,7 +28,12 @@ inline constexpr uint32_t kPageSize = 4096;
 inline PageBytes RandomPage(uint64_t seed, size_t size = kPageSize) {
   Random random(seed);
   PageBytes page(size);
-  for (std::byte& byte : page) byte = static_cast<std::byte>(random.Next());
+  for (size_t at = 0; at < size;) {  // by words: tests make a hundred thousand pages
+    const uint64_t word = random.Next();
+    const size_t length = std::min(sizeof(word), size - at);
+    std::memcpy(page.data() + at, &word, length);
+    at += length;
+  }
   return page;
 }
 

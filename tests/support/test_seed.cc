@@ -9,8 +9,18 @@
 namespace tidemark::testing {
 namespace {
 
+double Scale() {
+  const char* text = std::getenv("TIDEMARK_TEST_SCALE");
+  return text == nullptr ? 1.0 : std::strtod(text, nullptr);
+}
+
 class SeedPrinter final : public ::testing::Environment {
  public:
+  void SetUp() override {
+    std::fprintf(stderr, "TIDEMARK_SEED=%llu TIDEMARK_TEST_SCALE=%g\n",
+                 static_cast<unsigned long long>(TestSeed()), Scale());
+    std::fflush(stderr);
+  }
   void TearDown() override {
     if (!::testing::UnitTest::GetInstance()->Failed()) return;
     std::fprintf(stderr, "to repeat: TIDEMARK_SEED=%llu\n",
@@ -29,9 +39,12 @@ uint64_t TestSeed() {
 }
 
 uint64_t Scaled(uint64_t rounds) {
-  const char* text = std::getenv("TIDEMARK_TEST_SCALE");
-  const double scale = text == nullptr ? 1.0 : std::strtod(text, nullptr);
-  return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(rounds) * scale));
+  return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(rounds) * Scale()));
+}
+
+uint64_t ScaledStride(uint64_t stride) {
+  const double scale = std::max(Scale(), 1e-3);
+  return std::max<uint64_t>(1, static_cast<uint64_t>(static_cast<double>(stride) / scale));
 }
 
 }  // namespace tidemark::testing

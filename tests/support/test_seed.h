@@ -9,12 +9,17 @@
 namespace tidemark::testing {
 
 // The environment's TIDEMARK_SEED, else 1: a plain run does the same every time, and tests/soak
-// goes new ways. Printed when a test of the program failed.
+// goes new ways. Printed, with the scale, as the program begins (a test that hangs is repeated by it), and
+// when one of its tests failed.
 uint64_t TestSeed();
 
 // How many rounds a random test makes: `rounds` times the environment's TIDEMARK_TEST_SCALE, a
 // decimal number (1 if it is not set); at least 1.
 uint64_t Scaled(uint64_t rounds);
+
+// Every how manieth of all places a sweep over them tries: `stride` at scale 1, as many more or
+// fewer of them as TIDEMARK_TEST_SCALE says; at least 1.
+uint64_t ScaledStride(uint64_t stride);
 
 // Random numbers that are the same on every machine (the distributions of <random> are not).
 class Random {

@@ -1,9 +1,12 @@
 #include "tests/tools/process.h"
 
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "engine/check.h"
@@ -37,6 +40,16 @@ class MemoryFile {
   int fd_;
 };
 
+void KillAfter(pid_t child, std::chrono::milliseconds delay) {
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  CHECK(fd >= 0);
+  pollfd end{.fd = fd, .events = POLLIN, .revents = 0};
+  if (::poll(&end, 1, static_cast<int>(delay.count())) == 0) {
+    CHECK(::kill(child, SIGKILL) == 0);
+  }
+  ::close(fd);
+}
+
 }  // namespace
 
 ProcessResult RunProcess(const std::vector<std::string>& arguments, const ProcessOptions& options) {
@@ -61,6 +74,7 @@ ProcessResult RunProcess(const std::vector<std::string>& arguments, const Proces
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
+  if (options.kill_after.count() > 0) KillAfter(child, options.kill_after);
   int status = 0;
   CHECK(::waitpid(child, &status, 0) == child);
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),

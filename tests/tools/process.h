@@ -3,6 +3,7 @@
 #ifndef TIDEMARK_TESTS_TOOLS_PROCESS_H_
 #define TIDEMARK_TESTS_TOOLS_PROCESS_H_
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -22,6 +23,8 @@ struct ProcessOptions {
   std::string directory{};  // to run in; empty: this one's
   std::function<void()>
       before_exec{};  // in the child: limits, another user; async-signal-safe calls
+  // Killed with SIGKILL if it lives so long; 0: never.
+  std::chrono::milliseconds kill_after{0};
 };
 
 // TIDEMARK_STORE of the test's own environment is not passed on.

@@ -1,10 +1,14 @@
 // `tidemark rebuild` and `tidemark salvage`: what they say of a store that is damaged, and bring
 // back.
 
+#include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/test_seed.h"
 #include "tests/tools/tools_fixture.h"
 
 namespace tidemark::testing {
@@ -114,6 +118,54 @@ TEST_F(SalvageVerbTest, NamesWhatIsLost) {
   // Nothing at all.
   WriteFile(Log(), std::string(9000, 'x'));
   EXPECT_ENDS(Tool({"salvage", store(), Path("nothing")}), 1, "nothing could be brought");
+}
+
+// Goal: a salvage that is killed leaves the damaged store as it is, and nothing that is taken for a
+// store; the next one, elsewhere, brings all. Method: kill -9 of the command, a little later each
+// time, from its begin to about its end.
+TEST_F(SalvageVerbTest, IsKilledAgainAndAgain) {
+  MakeStore();
+  MakeObject("rooms/lobby");
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_DONE(Tool({"sql", store(), "rooms/lobby",
+                      "with recursive n(i) as (select 1 union all select i + 1 from n where i < "
+                      "3000) insert into t(text) select hex(randomblob(100)) from n"}));
+  }
+  const auto rows = [&](const std::string& fresh) {
+    return Tool({"sql", fresh, "rooms/lobby", "select count(*) from t", "--csv"}).out;
+  };
+  const std::string expected = rows(store());
+  ASSERT_NE(expected.find("12003"), std::string::npos) << expected;
+  const std::string log = ReadFile(Log());
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_DONE(Tool({"salvage", store(), Path("whole")}));
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begin);
+  const auto kills = static_cast<int>(Scaled(20));
+  int killed = 0;
+  int unfinished = 0;
+  for (int i = 0; i < kills; ++i) {
+    SCOPED_TRACE(::testing::Message() << "kill " << i << " of " << kills);
+    const std::string fresh = Path("fresh-" + std::to_string(i));
+    const std::chrono::milliseconds delay(1 + whole.count() * i / kills);
+    const ProcessResult result = Tool({"salvage", store(), fresh}, {.kill_after = delay});
+    ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 128 + SIGKILL) << result.err;
+    killed += result.exit_code != 0;
+    const ProcessResult opened = Tool({"ls", fresh});
+    if (opened.exit_code == 0) {  // it was killed behind its end
+      EXPECT_EQ(rows(fresh), expected);
+      ASSERT_DONE(Tool({"verify", fresh}));
+    } else {
+      ++unfinished;
+      ASSERT_NE(result.exit_code, 0) << opened.err;
+    }
+  }
+  std::printf("salvage: killed %d times, %d of them unfinished\n", killed, unfinished);
+  EXPECT_GT(killed, 0);
+  EXPECT_TRUE(ReadFile(Log()) == log);
+  ASSERT_DONE(Tool({"salvage", store(), Path("last")}));
+  EXPECT_EQ(rows(Path("last")), expected);
+  ASSERT_DONE(Tool({"verify", Path("last")}));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST(AllocationFailureTest, EachAllocationFails) {
   is_the_tests = true;
   AllocationFaults faults;
   FaultWork work(FaultWork::Files::kReal);
-  work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
+  work.Sweep(&faults, ScaledStride(20));
   EXPECT_GT(work.failures(), 300u);
   EXPECT_EQ(work.broken(), 0u);  // what a commit needs is got before it is appended
   EXPECT_EQ(work.found_done(), 0u) << "what an answer needs is got before anything is done";

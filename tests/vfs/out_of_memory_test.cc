@@ -36,7 +36,7 @@ class OutOfMemoryTest : public ::testing::Test {
 TEST_F(OutOfMemoryTest, EachAllocationFails) {
   AllocationFaults faults;
   FaultWork work(FaultWork::Files::kSimulated);
-  work.Sweep(&faults, std::max<uint64_t>(1, 20 / Scaled(1)));
+  work.Sweep(&faults, ScaledStride(20));
   EXPECT_GT(work.failures(), 300u);
   EXPECT_EQ(work.broken(), 0u);
   EXPECT_GT(work.found_done(), 0u) << "SQLite makes the row of a pragma behind what it does";

@@ -31,7 +31,7 @@ class ReadFaults final : public FaultSource {
 TEST(ReadFailureTest, EachReadFails) {
   FaultWork work(FaultWork::Files::kSimulated);
   ReadFaults faults(&work.file_system());
-  work.Sweep(&faults, std::max<uint64_t>(1, 60 / Scaled(1)));
+  work.Sweep(&faults, ScaledStride(60));
   EXPECT_GT(work.failures(), 100u);
   EXPECT_EQ(work.broken(), 0u);
   RecordProperty("failures", std::to_string(work.failures()));
