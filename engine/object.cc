@@ -160,7 +160,20 @@ Result<FoundCommit> Object::LocateAtTime(Timestamp time) const {
       "what object " + DisplayName() + " was at " + FormatTime(time) + " has expired: that is");
 }
 
+// Look-ups that packing comes between do not fit each other: a commit that expires just now is
+// neither there nor is what follows it.
 Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark) const {
+  while (true) {
+    const uint64_t change = store_->index().LastChange();
+    auto commit = LookUpBookmark(bookmark);
+    if (commit.status().code() != StatusCode::kCorruption ||
+        store_->index().LastChange() == change) {
+      return commit;
+    }
+  }
+}
+
+Result<CommitInfo> Object::LookUpBookmark(const Bookmark& bookmark) const {
   const std::string name = "bookmark " + bookmark.ToString();
   if (bookmark.object_tag != ObjectTag(state_->id)) {
     return Status(StatusCode::kForeign, name + " belongs to another object than " + DisplayName());

@@ -294,6 +294,7 @@ class TIDEMARK_API Object {
 
  private:
   Result<CommitInfo> ResolveBookmark(const Bookmark& bookmark) const;
+  Result<CommitInfo> LookUpBookmark(const Bookmark& bookmark) const;
   Result<internal::FoundCommit> LocateAtTime(Timestamp time) const;
   Result<CommitInfo> ResolveLabel(const Label& label) const;
   Result<CommitInfo> ResolveLabel(const internal::LabelRow& row) const;
