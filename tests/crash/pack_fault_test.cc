@@ -219,7 +219,7 @@ TEST(PackFaultTest, EveryCallFailsOnce) {
       }
     }
   }
-  EXPECT_GT(tried, 20u);
+  EXPECT_GT(tried, Scaled(20));
 }
 
 // Goal: a disk that is full wherever it comes in a packing is a clean error, and costs nothing; and

@@ -154,6 +154,11 @@ TEST(LmdbEnvTest, AFullDiskLeavesTheIndexAsItWas) {
 // as that lasts, and no longer. Method: a process that may open no file, from the moment on in
 // which the old one is still open.
 TEST(LmdbEnvTest, ACompactedFileThatDoesNotOpenAtOnce) {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP() << "its look at objects needs descriptors, which this takes away";
+#endif
+#endif
   TempDirectory directory;
   ASSERT_OK_AND_ASSIGN(const auto env,
                        LmdbEnv::Open(directory / "index", kIndexTables,

@@ -118,7 +118,7 @@ TEST_F(PurgeCrashTest, AtEveryOperation) {
     }
   }
   EXPECT_GT(seen[Found::kThere], 0);
-  EXPECT_GT(seen[Found::kBegun], 3);
+  EXPECT_GT(seen[Found::kBegun], Scaled(5) >= 5 ? 3 : 0);  // few reads fail in a short run
   EXPECT_GT(seen[Found::kGone], 0);
 }
 

@@ -96,8 +96,10 @@ TEST(ModelTest, AFewLongLives) {
   EXPECT_GT(sessions_of_another, 0u);
   EXPECT_GT(promotes, 0u);
   EXPECT_GT(promotes_over_newer, 0u);
-  EXPECT_GT(purges, 0u);
-  EXPECT_GT(refused_purges, 0u);
+  if (Scaled(5) >= 5) {  // the few lives of a shorter run may come to none
+    EXPECT_GT(purges, 0u);
+    EXPECT_GT(refused_purges, 0u);
+  }
 }
 
 }  // namespace
