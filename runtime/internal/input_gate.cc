@@ -24,8 +24,14 @@ std::shared_ptr<InputGate> InputGate::MakeSection(const std::shared_ptr<InputGat
       new InputGate(parent->root_, parent->Standing(), parent->depth_ + 1));
 }
 
-// The chain of parents goes one by one: it may be deep.
+// Parents that nobody else holds go one by one, not each within the one before: there may be many.
 InputGate::~InputGate() {
+  std::shared_ptr<InputGate> next = Detach();
+  while (next != nullptr && next.use_count() == 1) next = next->Detach();
+}
+
+// What is left of it is alone. A section that runs has failed with that.
+std::shared_ptr<InputGate> InputGate::Detach() {
   if (state_ == State::kRunning && parent_ != nullptr) {
     const auto error = std::make_exception_ptr(std::runtime_error(
         "a critical section was dropped before it ended: what it waited for can never come, "
@@ -34,12 +40,7 @@ InputGate::~InputGate() {
     if (root_->broken == nullptr) parent_->Fail(error);
   }
   parent_lock_.Drop();
-  std::shared_ptr<InputGate> next = std::move(parent_);
-  while (next != nullptr && next.use_count() == 1 && next->parent_ != nullptr &&
-         next->state_ != State::kRunning) {
-    next->parent_lock_.Drop();
-    next = std::shared_ptr<InputGate>(std::move(next->parent_));
-  }
+  return std::exchange(parent_, nullptr);
 }
 
 std::shared_ptr<InputGate> InputGate::Standing() {

@@ -90,6 +90,7 @@ class InputGate : public std::enable_shared_from_this<InputGate> {
   };
 
   InputGate(std::shared_ptr<Root> root, std::shared_ptr<InputGate> parent, size_t depth);
+  std::shared_ptr<InputGate> Detach();
   void Unlock();
   void LetNextIn();
   void AskToStart();

@@ -32,7 +32,7 @@ TEST(ReadFailureTest, EachReadFails) {
   FaultWork work(FaultWork::Files::kSimulated);
   ReadFaults faults(&work.file_system());
   work.Sweep(&faults, ScaledStride(60));
-  EXPECT_GT(work.failures(), 100u);
+  EXPECT_GT(work.failures(), Scaled(100));
   EXPECT_EQ(work.broken(), 0u);
   RecordProperty("failures", std::to_string(work.failures()));
 }
