@@ -118,7 +118,7 @@ TEST_F(PurgeCrashTest, AtEveryOperation) {
     }
   }
   EXPECT_GT(seen[Found::kThere], 0);
-  EXPECT_GT(seen[Found::kBegun], Scaled(5) >= 5 ? 3 : 0);  // few reads fail in a short run
+  EXPECT_GT(seen[Found::kBegun], 3);
   EXPECT_GT(seen[Found::kGone], 0);
 }
 
@@ -291,7 +291,7 @@ TEST_F(PurgeCrashTest, ReadsFail) {
     EXPECT_TRUE(IsGone(person, sim));
     ASSERT_NO_FATAL_FAILURE(ExpectOthers(sim));
   }
-  EXPECT_GT(seen[Found::kBegun], 3);
+  EXPECT_GT(seen[Found::kBegun], Scaled(5) >= 5 ? 3 : 0);  // few reads fail in a short run
 }
 
 // Goal: a disk on which the new files have no room. Method: nothing may grow; then it may.
