@@ -106,6 +106,7 @@ std::optional<LicenceRow> DecodeLicenceRow(ConstBytes value) {
   if (!reader.AtEnd() || paused > 1 || flags > (kLicenceConfirms | kLicenceHasBudget)) {
     return std::nullopt;
   }
+  if ((flags & kLicenceHasBudget) != 0 && row.budget == kNoHorizon) return std::nullopt;
   return row;
 }
 

@@ -15,10 +15,12 @@ namespace {
 
 using internal::ConstBytes;
 
+constexpr uint8_t kTables = 18;  // the cases below, and the commit lists
+
 void ReadRow(uint8_t table, ConstBytes key, ConstBytes value) {
   using namespace internal;
   std::vector<std::byte> out;
-  switch (table % 16) {
+  switch (table % kTables) {
     case 0:
       if (const auto row = DecodePageVersion(value)) {
         AppendPageVersion(*row, out);
