@@ -137,34 +137,37 @@ void StoreModel::CheckLabels(const Object& object, const std::string& object_nam
   const auto under_way = std::exchange(model.label_under_way, std::nullopt);
   if (under_way) {
     ASSERT_EQ(after, After::kCrash);
+    // First, because it may have been the last that kept the commit of an automatic one.
+    const auto found = labels.find(under_way->name);
+    const auto it = model.labels.find(under_way->name);
+    if (it != model.labels.end() && found == labels.end() && !under_way->after) {
+      model.labels.erase(it);
+    } else if (it != model.labels.end() && found != labels.end() && under_way->after &&
+               found->second.Names(*under_way->after) && !it->second.Names(found->second)) {
+      it->second = found->second;
+    }
   }
   for (auto it = model.labels.begin(); it != model.labels.end();) {
     const std::string& name = it->first;
     const auto found = labels.find(name);
-    const bool changing = under_way && under_way->name == name;
     // It has expired with its commit, and is there all the same, unless it is to go.
     const bool known =
         std::any_of(model.versions.begin(), model.versions.end(),
                     [&](const Version& v) { return v.commit.lsn == it->second.commit; });
-    if (found == labels.end() && it->second.automatic && !(changing && !under_way->after) &&
-        known && !IsKept(object_name, model, it->second.commit)) {
+    if (found == labels.end() && it->second.automatic && known &&
+        !IsKept(object_name, model, it->second.commit)) {
       ++it;
       continue;
     }
-    if (found == labels.end() && !(changing && !under_way->after)) {
+    if (found == labels.end()) {
       ASSERT_EQ(after, After::kCrash) << "lost label " << name;
       ASSERT_GT(it->second.record, confirmed_) << "a confirmed label is lost: " << name;
       ASSERT_GT(it->second.record, last) << "what survived is not a prefix: " << name;
       ++counts_.lost_labels;
-    }
-    if (found == labels.end()) {
       it = model.labels.erase(it);
       continue;
     }
-    if (!found->second.Names(it->second)) {
-      ASSERT_TRUE(changing && under_way->after && found->second.Names(*under_way->after)) << name;
-      it->second = found->second;
-    }
+    ASSERT_TRUE(found->second.Names(it->second)) << name;
     ++it;
   }
   for (const auto& [name, label] : labels) {
