@@ -116,6 +116,60 @@ TEST(AllocationFailureTest, ForksWithLongNames) {
   EXPECT_TRUE(report->damage.empty());
 }
 
+// Goal: a restore that is scheduled, and the session that it waits for, fail by memory as a whole:
+// nothing is changed, and the call can be made again. Method: as above, in both calls.
+TEST(AllocationFailureTest, ScheduledRestoresWithLongNames) {
+  is_the_tests = true;
+  TempDirectory directory;
+  const std::unique_ptr<Store> store =
+      Store::Open(directory / "store", {.create_if_missing = true}).value();
+  const std::string name = "an object with a long name";
+  const Database db = Database::Open(*store, "ns", name).value();
+  Exec(db, "CREATE TABLE t(x)");
+  const auto object = store->OpenObject("ns", name, IfMissing::kFail).value();
+  int failed_to_schedule = 0;
+  int failed_to_begin = 0;
+  bool fired = true;
+  for (uint64_t nth = 1; fired; ++nth) {
+    SCOPED_TRACE(nth);
+    Exec(db, "DELETE FROM t; INSERT INTO t VALUES('then')");
+    const Bookmark then = object->CurrentBookmark().value();
+    Exec(db, "UPDATE t SET x = 'now'");
+
+    allocation_countdown = {.left = nth};
+    const Status scheduled = object->ScheduleRestore(then).status();
+    fired = allocation_countdown.fired != 0;
+    allocation_countdown = {};
+    ASSERT_OK_AND_ASSIGN(const auto waits, object->scheduled_restore());
+    EXPECT_EQ(waits.has_value(), scheduled.ok());
+    if (!scheduled.ok()) {
+      ++failed_to_schedule;
+      EXPECT_EQ(scheduled.code(), StatusCode::kOutOfMemory) << scheduled.ToString();
+      ASSERT_OK(object->ScheduleRestore(then));
+    }
+    EXPECT_EQ(Query(db, "SELECT x FROM t"), "now");
+
+    allocation_countdown = {.left = nth};
+    const Status begun = object->BeginSession().status();
+    fired |= allocation_countdown.fired != 0;
+    allocation_countdown = {};
+    if (!begun.ok()) {
+      ++failed_to_begin;
+      EXPECT_EQ(begun.code(), StatusCode::kOutOfMemory) << begun.ToString();
+      EXPECT_EQ(Query(db, "SELECT x FROM t"), "now");
+      ASSERT_OK_AND_ASSIGN(const auto done, object->BeginSession());
+      EXPECT_TRUE(done);
+    }
+    EXPECT_EQ(Query(db, "SELECT x FROM t"), "then");
+    ASSERT_OK_AND_ASSIGN(const auto waits_still, object->scheduled_restore());
+    EXPECT_FALSE(waits_still);
+  }
+  EXPECT_GT(failed_to_schedule, 10);
+  EXPECT_GT(failed_to_begin, 20);
+  ASSERT_OK_AND_ASSIGN(const VerifyReport report, store->Verify());
+  EXPECT_TRUE(report.damage.empty());
+}
+
 // Goal: the store's threads outlive allocations of theirs that fail; what they did not do they do
 // later, and nothing is lost. Method: a store that checkpoints all the time; each allocation of a
 // checkpoint fails, once alone and once with those behind it, while commits go on until the next
