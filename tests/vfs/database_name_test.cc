@@ -97,6 +97,13 @@ TEST(DatabaseNameTest, PlainNamesArePaths) {
     const DatabaseName name{"/s", "ns", "a/../b", at};
     EXPECT_EQ(*DatabaseName::Parse(name.FullPathname(), {.files_store = "/s"}), name);
   }
+  const DatabaseName by_id{"/s", "ns", std::string(64, 'a'), "", true};
+  EXPECT_EQ(by_id.FullPathname(), "/s////ns/" + by_id.name);
+  EXPECT_EQ(*DatabaseName::Parse(by_id.FullPathname(), {.files_store = "/s"}), by_id);
+  ASSERT_OK_AND_ASSIGN(const DatabaseName file,
+                       DatabaseName::Parse(by_id.name, {.id = "1", .files_store = "/s"}));
+  EXPECT_EQ(file, (DatabaseName{"/s", "files", by_id.name, "", true}));
+  EXPECT_EQ(*DatabaseName::Parse(file.FullPathname(), {.id = "1", .files_store = "/s"}), file);
   EXPECT_ERROR(DatabaseName::Parse("/s///now", {.files_store = "/s"}), StatusCode::kInvalidArgument,
                "NAMESPACE/NAME");
   EXPECT_ERROR(DatabaseName::Parse("a", {.store = "/t", .files_store = "/s"}),

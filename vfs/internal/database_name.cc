@@ -126,9 +126,12 @@ Result<DatabaseName> DatabaseName::Parse(std::string_view path, const Context& c
   if (result.by_id && !result.at.empty()) {
     return Invalid("id=1 is for the present: leave at= out");
   }
-  // A host that knows no URIs names the past by its full path name.
+  // A host that knows no URIs names ids and the past by their full path names.
   const std::string past_prefix = result.store_directory + "///";
-  if (!has_store && context.at == nullptr && path.starts_with(past_prefix)) {
+  if (!has_store && context.at == nullptr && path.starts_with(past_prefix + "/")) {
+    result.by_id = true;
+  }
+  if (!has_store && context.at == nullptr && !result.by_id && path.starts_with(past_prefix)) {
     std::string_view rest = path.substr(past_prefix.size());
     result.at = NextComponent(&rest);
     if (result.at.empty() || rest.empty()) {
