@@ -9,6 +9,7 @@
 // A store is a directory:
 //
 //   LOCK               flock of the owner, its process id; SALVAGE: see internal/salvage_mark.h
+//   HEADROOM           any bytes: see internal/head_room.h
 //   log/NNNNNNNN.pack  packed segments, likewise numbered by themselves
 //   log/NNNNNNNN.seg   segments, numbered from 1, eight decimal digits; never a number twice. At
 //                      64 MiB that is 6 PB of log

@@ -157,10 +157,15 @@ Result<ReclaimReport> Packer::RunLocked(ReclaimWhat what) {
       complete_under_ = began_under_.value;
       looked_until_ = std::max<Timestamp>(looked_until_, horizon_);
     }
-    if (status.ok()) return report;
+    if (status.ok()) {
+      store_->head_room().Take();
+      return report;
+    }
     // What was freed may be the room that was missing.
     const bool freed = report.bytes_before - before > report.bytes_after - after;
-    if (status.code() != StatusCode::kFull || !freed) return status;
+    if (status.code() != StatusCode::kFull || !(freed || store_->head_room().GiveUp())) {
+      return status;
+    }
   }
 }
 

@@ -195,6 +195,7 @@ Status StoreImpl::OpenFiles() {
   segments_ = std::make_unique<Segments>(options_.file_system, directory_ + "/log",
                                          options_.segment_size_bytes);
   TIDEMARK_RETURN_IF_ERROR(segments_->Load());
+  head_room_ = std::make_unique<HeadRoom>(options_.file_system, directory_);
   IndexOptions index_options;
   index_options.max_map_bytes = options_.max_index_bytes;
   index_options.initial_map_bytes =
@@ -270,6 +271,7 @@ Status StoreImpl::StartLog() {
   TIDEMARK_RETURN_IF_ERROR(LogOpen(previous_end, last_record));
   // The new segment names the old one's exact end, so nothing behind that will be looked at again.
   if (unclean) TIDEMARK_RETURN_IF_ERROR(segments_->CutAt(end.previous_end));
+  head_room_->Take();
   if (options_.background_work == BackgroundWork::kThreads) {
     checkpointer_->StartThread();
     retention_worker_->StartThread();

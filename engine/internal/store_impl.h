@@ -32,6 +32,7 @@
 #include "engine/internal/commit_queue.h"
 #include "engine/internal/commit_room.h"
 #include "engine/internal/durable_notifier.h"
+#include "engine/internal/head_room.h"
 #include "engine/internal/index.h"
 #include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
@@ -91,6 +92,7 @@ class StoreImpl {
   uint32_t epoch() const { return epoch_; }
   Index& index() { return *index_; }
   Segments& segments() { return *segments_; }
+  HeadRoom& head_room() { return *head_room_; }
   CommitQueue& queue() { return *queue_; }
   DurableNotifier& notifier() { return *notifier_; }
   const PageReader& reader() const { return *reader_; }
@@ -278,6 +280,7 @@ class StoreImpl {
   std::atomic<uint64_t> labels_changed_{0};
 
   std::unique_ptr<Segments> segments_;
+  std::unique_ptr<HeadRoom> head_room_;
   std::unique_ptr<Index> index_;
   std::unique_ptr<LabelTable> labels_;
   std::unique_ptr<ScheduleTable> schedules_;

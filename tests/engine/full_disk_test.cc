@@ -111,19 +111,24 @@ TEST_F(FullDiskTest, ARestoreWaitsAndHappens) {
   EXPECT_TRUE(Holds("a", last_ + 1));
 }
 
-// Goal: expiring history makes the room that commits lack, without another byte of disk. Method: a
-// disk with room for less than a segment; commits that fill it, a month, a licence, a packing.
+// Goal: expiring history makes the room that commits lack, without another byte of disk, also if
+// there is none at all; and the next time, too. Method: disks on which less than a segment is free,
+// or nothing; commits that fill it, a month, a licence, a packing, twice.
 TEST_F(FullDiskTest, PruningMakesRoom) {
-  Fill((4u << 20) + (300u << 10));
-  sim_.clock().Advance(hours(24 * 31));
-  ASSERT_OK(sim_.store().ConfirmClock());
-  ASSERT_OK(sim_.store().Prune());
-  const uint64_t before = sim_.fs().UsedBytes();
-  ASSERT_OK(sim_.Reclaim(ReclaimWhat::kWhatPays));
-  EXPECT_LT(sim_.fs().UsedBytes() + (1u << 20), before);
-  EXPECT_TRUE(Holds("a", last_));
-  for (uint64_t i = 1; i <= 300; ++i) ASSERT_OK(Put("a", last_ + i));
-  EXPECT_TRUE(Holds("a", last_ + 300));
+  for (const uint64_t left : {300u << 10, 8u << 10, 0u, 0u}) {
+    SCOPED_TRACE(left);
+    sim_.fs().SetCapacity(UINT64_MAX);
+    Fill((4u << 20) + left);
+    sim_.clock().Advance(hours(24 * 31));
+    ASSERT_OK(sim_.store().ConfirmClock());
+    ASSERT_OK(sim_.store().Prune());
+    const uint64_t before = sim_.fs().UsedBytes();
+    ASSERT_OK(sim_.Reclaim(ReclaimWhat::kWhatPays));
+    EXPECT_LT(sim_.fs().UsedBytes() + (1u << 20), before);
+    EXPECT_TRUE(Holds("a", last_));
+    for (uint64_t i = 1; i <= 300; ++i) ASSERT_OK(Put("a", last_ + i));
+    EXPECT_TRUE(Holds("a", last_ + 300));
+  }
 }
 
 // Goal: the head room itself ends with kFull and breaks nothing, and what it keeps for the close is
