@@ -28,7 +28,7 @@ ActorError ShutDown(const ActorClass& actor_class, const ActorId& id) {
 }  // namespace
 
 RuntimeState::RuntimeState(Store& store, const RuntimeOptions& options)
-    : store_(store), options_(options) {
+    : store_(store), options_(options), alarms_(std::make_shared<AlarmScheduler>(store)) {
   if (options_.executor) {
     executor_ = *options_.executor;
   } else {
@@ -49,7 +49,8 @@ void RuntimeState::Execute(std::function<void()> call) {
 }
 
 std::shared_ptr<const ActorClass> RuntimeState::Define(
-    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make) {
+    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
+    runtime_detail::AlarmHandler alarm_handler) {
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
   auto& entry = classes_[name];
@@ -57,8 +58,18 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
   entry = std::make_shared<const ActorClass>(
-      ActorClass{.name = name, .ids = ObjectIdFactory(name), .make = std::move(make)});
+      ActorClass{.name = name,
+                 .ids = ObjectIdFactory(name),
+                 .make = std::move(make),
+                 .has_alarm_handler = alarm_handler == runtime_detail::AlarmHandler::kHasOne});
+  alarms_->Refresh();
   return entry;
+}
+
+std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& name) {
+  std::lock_guard lock(classes_mutex_);
+  const auto found = classes_.find(name);
+  return found == classes_.end() ? nullptr : found->second;
 }
 
 // ---- who is in memory --------------------------------------------------------------------------
@@ -163,6 +174,7 @@ void RuntimeState::Shutdown() {
     std::lock_guard lock(count_mutex_);
     if (std::exchange(stopping_, true)) return;
   }
+  alarms_->Stop();
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
     lock.unlock();

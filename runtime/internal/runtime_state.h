@@ -23,8 +23,10 @@
 
 #include "engine/object_id.h"
 #include "engine/store.h"
+#include "runtime/actor.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
+#include "runtime/internal/alarm_scheduler.h"
 #include "runtime/internal/timer_queue.h"
 #include "runtime/options.h"
 
@@ -34,6 +36,7 @@ struct ActorClass {
   std::string name;  // and of its namespace in the store
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  bool has_alarm_handler = false;  // it overrides Actor::OnAlarm
 };
 
 class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
@@ -47,7 +50,10 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   void Execute(std::function<void()> call);
 
   std::shared_ptr<const ActorClass> Define(const std::string& name,
-                                           std::function<std::unique_ptr<Actor>(ActorState&)> make);
+                                           std::function<std::unique_ptr<Actor>(ActorState&)> make,
+                                           runtime_detail::AlarmHandler alarm_handler);
+  // Null if none is defined for the namespace.
+  std::shared_ptr<const ActorClass> FindClass(const std::string& name);
 
   // Sends a call to the live instance of an object, which is made if there is none.
   void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
@@ -61,6 +67,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
                                              const StorageOptions& options);
 
   TimerQueue& timers() { return *timers_; }
+  AlarmScheduler& alarms() { return *alarms_; }
 
   void StartSweeping();
   // Lets idle actors go.
@@ -83,6 +90,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::optional<boost::asio::thread_pool> pool_;
   boost::asio::any_io_executor executor_;
   std::shared_ptr<TimerQueue> timers_;
+  const std::shared_ptr<AlarmScheduler> alarms_;
 
   std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
