@@ -33,7 +33,7 @@ void AlarmScheduler::Start(const std::shared_ptr<RuntimeState>& runtime) {
 void AlarmScheduler::Stop() {
   std::unique_lock lock(mutex_);
   stopped_ = true;
-  at_rest_.wait(lock, [this] { return !pumping_ && !in_list_; });
+  at_rest_.wait(lock, [this] { return in_store_ == 0; });
 }
 
 void AlarmScheduler::Refresh() {
@@ -82,7 +82,7 @@ void AlarmScheduler::RequestLoadLocked() {
   }
   const auto runtime = runtime_.lock();
   if (runtime == nullptr) return;
-  runtime->Execute([self = shared_from_this()] { self->Load(); });
+  runtime->Post([self = shared_from_this()] { self->Load(); });
 }
 
 void AlarmScheduler::Load() {
@@ -93,7 +93,7 @@ void AlarmScheduler::Load() {
   {
     std::lock_guard lock(mutex_);
     if (stopped_) return;
-    in_list_ = true;
+    ++in_store_;
     load_again_ = false;
     loaded_at_ = store_.durable_lsn();
     most += table_.held();
@@ -116,7 +116,7 @@ void AlarmScheduler::Load() {
   const Status status = store_.ListAlarms(visit, Timestamp::max());
   {
     std::lock_guard lock(mutex_);
-    in_list_ = false;
+    --in_store_;
     loading_ = false;
     if (!status.ok()) {
       ++counters_.list_failures;
@@ -154,49 +154,68 @@ void AlarmScheduler::Wake(uint64_t arm_number) {
   Pump();
 }
 
-// One thread at a time: whoever comes meanwhile has changed the table before, which this one sees.
 void AlarmScheduler::Pump() {
   const auto runtime = runtime_.lock();
   if (runtime == nullptr) return;
-  std::unique_lock lock(mutex_);
-  if (std::exchange(pumping_, true)) return;
-  while (!stopped_ && counters_.running < runtime->options().most_running_alarms) {
-    const auto taken = table_.Take(runtime->options().clock->Now());
-    if (!taken) break;
-    ++counters_.running;
-    lock.unlock();
-    Dispatch(runtime, *taken);
-    lock.lock();
+  std::vector<DueTable::Taken> due;
+  {
+    std::lock_guard lock(mutex_);
+    const Timestamp now = runtime->options().clock->Now();
+    while (!stopped_ && counters_.running < runtime->options().most_running_alarms) {
+      auto taken = table_.Take(now);
+      if (!taken) break;
+      ++counters_.running;
+      due.push_back(*std::move(taken));
+    }
+    if (table_.NeedsList() && table_.held() < kMostHeld && !loading_) RequestLoadLocked();
+    ArmLocked();
   }
-  pumping_ = false;
-  at_rest_.notify_all();
-  if (table_.NeedsList() && table_.held() < kMostHeld && !loading_) RequestLoadLocked();
-  ArmLocked();
+  for (DueTable::Taken& taken : due) {
+    runtime->Post([self = shared_from_this(), taken = std::move(taken)] { self->Dispatch(taken); });
+  }
 }
 
 // An object that sleeps may have been changed by others: it is not woken for nothing, nor made anew
 // if it was deleted.
-void AlarmScheduler::Dispatch(const std::shared_ptr<RuntimeState>& runtime,
-                              const DueTable::Taken& taken) {
-  const DueTable::Key key{taken.actor_class.get(), taken.id.object};
-  const auto object = store_.OpenObject(taken.actor_class->name, taken.id.object, IfMissing::kFail);
+void AlarmScheduler::Dispatch(const DueTable::Taken& taken) {
+  const auto runtime = runtime_.lock();
+  if (runtime == nullptr) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    ++in_store_;
+  }
   std::optional<Timestamp> due = taken.alarm.due;
   ActorId id = taken.id;
-  if (object.ok()) {
-    due = (*object)->alarm();
-    if (!(*object)->name().empty()) id.name = (*object)->name();
-  } else if (object.status().code() == StatusCode::kNotFound) {
-    due.reset();
-  }
-  if (!due || *due > runtime->options().clock->Now()) {
-    std::lock_guard lock(mutex_);
-    --counters_.running;
-    ++counters_.canceled;
-    if (due) {
-      table_.Postpone(key, *due);
-    } else {
-      table_.Drop(key);
+  {
+    const auto object =
+        store_.OpenObject(taken.actor_class->name, taken.id.object, IfMissing::kFail);
+    if (object.ok()) {
+      due = (*object)->alarm();
+      if (!(*object)->name().empty()) id.name = (*object)->name();
+    } else if (object.status().code() == StatusCode::kNotFound) {
+      due.reset();
     }
+  }
+  const bool is_due = due && *due <= runtime->options().clock->Now();
+  {
+    std::lock_guard lock(mutex_);
+    --in_store_;
+    at_rest_.notify_all();
+    if (stopped_) return;
+    if (!is_due) {
+      --counters_.running;
+      ++counters_.canceled;
+      const DueTable::Key key{taken.actor_class.get(), taken.id.object};
+      if (due) {
+        table_.Postpone(key, *due);
+      } else {
+        table_.Drop(key);
+      }
+    }
+  }
+  if (!is_due) {
+    Pump();
     return;
   }
   const auto call = std::make_shared<AlarmCall>(shared_from_this(), taken);

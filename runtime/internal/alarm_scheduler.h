@@ -63,7 +63,7 @@ class AlarmScheduler : public std::enable_shared_from_this<AlarmScheduler> {
 
   // Begins what is due.
   void Pump();
-  void Dispatch(const std::shared_ptr<RuntimeState>& runtime, const DueTable::Taken& taken);
+  void Dispatch(const DueTable::Taken& taken);
   void Ended(const std::shared_ptr<AlarmCall>& call);
   // Returns the alarm, if it is tried no more.
   std::optional<GivenUpAlarm> FailedLocked(const AlarmCall& call);
@@ -78,9 +78,8 @@ class AlarmScheduler : public std::enable_shared_from_this<AlarmScheduler> {
   DueTable table_;
   AlarmCounters counters_;
   bool stopped_ = false;
-  bool pumping_ = false;
   bool loading_ = false;  // posted, or at work
-  bool in_list_ = false;  // at work
+  size_t in_store_ = 0;   // threads that ask it something
   bool load_again_ = false;
   bool list_fails_ = false;  // until the next tick
   Lsn loaded_at_;            // what was durable then

@@ -70,6 +70,7 @@ void DueTable::Note(const ClassPtr& actor_class, const ActorId& id,
   }
   for (Alarm& alarm : entry.alarms) LetGo(alarm);
   entry.alarms = std::move(next);
+  entry.told = true;
   Settle(at);
 }
 
@@ -129,6 +130,7 @@ std::optional<DueTable::Taken> DueTable::Take(Timestamp now) {
   });
   CHECK(alarm != entry.alarms.end());
   entry.running = std::move(*alarm);
+  entry.told = false;
   entry.alarms.erase(alarm);
   Settle(at);
   return Taken{.actor_class = entry.actor_class, .id = entry.id, .alarm = *entry.running};
@@ -171,6 +173,8 @@ DueTable::Alarm* DueTable::PutBack(Entry& entry) {
     if (same->name) run.name = same->name;
     LetGo(*same);
     entry.alarms.erase(same);
+  } else if (run.given_up && entry.told) {
+    return nullptr;  // its deletion was committed before it failed
   }
   entry.alarms.push_back(std::move(run));
   return &entry.alarms.back();

@@ -102,6 +102,7 @@ class DueTable {
     ActorId id;
     std::vector<Alarm> alarms;
     std::optional<Alarm> running;
+    bool told = false;  // by its actor, since that runs
     std::optional<Timestamp> queued;
   };
   using Entries = std::map<Key, Entry>;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <boost/asio/execution.hpp>
+#include <boost/asio/post.hpp>
 
 #include "runtime/actor.h"
 #include "runtime/actor_error.h"
@@ -46,6 +47,10 @@ boost::asio::execution_context& RuntimeState::context() const {
 
 void RuntimeState::Execute(std::function<void()> call) {
   boost::asio::execution::execute(executor_, std::move(call));
+}
+
+void RuntimeState::Post(std::function<void()> call) {
+  boost::asio::post(executor_, std::move(call));
 }
 
 std::shared_ptr<const ActorClass> RuntimeState::Define(
@@ -92,7 +97,7 @@ std::shared_ptr<ActorHost> RuntimeState::HostOf(
     host = entry;
     count = ++count_;
   }
-  if (count > options_.most_resident) Sweep();
+  if (count > options_.most_resident) SweepSoon();
   return host;
 }
 
@@ -153,6 +158,17 @@ void RuntimeState::StartSweeping() {
   });
 }
 
+// Not at once: it lets actors go, and the one that was just made has not got its event yet.
+void RuntimeState::SweepSoon() {
+  if (sweep_comes_.exchange(true)) return;
+  Post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->sweep_comes_ = false;
+    self->Sweep();
+  });
+}
+
 void RuntimeState::Sweep() {
   std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
   const std::chrono::microseconds idle_since = Now() - options_.hibernate_after;
@@ -170,11 +186,11 @@ void RuntimeState::Sweep() {
 }
 
 void RuntimeState::Shutdown() {
+  alarms_->Stop();
   {
     std::lock_guard lock(count_mutex_);
     if (std::exchange(stopping_, true)) return;
   }
-  alarms_->Stop();
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
     lock.unlock();

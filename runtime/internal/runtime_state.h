@@ -6,6 +6,7 @@
 #define TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -47,7 +48,10 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   const RuntimeOptions& options() const { return options_; }
   boost::asio::execution_context& context() const;
   std::chrono::microseconds Now() const { return options_.clock->Monotonic(); }
+  // Now, in this thread, if it is one that actors run on.
   void Execute(std::function<void()> call);
+  // Later.
+  void Post(std::function<void()> call);
 
   std::shared_ptr<const ActorClass> Define(const std::string& name,
                                            std::function<std::unique_ptr<Actor>(ActorState&)> make,
@@ -72,6 +76,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   void StartSweeping();
   // Lets idle actors go.
   void Sweep();
+  void SweepSoon();
   void Shutdown();
   size_t resident_count() const;
 
@@ -99,6 +104,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   mutable std::mutex count_mutex_;
   std::condition_variable gone_;
   size_t count_ = 0;  // of hosts
+  std::atomic<bool> sweep_comes_ = false;
   bool stopping_ = false;
 };
 

@@ -79,7 +79,7 @@ class AlarmFixture : public ::testing::Test {
   void StartRuntime() {
     runtime_.emplace(sim_.store(), options_);
     wakers_.emplace(runtime_->Define<Waker>("WAKER"));
-    Settle();
+    while (Step() > 0) continue;
   }
   void StopRuntime() {
     if (!runtime_) return;
@@ -104,6 +104,14 @@ class AlarmFixture : public ::testing::Test {
     context_.restart();
     return context_.poll();
   }
+  // Until it has told what is durable by now.
+  void WaitForStore() {
+    std::promise<void> told;
+    const auto tell = [&told](const Status&) { told.set_value(); };
+    if (sim_.store().NotifyDurable(sim_.store().Stats().last_lsn, tell).ok()) {
+      told.get_future().wait();
+    }
+  }
   template <typename R>
   bool IsDone(const std::future<R>& future) {
     return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
@@ -125,7 +133,7 @@ class AlarmFixture : public ::testing::Test {
       if (done()) return true;
       clock().Advance(step);
       runtime_->RunDue();
-      while (Step() > 0) continue;
+      while (Step() > 0) WaitForStore();
     }
     return done();
   }
