@@ -11,6 +11,7 @@
 
 #include "api/limits.h"
 #include "engine/commit_info.h"
+#include "engine/status.h"
 #include "engine/store.h"
 
 namespace tidemark {
@@ -46,6 +47,8 @@ struct StatementEvent {
 struct CommitEvent {
   CommitInfo commit;
   std::chrono::nanoseconds took{};  // of COMMIT, with the wait
+  // One of its writes has to be confirmed: what leaves the object waits for it.
+  bool confirmed = true;
 };
 
 // For metrics and logs. Called on the object's thread, in the middle of its calls: they must not
@@ -53,6 +56,8 @@ struct CommitEvent {
 struct StorageHooks {
   std::function<void(const StatementEvent&)> on_statement{};
   std::function<void(const CommitEvent&)> on_commit{};
+  // Asked by SetAlarm, which throws what is not OK: nobody would run the alarm's handler, for one.
+  std::function<Status()> may_set_alarm{};
 };
 
 struct StorageOptions {

@@ -193,7 +193,8 @@ class TIDEMARK_API ObjectStorage {
   // None too while its handler runs, unless it was set anew.
   std::optional<Timestamp> GetAlarm(std::string_view name = kDefaultAlarm);
   // Replaces the alarm of that name. A time in the past means now. Nothing is written if it is set
-  // to that already. Errors: kInvalidArgument (1970 or before; a name of more than 256 bytes).
+  // to that already. Errors: kInvalidArgument (1970 or before; a name of more than 256 bytes); what
+  // StorageHooks::may_set_alarm says.
   void SetAlarm(Timestamp time, const WriteOptions& options = {}) {
     SetAlarm(kDefaultAlarm, time, options);
   }

@@ -41,6 +41,8 @@ void ObjectStorage::SetAlarm(std::string_view name, Timestamp time, const WriteO
                        "the name of an alarm has " + std::to_string(name.size()) + " bytes, and " +
                            std::to_string(kMaxNameBytes) + " are allowed"));
   }
+  if (const auto& may_set = state_->connection.options().hooks.may_set_alarm)
+    internal::ThrowIfError(may_set());
   const Timestamp now = state_->connection.store().options().clock->Now();
   const Timestamp due = RoundUp(std::max(time, now));
   AlarmTable& alarms = state_->alarm_table;

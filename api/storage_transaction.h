@@ -35,6 +35,8 @@ class TIDEMARK_API StorageTransaction {
   // What was written in it is undone. Nothing happens if it was rolled back already. Errors:
   // kInvalidArgument if it was committed, or one inside it has not ended.
   void Rollback();
+  // Neither of them was done.
+  bool open() const { return phase_ == Phase::kOpen; }
 
   // The storage's own, while this is open. Errors: kInvalidArgument if it has ended.
   Sql& sql();

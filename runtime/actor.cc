@@ -1,6 +1,7 @@
 #include "runtime/actor.h"
 
 #include "runtime/actor_error.h"
+#include "runtime/internal/abort_error.h"
 #include "runtime/internal/actor_host.h"
 #include "runtime/internal/runtime_state.h"
 
@@ -87,11 +88,11 @@ void ActorState::WaitUntil(Task<> task) {
   host_.StartBody(*call);
 }
 
-void ActorState::Abort(const std::string& reason) {
+void ActorState::Abort(const std::string& reason, const AbortOptions& options) {
   const std::string text =
       reason.empty() ? "the application called Abort() to reset its actor" : reason;
-  host_.BreakAtEndOfTurn(std::make_exception_ptr(
-      ActorError(ActorFailure::kReset, Status(StatusCode::kBroken, text), host_.id().object)));
+  host_.BreakAtEndOfTurn(std::make_exception_ptr(internal::AbortError(
+      Status(StatusCode::kBroken, text), host_.id().object, options.retry_alarm)));
   throw Aborted();
 }
 
@@ -101,5 +102,7 @@ Task<std::string> Actor::Fetch(std::string /*request*/) {
   throw Error(Status(StatusCode::kNotFound, "this actor has no Fetch()"));
   co_return "";
 }
+
+Task<> Actor::OnAlarm(AlarmEvent /*event*/) { co_return; }
 
 }  // namespace tidemark

@@ -30,10 +30,16 @@
 #include "api/storage.h"
 #include "engine/export.h"
 #include "runtime/actor_id.h"
+#include "runtime/alarm.h"
 #include "runtime/call.h"
 #include "runtime/task.h"
 
 namespace tidemark {
+
+struct AbortOptions {
+  // An alarm whose handler is ended by it is tried again; false: it is given up.
+  bool retry_alarm = true;
+};
 
 // What an actor knows of itself: Durable Objects' ctx. For its code only, while it runs.
 class TIDEMARK_API ActorState {
@@ -72,7 +78,7 @@ class TIDEMARK_API ActorState {
   // Resets the actor: what this turn wrote is dropped, code that awaits something is not resumed,
   // and everybody who waits for the actor gets an error with this reason. Does not return; what is
   // thrown must be left to pass.
-  [[noreturn]] void Abort(const std::string& reason = "");
+  [[noreturn]] void Abort(const std::string& reason = "", const AbortOptions& options = {});
 
  private:
   template <typename R, typename Call>
@@ -119,6 +125,11 @@ class TIDEMARK_API Actor {
   // For servers: a request as text, answered with text. By default there is none.
   virtual Task<std::string> Fetch(std::string request);
 
+  // An alarm that the actor set (ctx().storage().SetAlarm) is due: runtime/alarm.h. An event like
+  // any other, one at a time. What it throws is a failure: the alarm comes again. A class that does
+  // not override it cannot set alarms, but in its constructor.
+  virtual Task<> OnAlarm(AlarmEvent event);
+
  protected:
   ActorState& ctx() const { return ctx_; }
 
@@ -126,6 +137,26 @@ class TIDEMARK_API Actor {
   ActorState& ctx_;
 };
 
+namespace runtime_detail {
+
+enum class AlarmHandler { kNone, kHasOne };
+
+// Has T, or what it derives from, an OnAlarm of its own? One that cannot be named from here,
+// because it is private, is.
+template <typename T>
+constexpr AlarmHandler FindAlarmHandler() {
+  if constexpr (requires { &T::OnAlarm; }) {
+    using Inherited = Task<> (Actor::*)(AlarmEvent);
+    return std::is_same_v<decltype(&T::OnAlarm), Inherited> ? AlarmHandler::kNone
+                                                            : AlarmHandler::kHasOne;
+  } else {
+    return AlarmHandler::kHasOne;
+  }
+}
+template <typename T>
+inline constexpr AlarmHandler kAlarmHandlerOf = FindAlarmHandler<T>();
+
+}  // namespace runtime_detail
 }  // namespace tidemark
 
 #endif  // TIDEMARK_RUNTIME_ACTOR_H_

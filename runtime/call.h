@@ -67,6 +67,8 @@ class TIDEMARK_API CallBase : public Work,
   bool finished() const { return finished_; }
   const std::exception_ptr& thrown() const { return error_; }
   void set_error(std::exception_ptr error) { error_ = std::move(error); }
+  // It is done when all of its last turn is, not before what that writes is committed.
+  virtual bool EndsItsTurn() const { return false; }
 
   // ---- the caller's side ----
 

@@ -5,12 +5,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include "api/options.h"
 #include "engine/clock.h"
+#include "runtime/alarm.h"
 
 namespace tidemark {
 
@@ -33,6 +35,14 @@ struct RuntimeOptions {
   size_t most_nested_sections = 64;
   // One that lasts longer resets its actor, as overloaded.
   std::chrono::milliseconds section_limit = std::chrono::seconds(30);
+
+  // An alarm's handler that lasts longer resets its actor, and is tried again.
+  std::chrono::milliseconds alarm_limit = std::chrono::minutes(15);
+  // Handlers of alarms under way at once; more that are due wait until one of them has ended.
+  size_t most_running_alarms = 1000;
+  // Told of an alarm that is tried no more. Comes from a thread of the runtime, which it must not
+  // block, and must not throw.
+  std::function<void(const GivenUpAlarm&)> on_alarm_given_up{};
 
   // Of each actor's storage. Its commit mode and durability are the runtime's.
   StorageOptions storage{};

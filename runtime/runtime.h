@@ -41,10 +41,12 @@ class TIDEMARK_API Runtime {
   template <typename T>
   ObjectNamespace<T> Define(const std::string& name) {
     static_assert(std::is_base_of_v<Actor, T>, "an actor's class derives from Actor");
-    return ObjectNamespace<T>(state_,
-                              DefineClass(name, [](ActorState& state) -> std::unique_ptr<Actor> {
-                                return std::make_unique<T>(state);
-                              }));
+    return ObjectNamespace<T>(state_, DefineClass(
+                                          name,
+                                          [](ActorState& state) -> std::unique_ptr<Actor> {
+                                            return std::make_unique<T>(state);
+                                          },
+                                          runtime_detail::kAlarmHandlerOf<T>));
   }
 
   // Lets events that have begun come to their end, then closes all actors. Calls that come
@@ -56,10 +58,12 @@ class TIDEMARK_API Runtime {
   void RunDue();
   // Actors in memory.
   size_t resident_count() const;
+  AlarmCounters alarm_counters() const;
 
  private:
   std::shared_ptr<const internal::ActorClass> DefineClass(
-      const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make);
+      const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
+      runtime_detail::AlarmHandler alarm_handler);
 
   const std::shared_ptr<internal::RuntimeState> state_;
 };

@@ -27,7 +27,7 @@ void TransactionState::SetWaits(bool waits) {
 // ---- Implicit ----------------------------------------------------------------------------------
 
 TransactionState::Call::Call(TransactionState& state, bool several, bool confirmed)
-    : state_(state) {
+    : state_(state), confirmed_(confirmed) {
   state_.connection_.RequireUsable();
   if (!state_.open()) {
     const bool each_call = state_.connection_.options().commit_mode == CommitMode::kEachCall;
@@ -57,7 +57,7 @@ TransactionState::Call::~Call() {
 
 void TransactionState::Call::Done() {
   done_ = true;
-  if (alone_) state_.NoteCommit(start_);
+  if (alone_) state_.NoteCommit(start_, confirmed_);
   if (owns_) state_.Commit();
 }
 
@@ -67,18 +67,21 @@ void TransactionState::BeginImplicit() {
   connection_.set_in_transaction(true);
 }
 
-void TransactionState::NoteCommit(std::chrono::steady_clock::time_point start) {
+void TransactionState::NoteCommit(std::chrono::steady_clock::time_point start, bool confirmed) {
   const CommitInfo commit = connection_.object().head();
   if (commit.lsn == last_commit_) return;  // nothing was written in it
   last_commit_ = commit.lsn;
   ++commits_;
   log_bytes_ += commit.log_bytes;
   const auto& hook = connection_.options().hooks.on_commit;
-  if (hook) hook({.commit = commit, .took = std::chrono::steady_clock::now() - start});
+  if (!hook) return;
+  hook(
+      {.commit = commit, .took = std::chrono::steady_clock::now() - start, .confirmed = confirmed});
 }
 
 void TransactionState::RunCommit(std::optional<Durability> durability) {
   const auto start = std::chrono::steady_clock::now();
+  const bool confirmed = needs_confirmation_;
   SetWaits(needs_confirmation_ &&
            durability.value_or(connection_.options().durability) == Durability::kConfirmed);
   try {
@@ -99,7 +102,7 @@ void TransactionState::RunCommit(std::optional<Durability> durability) {
     throw;
   }
   Forget();
-  NoteCommit(start);
+  NoteCommit(start, confirmed);
 }
 
 void TransactionState::Forget() {

@@ -58,6 +58,7 @@ class TransactionState {
 
    private:
     TransactionState& state_;
+    const bool confirmed_;
     bool owns_ = false;   // it began the implicit transaction, and ends it
     bool alone_ = false;  // SQLite commits at the statement's end
     bool done_ = false;
@@ -94,7 +95,7 @@ class TransactionState {
 
   void BeginImplicit();
   void RunCommit(std::optional<Durability> durability = std::nullopt);
-  void NoteCommit(std::chrono::steady_clock::time_point start);
+  void NoteCommit(std::chrono::steady_clock::time_point start, bool confirmed);
   void Forget();
   void RequireInnermost(size_t level) const;
   void RunNamed(const char* verb, size_t level);

@@ -39,13 +39,6 @@ class ScopedWork final : public Work {
   const WorkPtr work_;
 };
 
-StorageOptions StorageOptionsOf(const RuntimeState& runtime) {
-  StorageOptions options = runtime.options().storage;
-  options.commit_mode = CommitMode::kTurn;
-  options.durability = Durability::kPipelined;
-  return options;
-}
-
 }  // namespace
 
 const Turn& CurrentTurn() { return current_turn; }
@@ -168,13 +161,35 @@ void ActorHost::Run() {
   if (count == kMostInARow) Schedule();
 }
 
+StorageOptions ActorHost::OptionsOfStorage() {
+  StorageOptions options = runtime_->options().storage;
+  options.commit_mode = CommitMode::kTurn;
+  options.durability = Durability::kPipelined;
+  options.hooks.on_commit = [this](const CommitEvent& event) {
+    to_confirm_ = to_confirm_ || event.confirmed;
+    alarms_.NoteCommit(event.commit);
+    const auto& hook = runtime_->options().storage.hooks.on_commit;
+    if (hook) hook(event);
+  };
+  if (!class_->has_alarm_handler) {
+    options.hooks.may_set_alarm = [this] {
+      if (actor_ == nullptr) return OkStatus();
+      return Status(StatusCode::kInvalidArgument,
+                    "the class " + class_->name +
+                        " must have an OnAlarm() handler in order to call SetAlarm()");
+    };
+  }
+  return options;
+}
+
 void ActorHost::Start() {
   {
     std::lock_guard lock(mutex_);
     if (root_scope_ == nullptr) root_scope_ = new ActorScope(shared_from_this(), input_gate_);
   }
   try {
-    storage_ = runtime_->OpenStorage(*class_, id_, StorageOptionsOf(*runtime_));
+    storage_ = runtime_->OpenStorage(*class_, id_, OptionsOfStorage());
+    alarms_.Start(*storage_);
   } catch (const Error& error) {
     Break(std::make_exception_ptr(ActorError(
         error.code() == StatusCode::kBusy ? ActorFailure::kDisconnected : ActorFailure::kThrown,
@@ -226,9 +241,9 @@ void ActorHost::Commit() {
   }
   if (storage_->in_transaction()) return;
   try {
-    const bool confirmed = storage_->NeedsConfirmation();
     const Bookmark commit = storage_->Commit();
-    if (!confirmed) return;
+    alarms_.EndTurn(*storage_);
+    if (!std::exchange(to_confirm_, false)) return;
     const OutputGate::Token token = output_gate_.Lock();
     storage_->OnDurable(commit, [self = shared_from_this(), token](const Status& status) {
       self->PostSystem(MakeWork([self, token, status] {
@@ -264,7 +279,7 @@ ObjectStorage& ActorHost::storage() {
 void ActorHost::SendOut(std::shared_ptr<Outgoing> outgoing) {
   const bool in_turn = current_turn.host == this;
   if (in_turn && (!outgoing_.empty() || storage_ == nullptr || storage_->NeedsConfirmation() ||
-                  break_with_ != nullptr)) {
+                  to_confirm_ || break_with_ != nullptr)) {
     outgoing_.push_back(std::move(outgoing));
   } else {
     output_gate_.Wait(std::move(outgoing));
@@ -293,7 +308,11 @@ void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
   }
   if (call->thrown() != nullptr) call->set_error(ErrorFor(call->thrown()));
   // Held back even if nothing was written: what was read may not be durable yet.
-  SendOut(call);
+  if (call->EndsItsTurn()) {
+    outgoing_.push_back(call);
+  } else {
+    SendOut(call);
+  }
 }
 
 // What awaits the section goes on before anything else that its parent holds back.

@@ -33,6 +33,7 @@
 #include "runtime/actor_id.h"
 #include "runtime/call.h"
 #include "runtime/internal/actor_scope.h"
+#include "runtime/internal/host_alarms.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
 #include "runtime/work.h"
@@ -82,6 +83,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
 
   const ActorId& id() const { return id_; }
   const ActorClass& actor_class() const { return *class_; }
+  const std::shared_ptr<const ActorClass>& shared_class() const { return class_; }
   RuntimeState& runtime() const { return *runtime_; }
 
   // ---- any thread ----
@@ -106,6 +108,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
 
   Actor& actor() { return *actor_; }
   ObjectStorage& storage();
+  HostAlarms& alarms() { return alarms_; }
   const ScopePtr& root_scope() const { return root_scope_; }
   // Work that waits for its turn at a section.
   void WaitInSection(ScopePtr scope, WorkPtr work);
@@ -141,6 +144,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     InputGate::Lock lock;
   };
 
+  StorageOptions OptionsOfStorage();
   void Schedule();
   void Run();
   bool TakeIn();
@@ -176,6 +180,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::shared_ptr<InputGate> input_gate_;
   OutputGate output_gate_;
   ScopePtr root_scope_;
+  HostAlarms alarms_{*this};
+  bool to_confirm_ = false;  // something was committed that the output gate does not know of yet
   std::unique_ptr<ObjectStorage> storage_;
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;

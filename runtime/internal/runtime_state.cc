@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <boost/asio/execution.hpp>
+#include <boost/asio/post.hpp>
 
 #include "runtime/actor.h"
 #include "runtime/actor_error.h"
@@ -28,7 +29,7 @@ ActorError ShutDown(const ActorClass& actor_class, const ActorId& id) {
 }  // namespace
 
 RuntimeState::RuntimeState(Store& store, const RuntimeOptions& options)
-    : store_(store), options_(options) {
+    : store_(store), options_(options), alarms_(std::make_shared<AlarmScheduler>(store)) {
   if (options_.executor) {
     executor_ = *options_.executor;
   } else {
@@ -48,8 +49,13 @@ void RuntimeState::Execute(std::function<void()> call) {
   boost::asio::execution::execute(executor_, std::move(call));
 }
 
+void RuntimeState::Post(std::function<void()> call) {
+  boost::asio::post(executor_, std::move(call));
+}
+
 std::shared_ptr<const ActorClass> RuntimeState::Define(
-    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make) {
+    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
+    runtime_detail::AlarmHandler alarm_handler) {
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
   auto& entry = classes_[name];
@@ -57,8 +63,18 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
   entry = std::make_shared<const ActorClass>(
-      ActorClass{.name = name, .ids = ObjectIdFactory(name), .make = std::move(make)});
+      ActorClass{.name = name,
+                 .ids = ObjectIdFactory(name),
+                 .make = std::move(make),
+                 .has_alarm_handler = alarm_handler == runtime_detail::AlarmHandler::kHasOne});
+  alarms_->Refresh();
   return entry;
+}
+
+std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& name) {
+  std::lock_guard lock(classes_mutex_);
+  const auto found = classes_.find(name);
+  return found == classes_.end() ? nullptr : found->second;
 }
 
 // ---- who is in memory --------------------------------------------------------------------------
@@ -81,7 +97,7 @@ std::shared_ptr<ActorHost> RuntimeState::HostOf(
     host = entry;
     count = ++count_;
   }
-  if (count > options_.most_resident) Sweep();
+  if (count > options_.most_resident) SweepSoon();
   return host;
 }
 
@@ -142,6 +158,17 @@ void RuntimeState::StartSweeping() {
   });
 }
 
+// Not at once: it lets actors go, and the one that was just made has not got its event yet.
+void RuntimeState::SweepSoon() {
+  if (sweep_comes_.exchange(true)) return;
+  Post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->sweep_comes_ = false;
+    self->Sweep();
+  });
+}
+
 void RuntimeState::Sweep() {
   std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
   const std::chrono::microseconds idle_since = Now() - options_.hibernate_after;
@@ -159,6 +186,7 @@ void RuntimeState::Sweep() {
 }
 
 void RuntimeState::Shutdown() {
+  alarms_->Stop();
   {
     std::lock_guard lock(count_mutex_);
     if (std::exchange(stopping_, true)) return;

@@ -6,6 +6,7 @@
 #define TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -23,8 +24,10 @@
 
 #include "engine/object_id.h"
 #include "engine/store.h"
+#include "runtime/actor.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
+#include "runtime/internal/alarm_scheduler.h"
 #include "runtime/internal/timer_queue.h"
 #include "runtime/options.h"
 
@@ -34,6 +37,7 @@ struct ActorClass {
   std::string name;  // and of its namespace in the store
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  bool has_alarm_handler = false;  // it overrides Actor::OnAlarm
 };
 
 class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
@@ -44,10 +48,16 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   const RuntimeOptions& options() const { return options_; }
   boost::asio::execution_context& context() const;
   std::chrono::microseconds Now() const { return options_.clock->Monotonic(); }
+  // Now, in this thread, if it is one that actors run on.
   void Execute(std::function<void()> call);
+  // Later.
+  void Post(std::function<void()> call);
 
   std::shared_ptr<const ActorClass> Define(const std::string& name,
-                                           std::function<std::unique_ptr<Actor>(ActorState&)> make);
+                                           std::function<std::unique_ptr<Actor>(ActorState&)> make,
+                                           runtime_detail::AlarmHandler alarm_handler);
+  // Null if none is defined for the namespace.
+  std::shared_ptr<const ActorClass> FindClass(const std::string& name);
 
   // Sends a call to the live instance of an object, which is made if there is none.
   void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
@@ -61,10 +71,12 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
                                              const StorageOptions& options);
 
   TimerQueue& timers() { return *timers_; }
+  AlarmScheduler& alarms() { return *alarms_; }
 
   void StartSweeping();
   // Lets idle actors go.
   void Sweep();
+  void SweepSoon();
   void Shutdown();
   size_t resident_count() const;
 
@@ -83,6 +95,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::optional<boost::asio::thread_pool> pool_;
   boost::asio::any_io_executor executor_;
   std::shared_ptr<TimerQueue> timers_;
+  const std::shared_ptr<AlarmScheduler> alarms_;
 
   std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
@@ -91,6 +104,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   mutable std::mutex count_mutex_;
   std::condition_variable gone_;
   size_t count_ = 0;  // of hosts
+  std::atomic<bool> sweep_comes_ = false;
   bool stopping_ = false;
 };
 

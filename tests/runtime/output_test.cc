@@ -30,6 +30,13 @@ class Cell : public Actor {
     ctx().storage().kv().Put("value", value, {.allow_unconfirmed = true});
     return value;
   }
+  std::string SetInTransaction(std::string value) {
+    return ctx().storage().Transaction([&] { return Set(value); });
+  }
+  Bookmark SetAndGetBookmark(std::string value) {
+    Set(value);
+    return ctx().storage().GetCurrentBookmark();
+  }
   std::string Value() { return ctx().storage().kv().Get<std::string>("value").value_or(""); }
   void SetAndThrow(std::string value) {
     Set(std::move(value));
@@ -105,6 +112,22 @@ TEST_F(OutputTest, ResultsWaitForDurability) {
     EXPECT_THROW(Finish(std::move(thrown)), ActorError);
     EXPECT_GE(sim_.store().durable_lsn(), Head().lsn);
     EXPECT_EQ(Finish(std::move(value)), "two");
+  }
+  Stop();
+}
+
+// Goal: so do results of turns that have committed before they end: in a transaction, or for a
+// bookmark.
+TEST_F(OutputTest, ResultsWaitForWhatTheirTurnCommittedEarlier) {
+  for (int i = 0; i < 50; ++i) {
+    Stub<Cell> cell = cells_->GetByName("a");
+    auto set = Start(cell.Call(&Cell::SetInTransaction, std::to_string(i)));
+    RunUntil([&] { return IsDone(set); });
+    EXPECT_GE(sim_.store().durable_lsn(), Head().lsn);
+    EXPECT_EQ(Finish(std::move(set)), std::to_string(i));
+    auto bookmark = Start(cell.Call(&Cell::SetAndGetBookmark, "two"));
+    RunUntil([&] { return IsDone(bookmark); });
+    EXPECT_GE(sim_.store().durable_lsn(), Finish(std::move(bookmark)).lsn);
   }
   Stop();
 }

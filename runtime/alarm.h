@@ -1,0 +1,62 @@
+// Alarms of actors: what Actor::OnAlarm is told, and what a runtime counts of them.
+//
+// An actor sets its alarm with ctx().storage().SetAlarm(time); when that has come the runtime wakes
+// it and calls OnAlarm, at least once and never before its time. The alarm is deleted when the
+// handler has returned and what it wrote is durable, unless it was set anew meanwhile; if it failed
+// it is tried again, 2 s later at first, then 4 s, 8 s and so on. After 7 runs that failed it is
+// given up. Failures that are not the application's (the disk, a queue that is full, an object that
+// is in use) do not count: those are tried again without an end, at most 1024 s apart. Each delay
+// is up to a quarter longer, by chance.
+//
+// How often it was tried is remembered by the runtime: it outlives the actor, not the process. The
+// alarm itself is in the object's storage, and outlives both.
+
+#ifndef TIDEMARK_RUNTIME_ALARM_H_
+#define TIDEMARK_RUNTIME_ALARM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include "api/alarm.h"
+#include "engine/clock.h"
+#include "runtime/actor_id.h"
+
+namespace tidemark {
+
+// One run of an alarm's handler.
+struct AlarmEvent {
+  std::string name{};          // as it was set; kDefaultAlarm for the one without a name
+  Timestamp scheduled_time{};  // when it was due
+  // Runs of it before this one, all of which failed.
+  int retry_count = 0;
+  bool is_retry = false;
+};
+
+// An alarm that nobody tries any more: it failed too often, or its actor said so (Abort).
+struct GivenUpAlarm {
+  std::string namespace_name;
+  ActorId id;
+  AlarmEvent last;           // the run that was its last
+  std::exception_ptr error;  // what that failed with
+};
+
+// Since the runtime was made; `running` and `waiting` as of now.
+struct AlarmCounters {
+  uint64_t runs = 0;              // handlers that were begun
+  uint64_t succeeded = 0;         // and of these went well
+  uint64_t failed = 0;            // failures that counted
+  uint64_t failed_uncounted = 0;  // and that did not
+  uint64_t over_time = 0;         // of those that counted: RuntimeOptions::alarm_limit
+  uint64_t canceled = 0;          // came to an actor that had another alarm by then, or none
+  uint64_t without_handler = 0;   // of classes that have no OnAlarm: deleted
+  uint64_t given_up = 0;          // after the last run, or as the actor said
+  uint64_t list_failures = 0;     // the store could not tell its alarms
+  size_t running = 0;             // under way
+  size_t waiting = 0;             // objects in memory that wait for their alarm, or to be retried
+};
+
+}  // namespace tidemark
+
+#endif  // TIDEMARK_RUNTIME_ALARM_H_
