@@ -18,8 +18,7 @@ ObjectStorage& ActorState::storage() const { return host_.storage(); }
 
 boost::asio::any_io_executor ActorState::executor() const {
   const internal::Turn& turn = internal::CurrentTurn();
-  return internal::ActorExecutor(turn.host == &host_ ? internal::ScopePtr(turn.scope)
-                                                     : host_.root_scope());
+  return internal::ActorExecutor(turn.host == &host_ ? host_.EventScope() : host_.root_scope());
 }
 
 void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& section) {
@@ -37,7 +36,8 @@ void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& s
   }
   section->set_host(&host_);
   section->set_section(gate);
-  const internal::ScopePtr scope(new internal::ActorScope(host_.shared_from_this(), gate));
+  const internal::ScopePtr scope(
+      new internal::ActorScope(host_.shared_from_this(), gate, host_.root_scope(), trace_id()));
   host_.LimitSection(section);
   host_.WaitInSection(scope, internal::MakeWork([this, section] { host_.StartBody(*section); }));
 }
@@ -64,7 +64,7 @@ class BackgroundTask final : public runtime_detail::Reply<void> {
     try {
       co_await std::move(self->task_);
     } catch (...) {
-      self->set_error(std::current_exception());
+      self->host_->ReportTaskFailed(std::current_exception());
     }
     self->Finish();
   }
@@ -90,8 +90,10 @@ void ActorState::WaitUntil(Task<> task) {
 void ActorState::Abort(const std::string& reason) {
   const std::string text =
       reason.empty() ? "the application called Abort() to reset its actor" : reason;
-  host_.BreakAtEndOfTurn(std::make_exception_ptr(
-      ActorError(ActorFailure::kReset, Status(StatusCode::kBroken, text), host_.id().object)));
+  host_.BreakAtEndOfTurn(
+      std::make_exception_ptr(
+          ActorError(ActorFailure::kReset, Status(StatusCode::kBroken, text), host_.id().object)),
+      internal::Count::kResetByAbort);
   throw Aborted();
 }
 

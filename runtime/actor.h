@@ -32,6 +32,7 @@
 #include "runtime/actor_id.h"
 #include "runtime/call.h"
 #include "runtime/task.h"
+#include "runtime/trace.h"
 
 namespace tidemark {
 
@@ -48,6 +49,10 @@ class TIDEMARK_API ActorState {
   ObjectStorage& storage() const;
   // Asio's view of the code that runs: what completes on it is a turn of the actor.
   boost::asio::any_io_executor executor() const;
+
+  // Of the event that runs: its caller's, or one of its own. Calls that it makes have it, and what
+  // it starts by WaitUntil.
+  TraceId trace_id() const { return TraceScope::Current(); }
 
   // Runs `call`, which returns a Task, with all other events held back until it ends; what it
   // returns comes when the result is awaited. It has begun when this returns, awaited or not: a
@@ -66,7 +71,7 @@ class TIDEMARK_API ActorState {
   Task<> Sleep(std::chrono::microseconds time);
 
   // Runs `task` beside whatever else the actor does, and keeps the actor in memory until it ends.
-  // An exception that leaves it ends it, and nothing else.
+  // An exception that leaves it ends it, and nothing else: it is logged, and counted.
   void WaitUntil(Task<> task);
 
   // Resets the actor: what this turn wrote is dropped, code that awaits something is not resumed,

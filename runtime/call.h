@@ -29,6 +29,7 @@
 
 #include "engine/export.h"
 #include "runtime/task.h"
+#include "runtime/trace.h"
 #include "runtime/work.h"
 
 namespace tidemark {
@@ -55,6 +56,7 @@ class TIDEMARK_API CallBase : public Work,
   void Start(Actor& actor) { Invoke(actor); }
   // When it began to wait for the actor.
   std::chrono::microseconds sent_at{};
+  TraceId trace;
 
   void Run() final;                                  // Work: its turn has come
   void Drop(const std::exception_ptr& error) final;  // Work: it never comes

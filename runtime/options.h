@@ -11,6 +11,7 @@
 
 #include "api/options.h"
 #include "engine/clock.h"
+#include "runtime/log.h"
 
 namespace tidemark {
 
@@ -33,6 +34,9 @@ struct RuntimeOptions {
   size_t most_nested_sections = 64;
   // One that lasts longer resets its actor, as overloaded.
   std::chrono::milliseconds section_limit = std::chrono::seconds(30);
+
+  // Is told what people may want to know of (runtime/log.h). None: nobody is.
+  LogHook log{};
 
   // Of each actor's storage. Its commit mode and durability are the runtime's.
   StorageOptions storage{};

@@ -1,5 +1,7 @@
 #include "runtime/runtime.h"
 
+#include <sstream>
+
 #include "runtime/internal/runtime_state.h"
 
 namespace tidemark {
@@ -22,6 +24,14 @@ void Runtime::Shutdown() {
 }
 
 void Runtime::RunDue() { state_->timers().RunDue(); }
+
+void Runtime::WriteMetrics(std::ostream& out) const { state_->WriteMetrics(out); }
+
+std::string Runtime::Metrics() const {
+  std::ostringstream out;
+  WriteMetrics(out);
+  return out.str();
+}
 
 size_t Runtime::resident_count() const { return state_->resident_count(); }
 

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -56,6 +57,12 @@ class TIDEMARK_API Runtime {
   void RunDue();
   // Actors in memory.
   size_t resident_count() const;
+
+  // Counters, histograms and gauges in Prometheus' text format (version 0.0.4): events, starts,
+  // failures, resets, refusals and hibernations, waits for the gates, commits and their durability,
+  // and who is in memory and waits, by namespace. Any thread; costs a look at each actor in memory.
+  void WriteMetrics(std::ostream& out) const;
+  std::string Metrics() const;
 
  private:
   std::shared_ptr<const internal::ActorClass> DefineClass(

@@ -94,6 +94,8 @@ StubState::StubState(const StubState& other) : StubState(other.runtime_, other.c
 StubState::~StubState() = default;
 
 void StubState::Send(const std::shared_ptr<CallBase>& call) {
+  const TraceId trace = TraceScope::Current();
+  call->trace = trace.none() ? TraceId::New() : trace;
   if (ActorHost* const from = CurrentTurn().host) {
     from->SendOut(std::make_shared<OutgoingCall>(*this, call));
   } else {

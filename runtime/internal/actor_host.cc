@@ -50,12 +50,17 @@ StorageOptions StorageOptionsOf(const RuntimeState& runtime) {
 
 const Turn& CurrentTurn() { return current_turn; }
 
+void SetTurnScope(ActorScope* scope) { current_turn.scope = scope; }
+
 ActorHost::ActorHost(std::shared_ptr<RuntimeState> runtime,
                      std::shared_ptr<const ActorClass> actor_class, ActorId id)
     : runtime_(std::move(runtime)),
       class_(std::move(actor_class)),
       id_(std::move(id)),
-      last_active_(runtime_->Now().count()) {
+      last_active_(runtime_->Now().count()),
+      output_gate_([this](std::chrono::microseconds waited) {
+        class_->metrics->Observe(Timing::kOutputWait, waited);
+      }) {
   input_gate_ = InputGate::MakeRoot([this](WorkPtr work, InputGate::Lock lock) {
     let_in_.push_back({std::move(work), std::move(lock)});
   });
@@ -67,6 +72,8 @@ ActorHost::~ActorHost() = default;
 
 bool ActorHost::Deliver(const std::shared_ptr<CallBase>& call) {
   call->set_host(this);
+  call->sent_at = runtime_->Now();
+  bool full = false;
   {
     std::lock_guard lock(mutex_);
     if (over_) return false;
@@ -76,15 +83,14 @@ bool ActorHost::Deliver(const std::shared_ptr<CallBase>& call) {
       incoming_.push_back({root_scope_, call});
       if (std::exchange(scheduled_, true)) return true;
     } else {
-      call->Drop(std::make_exception_ptr(ActorError(
-          ActorFailure::kOverloaded,
-          Status(StatusCode::kLimitExceeded, class_->name + " " + id_.ToString() +
-                                                 " is overloaded: too many calls wait for it"),
-          id_.object)));
-      return true;
+      full = true;
     }
   }
-  Schedule();
+  if (full) {
+    Refuse(call, Count::kOverloadedByCount, "too many calls wait for it");
+  } else {
+    Schedule();
+  }
   return true;
 }
 
@@ -112,9 +118,9 @@ void ActorHost::BreakSoon(std::exception_ptr error) {
   PostSystem(MakeWork([this, error = std::move(error)] { Break(error); }));
 }
 
-void ActorHost::HibernateIfIdle(std::chrono::microseconds since) {
-  PostSystem(MakeWork([this, since] {
-    if (last_active() <= since) TryHibernate();
+void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
+  PostSystem(MakeWork([this, since, reason] {
+    if (last_active() <= since) TryHibernate(reason);
   }));
 }
 
@@ -130,6 +136,8 @@ bool ActorHost::TakeIn() {
     }
     std::swap(taken_, incoming_);
   }
+  // Before any of it is seen outside: a manual clock may be moved by who sees it.
+  now_ = runtime_->Now();
   for (Incoming& incoming : taken_) {
     if (over_) {
       incoming.work->Drop(fate_->broken());
@@ -153,13 +161,11 @@ void ActorHost::WaitInSection(ScopePtr scope, WorkPtr work) {
 void ActorHost::Run() {
   const std::shared_ptr<ActorHost> self = shared_from_this();
   if (!std::exchange(started_, true)) Start();
-  // Before any of it is seen outside: a manual clock may be moved by who sees it.
-  const int64_t now = runtime_->Now().count();
   int count = 0;
   for (; count < kMostInARow; ++count) {
     if (let_in_.empty() && !TakeIn()) break;
     if (let_in_.empty()) continue;
-    last_active_.store(now, std::memory_order_relaxed);
+    last_active_.store(now_.count(), std::memory_order_relaxed);
     const LetIn next = std::move(let_in_.front());
     let_in_.pop_front();
     RunTurn(ScopePtr(next.work->scope() != nullptr ? next.work->scope() : root_scope_.get()),
@@ -176,26 +182,30 @@ void ActorHost::Start() {
   try {
     storage_ = runtime_->OpenStorage(*class_, id_, StorageOptionsOf(*runtime_));
   } catch (const Error& error) {
+    break_reason_ = Count::kOpensFailed;
     Break(std::make_exception_ptr(ActorError(
         error.code() == StatusCode::kBusy ? ActorFailure::kDisconnected : ActorFailure::kThrown,
         error.status(), id_.object, std::current_exception())));
     return;
   }
+  class_->metrics->Add(Count::kStarts);
   state_ = std::make_unique<ActorState>(*this);
   RunTurn(root_scope_, MakeWork([this] {
             try {
               actor_ = class_->make(*state_);
             } catch (...) {
-              BreakAtEndOfTurn(ErrorFor(std::current_exception()));
+              BreakAtEndOfTurn(ErrorFor(std::current_exception()), Count::kConstructorsFailed);
             }
           }));
 }
 
 void ActorHost::RunTurn(const ScopePtr& scope, const WorkPtr& work) {
+  const TraceScope trace(scope->trace());
   {
     const TurnScope turn({.host = this, .scope = scope.get()});
     work->Run();
   }
+  event_scope_ = nullptr;
   EndTurn();
 }
 
@@ -206,8 +216,8 @@ void ActorHost::RunSystem(const WorkPtr& work) {
 
 void ActorHost::EndTurn() {
   if (over_) return;
-  if (break_with_ == nullptr && input_gate_->broken() != nullptr) {
-    break_with_ = input_gate_->broken();
+  if (input_gate_->broken() != nullptr) {
+    BreakAtEndOfTurn(input_gate_->broken(), Count::kResetBySection);
   }
   if (break_with_ == nullptr) Commit();
   if (break_with_ != nullptr) {
@@ -215,7 +225,7 @@ void ActorHost::EndTurn() {
     return;
   }
   if (storage_->NeedsConfirmation()) return;  // a transaction that awaits: it is not made yet
-  for (size_t i = 0; i < outgoing_.size(); ++i) output_gate_.Wait(std::move(outgoing_[i]));
+  for (size_t i = 0; i < outgoing_.size(); ++i) output_gate_.Wait(std::move(outgoing_[i]), now_);
   outgoing_.clear();
 }
 
@@ -226,15 +236,21 @@ void ActorHost::Commit() {
   }
   if (storage_->in_transaction()) return;
   try {
-    const bool confirmed = storage_->NeedsConfirmation();
+    if (!storage_->NeedsConfirmation()) {
+      storage_->Commit();
+      return;
+    }
+    const std::chrono::microseconds begun = runtime_->Now();
     const Bookmark commit = storage_->Commit();
-    if (!confirmed) return;
+    const std::chrono::microseconds made = runtime_->Now();
+    class_->metrics->Observe(Timing::kCommit, made - begun);
     const OutputGate::Token token = output_gate_.Lock();
-    storage_->OnDurable(commit, [self = shared_from_this(), token](const Status& status) {
+    storage_->OnDurable(commit, [self = shared_from_this(), token, made](const Status& status) {
+      self->class_->metrics->Observe(Timing::kDurable, self->runtime_->Now() - made);
       self->PostSystem(MakeWork([self, token, status] {
         if (self->over_) return;
         if (status.ok()) {
-          self->output_gate_.Unlock(token, nullptr);
+          self->output_gate_.Unlock(token, nullptr, self->now_);
           return;
         }
         const auto error = self->ResetError(status.code(), status.message());
@@ -267,7 +283,7 @@ void ActorHost::SendOut(std::shared_ptr<Outgoing> outgoing) {
                   break_with_ != nullptr)) {
     outgoing_.push_back(std::move(outgoing));
   } else {
-    output_gate_.Wait(std::move(outgoing));
+    output_gate_.Wait(std::move(outgoing), now_);
   }
 }
 
@@ -276,6 +292,8 @@ void ActorHost::StartCall(CallBase& call) {
     std::lock_guard lock(mutex_);
     --waiting_calls_;
   }
+  class_->metrics->Observe(Timing::kInputWait, now_ - call.sent_at);
+  TraceScope::Set(call.trace);
   StartBody(call);
 }
 
@@ -291,7 +309,10 @@ void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
     FinishSection(call);
     return;
   }
-  if (call->thrown() != nullptr) call->set_error(ErrorFor(call->thrown()));
+  if (call->thrown() != nullptr) {
+    class_->metrics->Add(Count::kEventErrors);
+    call->set_error(ErrorFor(call->thrown()));
+  }
   // Held back even if nothing was written: what was read may not be durable yet.
   SendOut(call);
 }
@@ -299,7 +320,7 @@ void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
 // What awaits the section goes on before anything else that its parent holds back.
 void ActorHost::FinishSection(const std::shared_ptr<CallBase>& section) {
   if (section->thrown() != nullptr) {
-    BreakAtEndOfTurn(SectionError(section->thrown()));
+    BreakAtEndOfTurn(SectionError(section->thrown()), Count::kResetBySection);
     section->Drop(break_with_);
     return;
   }
@@ -331,30 +352,35 @@ void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
     self->PostSystem(MakeWork([self, weak_section, limit] {
       const auto late = weak_section.lock();
       if (late == nullptr || late->finished()) return;
-      self->BreakAtEndOfTurn(std::make_exception_ptr(
-          ActorError(ActorFailure::kOverloaded,
-                     Status(StatusCode::kLimitExceeded,
-                            "BlockConcurrencyWhile() of " + self->class_->name + " " +
-                                self->id_.ToString() + " lasted longer than " +
-                                std::to_string(limit.count()) + " ms: the actor was reset"),
-                     self->id_.object)));
+      self->BreakAtEndOfTurn(
+          std::make_exception_ptr(
+              ActorError(ActorFailure::kOverloaded,
+                         Status(StatusCode::kLimitExceeded,
+                                "BlockConcurrencyWhile() of " + self->class_->name + " " +
+                                    self->id_.ToString() + " lasted longer than " +
+                                    std::to_string(limit.count()) + " ms: the actor was reset"),
+                         self->id_.object)),
+          Count::kResetBySectionLimit);
     }));
   });
 }
 
-void ActorHost::BreakAtEndOfTurn(std::exception_ptr error) {
-  if (break_with_ == nullptr) break_with_ = std::move(error);
+void ActorHost::BreakAtEndOfTurn(std::exception_ptr error, Count reason) {
+  if (break_with_ != nullptr) return;
+  break_with_ = std::move(error);
+  break_reason_ = reason;
 }
 
 // ---- the end -----------------------------------------------------------------------------------
 
-bool ActorHost::TryHibernate() {
+bool ActorHost::TryHibernate(Count reason) {
   if (over_ || actor_ == nullptr || !let_in_.empty() || !input_gate_->idle() ||
       !output_gate_.open() || !open_calls_.empty() || root_scope_->use_count() > 1) {
     return false;
   }
   actor_.reset();
   state_.reset();
+  ReportHibernation(reason);
   for (const Incoming& incoming : Close()) {
     const auto call = std::dynamic_pointer_cast<CallBase>(incoming.work);
     if (call != nullptr) runtime_->Deliver(class_, id_, call);
@@ -366,6 +392,7 @@ bool ActorHost::TryHibernate() {
 void ActorHost::Break(std::exception_ptr error) {
   if (over_) return;
   fate_->Break(error);
+  ReportBreak(error);
   const std::vector<Incoming> late = Close();
   input_gate_->Fail(error);
   for (const LetIn& let_in : std::exchange(let_in_, {})) let_in.work->Drop(error);
@@ -414,7 +441,9 @@ std::exception_ptr ActorHost::ErrorFor(std::exception_ptr thrown) const {
   } catch (const std::exception& error) {
     return remote(StatusCode::kUnknown, error.what());
   } catch (...) {
-    return remote(StatusCode::kUnknown, "internal error: what was thrown is no std::exception");
+    const std::string text = "internal error; reference = " + TraceScope::Current().ToString();
+    Log(LogLevel::kError, "unknown_exception", text + ": what was thrown is no std::exception");
+    return remote(StatusCode::kUnknown, text.c_str());
   }
 }
 

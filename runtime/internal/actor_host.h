@@ -32,9 +32,11 @@
 #include "api/storage.h"
 #include "runtime/actor_id.h"
 #include "runtime/call.h"
+#include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/actor_scope.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
+#include "runtime/log.h"
 #include "runtime/work.h"
 
 namespace tidemark {
@@ -55,6 +57,8 @@ struct Turn {
   ActorScope* scope = nullptr;
 };
 const Turn& CurrentTurn();
+// Until the turn ends.
+void SetTurnScope(ActorScope* scope);
 
 // What became of an instance, for those who outlive it.
 class Fate {
@@ -92,13 +96,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void Post(ScopePtr scope, WorkPtr work);
   // Past the gate, and not a turn: what the actor's own machinery has to do.
   void PostSystem(WorkPtr work);
-  // Lets the actor go if it is idle, and has been since `since`.
-  void HibernateIfIdle(std::chrono::microseconds since);
+  // Lets the actor go if it is idle, and has been since `since`. `reason` is counted.
+  void HibernateIfIdle(std::chrono::microseconds since, Count reason);
   // When it last did something (Clock::Monotonic).
   std::chrono::microseconds last_active() const {
     return std::chrono::microseconds(last_active_.load(std::memory_order_relaxed));
   }
   const std::shared_ptr<Fate>& fate() const { return fate_; }
+  size_t waiting_calls() const {
+    std::lock_guard lock(mutex_);
+    return waiting_calls_;
+  }
   // Ends its code from outside: nothing of it is run any more.
   void BreakSoon(std::exception_ptr error);
 
@@ -107,6 +115,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   Actor& actor() { return *actor_; }
   ObjectStorage& storage();
   const ScopePtr& root_scope() const { return root_scope_; }
+  // Of the event that runs, for what goes on behind it.
+  ScopePtr EventScope();
   // Work that waits for its turn at a section.
   void WaitInSection(ScopePtr scope, WorkPtr work);
   // Sends what leaves the actor behind what it wrote.
@@ -129,7 +139,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     if (WorkPtr work = std::move(inline_work_)) work->Run();
   }
   // Breaks the actor at the end of the turn.
-  void BreakAtEndOfTurn(std::exception_ptr error);
+  void BreakAtEndOfTurn(std::exception_ptr error, Count reason);
+  void ReportTaskFailed(const std::exception_ptr& thrown);
 
  private:
   struct Incoming {
@@ -141,6 +152,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     InputGate::Lock lock;
   };
 
+  // Fails a call because too much waits.
+  void Refuse(const std::shared_ptr<CallBase>& call, Count reason, const std::string& why) const;
   void Schedule();
   void Run();
   bool TakeIn();
@@ -150,7 +163,12 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void EndTurn();
   void Commit();
   void FinishSection(const std::shared_ptr<CallBase>& section);
-  bool TryHibernate();
+  bool TryHibernate(Count reason);
+  // Counts what ended the actor, and says so.
+  void ReportBreak(const std::exception_ptr& error) const;
+  void ReportHibernation(Count reason) const;
+  void Log(LogLevel level, std::string_view event, std::string message,
+           std::vector<LogField> fields = {}) const;
   void Break(std::exception_ptr error);
   std::vector<Incoming> Close();
   std::exception_ptr SectionError(std::exception_ptr thrown) const;
@@ -176,12 +194,15 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::shared_ptr<InputGate> input_gate_;
   OutputGate output_gate_;
   ScopePtr root_scope_;
+  ScopePtr event_scope_;             // of the turn that runs, if it has needed one
+  std::chrono::microseconds now_{};  // when this last took something in
   std::unique_ptr<ObjectStorage> storage_;
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;
   std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
   std::vector<std::shared_ptr<Outgoing>> outgoing_;           // of this turn
   std::exception_ptr break_with_;
+  Count break_reason_ = Count::kResetByStorage;
   bool inline_next_ = false;
   WorkPtr inline_work_;
 };

@@ -150,11 +150,13 @@ void RuntimeState::Sweep() {
     std::nth_element(hosts.begin(), nth, hosts.end(), [](const auto& a, const auto& b) {
       return a->last_active() < b->last_active();
     });
-    for (auto host = hosts.begin(); host != nth; ++host) (*host)->HibernateIfIdle(Now());
+    for (auto host = hosts.begin(); host != nth; ++host)
+      (*host)->HibernateIfIdle(Now(), Count::kHibernatedCap);
     hosts.erase(hosts.begin(), nth);
   }
   for (const auto& host : hosts) {
-    if (host->last_active() <= idle_since) host->HibernateIfIdle(idle_since);
+    if (host->last_active() <= idle_since)
+      host->HibernateIfIdle(idle_since, Count::kHibernatedIdle);
   }
 }
 
@@ -166,7 +168,9 @@ void RuntimeState::Shutdown() {
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
     lock.unlock();
-    for (const auto& host : Hosts()) host->HibernateIfIdle(std::chrono::microseconds::max());
+    for (const auto& host : Hosts()) {
+      host->HibernateIfIdle(std::chrono::microseconds::max(), Count::kHibernatedShutdown);
+    }
     lock.lock();
     // What is busy is asked again.
     gone_.wait_for(lock, std::chrono::milliseconds(10), [this] { return count_ == 0; });

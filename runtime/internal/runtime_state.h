@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,7 @@
 #include "engine/store.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
+#include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/timer_queue.h"
 #include "runtime/options.h"
 
@@ -34,6 +36,7 @@ struct ActorClass {
   std::string name;  // and of its namespace in the store
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  std::unique_ptr<ActorMetrics> metrics = std::make_unique<ActorMetrics>();
 };
 
 class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
@@ -68,6 +71,10 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   void Shutdown();
   size_t resident_count() const;
 
+  void WriteMetrics(std::ostream& out) const;
+  // Tells RuntimeOptions::log, if there is one.
+  void Log(const LogRecord& record) const noexcept;
+
  private:
   struct Shard {
     mutable std::mutex mutex;
@@ -84,7 +91,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   boost::asio::any_io_executor executor_;
   std::shared_ptr<TimerQueue> timers_;
 
-  std::mutex classes_mutex_;
+  mutable std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
 
   std::array<Shard, kShards> shards_;
