@@ -25,6 +25,10 @@ void Runtime::Shutdown() {
 
 void Runtime::RunDue() { state_->timers().RunDue(); }
 
+NamespacePage Runtime::ListNamespaces(const PageOptions& options) const {
+  return state_->ListNamespaces(options);
+}
+
 void Runtime::WriteMetrics(std::ostream& out) const { state_->WriteMetrics(out); }
 
 std::string Runtime::Metrics() const {

@@ -23,6 +23,7 @@
 #include "engine/store.h"
 #include "runtime/actor.h"
 #include "runtime/actor_error.h"
+#include "runtime/listing.h"
 #include "runtime/object_namespace.h"
 #include "runtime/options.h"
 
@@ -55,6 +56,10 @@ class TIDEMARK_API Runtime {
 
   // With a clock of one's own: does what is due by now.
   void RunDue();
+  // Namespaces of the store, and those of classes that are defined, though nothing is stored of
+  // them yet. Errors: kInvalidArgument (the limit); those of the store.
+  NamespacePage ListNamespaces(const PageOptions& options = {}) const;
+
   // Actors in memory.
   size_t resident_count() const;
 

@@ -56,8 +56,8 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(
   if (entry != nullptr) {
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
-  entry = std::make_shared<const ActorClass>(
-      ActorClass{.name = name, .ids = ObjectIdFactory(name), .make = std::move(make)});
+  entry = std::make_shared<const ActorClass>(ActorClass{
+      .name = name, .space = name, .ids = ObjectIdFactory(name), .make = std::move(make)});
   return entry;
 }
 
@@ -113,8 +113,11 @@ void RuntimeState::Forget(const ActorHost& host) {
 std::unique_ptr<ObjectStorage> RuntimeState::OpenStorage(const ActorClass& actor_class,
                                                          const ActorId& id,
                                                          const StorageOptions& options) {
-  if (!id.name) return ObjectStorage::Open(store_, actor_class.name, id.object, options);
-  return ObjectStorage::Open(store_, actor_class.name, *id.name, options);
+  // The store keeps no other names: such objects are there by their ids.
+  if (id.name && ValidateName("object name", *id.name).ok()) {
+    return ObjectStorage::Open(store_, actor_class.space, *id.name, options);
+  }
+  return ObjectStorage::Open(store_, actor_class.space, id.object, options);
 }
 
 std::vector<std::shared_ptr<ActorHost>> RuntimeState::Hosts() const {

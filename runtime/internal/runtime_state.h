@@ -28,12 +28,14 @@
 #include "runtime/internal/actor_host.h"
 #include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/timer_queue.h"
+#include "runtime/listing.h"
 #include "runtime/options.h"
 
 namespace tidemark::internal {
 
 struct ActorClass {
-  std::string name;  // and of its namespace in the store
+  std::string name;
+  std::string space;  // its namespace in the store, of which its ids are made
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
   std::unique_ptr<ActorMetrics> metrics = std::make_unique<ActorMetrics>();
@@ -64,6 +66,8 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
                                              const StorageOptions& options);
 
   TimerQueue& timers() { return *timers_; }
+  Store& store() const { return store_; }
+  NamespacePage ListNamespaces(const PageOptions& options) const;
 
   void StartSweeping();
   // Lets idle actors go.
