@@ -30,6 +30,17 @@ struct RuntimeOptions {
   size_t most_resident = 100'000;
   // Calls that wait for one actor; more fail as overloaded.
   size_t most_waiting_calls = 10'000;
+  // Bytes of what those calls were given, about; likewise. One call that waits alone may have more.
+  size_t most_waiting_bytes = 64 << 20;
+  // A call that has waited for so long fails as overloaded, at the latest a second later, and never
+  // comes to its actor.
+  std::chrono::milliseconds longest_wait = std::chrono::seconds(10);
+  // An event that has not ended after so long, since its method began, resets its actor; 0: it may
+  // take as long as it likes. Code that does not await is not interrupted.
+  std::chrono::milliseconds event_limit{0};
+  // Code that keeps a thread for longer than this, without awaiting anything, is logged and counted
+  // while it does so, a second later at the latest, if another thread is free; 0: it is not.
+  std::chrono::milliseconds report_blocked_after = std::chrono::seconds(1);
   // Critical sections within each other.
   size_t most_nested_sections = 64;
   // One that lasts longer resets its actor, as overloaded.

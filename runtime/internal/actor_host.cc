@@ -73,21 +73,20 @@ ActorHost::~ActorHost() = default;
 bool ActorHost::Deliver(const std::shared_ptr<CallBase>& call) {
   call->set_host(this);
   call->sent_at = runtime_->Now();
-  bool full = false;
+  std::optional<Count> overload;
   {
     std::lock_guard lock(mutex_);
     if (over_) return false;
-    if (waiting_calls_ < runtime_->options().most_waiting_calls) {
-      ++waiting_calls_;
+    overload = OverloadBy(*call);
+    if (!overload) {
+      CountWaiting(*call);
       if (root_scope_ == nullptr) root_scope_ = new ActorScope(shared_from_this(), input_gate_);
       incoming_.push_back({root_scope_, call});
       if (std::exchange(scheduled_, true)) return true;
-    } else {
-      full = true;
     }
   }
-  if (full) {
-    Refuse(call, Count::kOverloadedByCount, "too many calls wait for it");
+  if (overload) {
+    Refuse(call, *overload);
   } else {
     Schedule();
   }
@@ -127,7 +126,7 @@ void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
 // ---- running -----------------------------------------------------------------------------------
 
 // False: there is nothing, and whoever comes next schedules.
-bool ActorHost::TakeIn() {
+bool ActorHost::TakeIn(bool read_clock) {
   {
     std::lock_guard lock(mutex_);
     if (incoming_.empty()) {
@@ -136,8 +135,7 @@ bool ActorHost::TakeIn() {
     }
     std::swap(taken_, incoming_);
   }
-  // Before any of it is seen outside: a manual clock may be moved by who sees it.
-  now_ = runtime_->Now();
+  if (read_clock) now_ = runtime_->Now();
   for (Incoming& incoming : taken_) {
     if (over_) {
       incoming.work->Drop(fate_->broken());
@@ -160,17 +158,22 @@ void ActorHost::WaitInSection(ScopePtr scope, WorkPtr work) {
 
 void ActorHost::Run() {
   const std::shared_ptr<ActorHost> self = shared_from_this();
+  // Before any of it is seen outside: a manual clock may be moved by who sees it.
+  now_ = runtime_->Now();
+  running_since_.store(now_.count(), std::memory_order_relaxed);
   if (!std::exchange(started_, true)) Start();
   int count = 0;
   for (; count < kMostInARow; ++count) {
-    if (let_in_.empty() && !TakeIn()) break;
+    if (let_in_.empty() && !TakeIn(count > 0)) break;
     if (let_in_.empty()) continue;
     last_active_.store(now_.count(), std::memory_order_relaxed);
+    running_since_.store(now_.count(), std::memory_order_relaxed);
     const LetIn next = std::move(let_in_.front());
     let_in_.pop_front();
     RunTurn(ScopePtr(next.work->scope() != nullptr ? next.work->scope() : root_scope_.get()),
             next.work);
   }
+  running_since_.store(kNotRunning, std::memory_order_relaxed);
   if (count == kMostInARow) Schedule();
 }
 
@@ -290,11 +293,16 @@ void ActorHost::SendOut(std::shared_ptr<Outgoing> outgoing) {
 void ActorHost::StartCall(CallBase& call) {
   {
     std::lock_guard lock(mutex_);
-    --waiting_calls_;
+    UncountWaiting(call);
+  }
+  if (IsTooOld(call, now_)) {
+    Refuse(call.shared_from_this(), Count::kOverloadedByAge);
+    return;
   }
   class_->metrics->Observe(Timing::kInputWait, now_ - call.sent_at);
   TraceScope::Set(call.trace);
   StartBody(call);
+  if (!call.finished()) LimitEvent(call.shared_from_this());
 }
 
 void ActorHost::StartBody(CallBase& call) {
@@ -305,6 +313,7 @@ void ActorHost::StartBody(CallBase& call) {
 void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
   if (over_) return;
   open_calls_.erase(call);
+  EventEnded(*call);
   if (call->section() != nullptr) {
     FinishSection(call);
     return;
@@ -398,6 +407,7 @@ void ActorHost::Break(std::exception_ptr error) {
   for (const LetIn& let_in : std::exchange(let_in_, {})) let_in.work->Drop(error);
   output_gate_.Break(error);
   for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
+  for (const auto& [call, key] : std::exchange(event_limits_, {})) runtime_->timers().Cancel(key);
   for (const auto& call : std::exchange(open_calls_, {})) call->Drop(error);
   for (const Incoming& incoming : late) incoming.work->Drop(error);
 }

@@ -26,6 +26,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -36,6 +37,7 @@
 #include "runtime/internal/actor_scope.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
+#include "runtime/internal/timer_queue.h"
 #include "runtime/log.h"
 #include "runtime/work.h"
 
@@ -107,6 +109,10 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     std::lock_guard lock(mutex_);
     return waiting_calls_;
   }
+  // Fails calls that have waited for too long.
+  void ExpireWaiting(std::chrono::microseconds now);
+  // Says so if its code has kept its thread for too long.
+  void ReportIfBlocked(std::chrono::microseconds now);
   // Ends its code from outside: nothing of it is run any more.
   void BreakSoon(std::exception_ptr error);
 
@@ -153,10 +159,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   };
 
   // Fails a call because too much waits.
-  void Refuse(const std::shared_ptr<CallBase>& call, Count reason, const std::string& why) const;
+  void Refuse(const std::shared_ptr<CallBase>& call, Count reason) const;
+  std::optional<Count> OverloadBy(const CallBase& call) const;
+  void CountWaiting(const CallBase& call);
+  void UncountWaiting(const CallBase& call);
+  bool IsTooOld(const CallBase& call, std::chrono::microseconds now) const;
+  // Resets the actor if the event has not ended by its limit.
+  void LimitEvent(const std::shared_ptr<CallBase>& call);
+  void EventEnded(const CallBase& call);
   void Schedule();
   void Run();
-  bool TakeIn();
+  bool TakeIn(bool read_clock);
   void RunSystem(const WorkPtr& work);
   void Start();
   void RunTurn(const ScopePtr& scope, const WorkPtr& work);
@@ -180,12 +193,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   const ActorId id_;
   const std::shared_ptr<Fate> fate_ = std::make_shared<Fate>();
   std::atomic<int64_t> last_active_;
+  // Since when a thread has been in its code (Clock::Monotonic); and of when that was reported.
+  static constexpr int64_t kNotRunning = -1;
+  std::atomic<int64_t> running_since_{kNotRunning};
+  std::atomic<int64_t> blocked_since_{kNotRunning};
 
   mutable std::mutex mutex_;
   std::vector<Incoming> incoming_;
   bool scheduled_ = false;
   bool over_ = false;
   size_t waiting_calls_ = 0;
+  size_t waiting_bytes_ = 0;
 
   // On the actor.
   bool started_ = false;
@@ -200,7 +218,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;
   std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
-  std::vector<std::shared_ptr<Outgoing>> outgoing_;           // of this turn
+  std::unordered_map<const CallBase*, TimerQueue::Key> event_limits_;
+  std::vector<std::shared_ptr<Outgoing>> outgoing_;  // of this turn
   std::exception_ptr break_with_;
   Count break_reason_ = Count::kResetByStorage;
   bool inline_next_ = false;

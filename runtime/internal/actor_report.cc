@@ -72,9 +72,11 @@ void ActorHost::ReportTaskFailed(const std::exception_ptr& thrown) {
   Log(LogLevel::kError, "task_failed", MessageOf(thrown));
 }
 
-void ActorHost::Refuse(const std::shared_ptr<CallBase>& call, Count reason,
-                       const std::string& why) const {
+void ActorHost::Refuse(const std::shared_ptr<CallBase>& call, Count reason) const {
   class_->metrics->Add(reason);
+  const char* const why = reason == Count::kOverloadedByCount   ? "too many calls wait for it"
+                          : reason == Count::kOverloadedByBytes ? "too much data waits for it"
+                                                                : "a call waited for too long";
   const std::string text = class_->name + " " + id_.ToString() + " is overloaded: " + why;
   {
     const TraceScope trace(call->trace);

@@ -66,7 +66,7 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(
 std::shared_ptr<ActorHost> RuntimeState::HostOf(
     const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id) {
   Shard& shard = ShardOf(id.object);
-  size_t count = 0;
+  bool too_many = false;
   std::shared_ptr<ActorHost> host;
   {
     std::lock_guard lock(shard.mutex);
@@ -79,9 +79,11 @@ std::shared_ptr<ActorHost> RuntimeState::HostOf(
     }
     entry = std::make_shared<ActorHost>(shared_from_this(), actor_class, id);
     host = entry;
-    count = ++count_;
+    too_many = ++count_ > options_.most_resident && count_ >= cap_at_;
+    // Those who go do so later: not everybody who comes meanwhile is to look at all of them.
+    if (too_many) cap_at_ = count_ + CapBatch();
   }
-  if (count > options_.most_resident) Sweep();
+  if (too_many) KeepToCap();
   return host;
 }
 
@@ -106,7 +108,7 @@ void RuntimeState::Forget(const ActorHost& host) {
     shard.hosts.erase(found);
   }
   std::lock_guard lock(count_mutex_);
-  --count_;
+  if (--count_ <= options_.most_resident) cap_at_ = 0;
   gone_.notify_all();
 }
 
@@ -146,20 +148,32 @@ void RuntimeState::StartSweeping() {
 }
 
 void RuntimeState::Sweep() {
-  std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
-  const std::chrono::microseconds idle_since = Now() - options_.hibernate_after;
-  if (hosts.size() > options_.most_resident) {
-    const auto nth = hosts.begin() + static_cast<ptrdiff_t>(hosts.size() - options_.most_resident);
-    std::nth_element(hosts.begin(), nth, hosts.end(), [](const auto& a, const auto& b) {
-      return a->last_active() < b->last_active();
-    });
-    for (auto host = hosts.begin(); host != nth; ++host)
-      (*host)->HibernateIfIdle(Now(), Count::kHibernatedCap);
-    hosts.erase(hosts.begin(), nth);
-  }
-  for (const auto& host : hosts) {
-    if (host->last_active() <= idle_since)
+  KeepToCap();
+  const std::chrono::microseconds now = Now();
+  const std::chrono::microseconds idle_since = now - options_.hibernate_after;
+  for (const auto& host : Hosts()) {
+    host->ExpireWaiting(now);
+    host->ReportIfBlocked(now);
+    if (host->last_active() <= idle_since) {
       host->HibernateIfIdle(idle_since, Count::kHibernatedIdle);
+    }
+  }
+}
+
+// Some more than must go, so that not each that comes is a look at all of them.
+size_t RuntimeState::CapBatch() const { return std::max<size_t>(1, options_.most_resident / 16); }
+
+void RuntimeState::KeepToCap() {
+  std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
+  if (hosts.size() <= options_.most_resident) return;
+  const size_t go = std::min(hosts.size(), hosts.size() - options_.most_resident + CapBatch() - 1);
+  const auto end = hosts.begin() + static_cast<ptrdiff_t>(go);
+  std::nth_element(hosts.begin(), end, hosts.end(), [](const auto& a, const auto& b) {
+    return a->last_active() < b->last_active();
+  });
+  const std::chrono::microseconds now = Now();
+  for (auto host = hosts.begin(); host != end; ++host) {
+    (*host)->HibernateIfIdle(now, Count::kHibernatedCap);
   }
 }
 

@@ -70,8 +70,11 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   NamespacePage ListNamespaces(const PageOptions& options) const;
 
   void StartSweeping();
-  // Lets idle actors go.
+  // Lets idle actors go, fails calls that have waited for too long, and sees who keeps a thread.
   void Sweep();
+  // Lets the least recently used idle actors go, if there are more than
+  // RuntimeOptions::most_resident.
+  void KeepToCap();
   void Shutdown();
   size_t resident_count() const;
 
@@ -88,6 +91,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
 
   Shard& ShardOf(const ObjectId& id) { return shards_[std::hash<ObjectId>()(id) % kShards]; }
   std::vector<std::shared_ptr<ActorHost>> Hosts() const;
+  size_t CapBatch() const;
 
   Store& store_;
   const RuntimeOptions options_;
@@ -101,7 +105,8 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::array<Shard, kShards> shards_;
   mutable std::mutex count_mutex_;
   std::condition_variable gone_;
-  size_t count_ = 0;  // of hosts
+  size_t count_ = 0;   // of hosts
+  size_t cap_at_ = 0;  // KeepToCap has looked already, and does so again with so many
   bool stopping_ = false;
 };
 

@@ -46,6 +46,7 @@ class Door {
 class Worker : public Actor {
  public:
   using Actor::Actor;
+  static inline std::atomic<int> sleeping = 0;  // that have begun to, since the fixture was made
 
   int64_t Add(int64_t by) {
     const int64_t total = Total() + by;
@@ -65,11 +66,13 @@ class Worker : public Actor {
     }());
   }
   Task<int64_t> SleepFor(std::chrono::microseconds time) {
-    co_await ctx().Sleep(time);
+    Task<> sleep = ctx().Sleep(time);
+    ++sleeping;
+    co_await std::move(sleep);
     co_return Live();
   }
   Task<> SleepAlone(std::chrono::microseconds time) {
-    co_await ctx().BlockConcurrencyWhile([&]() -> Task<> { co_await ctx().Sleep(time); });
+    co_await ctx().BlockConcurrencyWhile([&]() -> Task<> { co_await SleepFor(time); });
   }
   void KeepThread(Door* door) { door->Pass(); }
   size_t Length(std::string text) { return text.size(); }
@@ -99,6 +102,7 @@ struct Logged {
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
+    Worker::sleeping = 0;
     store_ = *Store::Open(directory_ / "store", {.create_if_missing = true});
     Start();
   }
