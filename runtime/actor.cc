@@ -99,6 +99,8 @@ void ActorState::Abort(const std::string& reason) {
 
 Actor::~Actor() = default;
 
+Task<> Actor::PreShutdown(ShutdownReason /*reason*/) { co_return; }
+
 Task<std::string> Actor::Fetch(std::string /*request*/) {
   throw Error(Status(StatusCode::kNotFound, "this actor has no Fetch()"));
   co_return "";

@@ -112,6 +112,12 @@ class TIDEMARK_API ActorState {
   internal::ActorHost& host_;
 };
 
+// Why an actor leaves memory.
+enum class ShutdownReason {
+  kInactive,  // it was idle, or had to make room
+  kShutdown,  // Runtime::Shutdown
+};
+
 class TIDEMARK_API Actor {
  public:
   // Of a derived class: runs on each start, before any event. If it throws, the event that started
@@ -123,6 +129,13 @@ class TIDEMARK_API Actor {
 
   // For servers: a request as text, answered with text. By default there is none.
   virtual Task<std::string> Fetch(std::string request);
+
+  // Called before the actor leaves memory: no event comes in meanwhile, and what it writes is there
+  // for the next constructor. Calls that come wait for that one. It has
+  // RuntimeOptions::pre_shutdown_limit, and is abandoned then; an exception is logged, and changes
+  // nothing. Not to be relied on: an actor that is reset, or whose process dies, is not told; and
+  // it may be called more than once for what the actor has in mind. Public where it is overridden.
+  virtual Task<> PreShutdown(ShutdownReason reason);
 
  protected:
   ActorState& ctx() const { return ctx_; }

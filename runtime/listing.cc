@@ -30,7 +30,7 @@ ActorPage NamespaceState::List(const PageOptions& options) const {
   const auto visit = [&](const ObjectSummary& object) {
     more = page.actors.size() == limit;
     if (more) return false;
-    ListedActor actor{.id = {.object = object.id}, .has_stored_data = object.head.page_count > 0};
+    ListedActor actor{.id = {.object = object.id}, .has_stored_data = object.head.page_count > 1};
     if (!object.name.empty()) actor.id.name = object.name;
     page.actors.push_back(std::move(actor));
     return true;

@@ -32,7 +32,8 @@ struct PageOptions {
 // An object of which something is stored: from its first commit on, until it is deleted.
 struct ListedActor {
   ActorId id;  // with its name, if the store has it
-  // False: everything was deleted, and the actor is in memory still; then the object vanishes.
+  // False: everything was deleted, so there is no table, and the actor is in memory still; when it
+  // leaves that the object vanishes.
   bool has_stored_data = false;
 };
 

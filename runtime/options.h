@@ -15,6 +15,12 @@
 
 namespace tidemark {
 
+// Of one class (Runtime::Define).
+struct ClassOptions {
+  // Its actors stay in memory until they are reset or the runtime shuts down.
+  bool prevent_eviction = false;
+};
+
 struct RuntimeOptions {
   // Threads of the runtime's own; 0: as many as the machine has processors.
   size_t threads = 0;
@@ -48,6 +54,11 @@ struct RuntimeOptions {
 
   // Is told what people may want to know of (runtime/log.h). None: nobody is.
   LogHook log{};
+
+  // For Actor::PreShutdown; then the actor goes all the same.
+  std::chrono::milliseconds pre_shutdown_limit = std::chrono::seconds(10);
+  // For events that have begun when Runtime::Shutdown is called; then they are cut off.
+  std::chrono::milliseconds shutdown_grace = std::chrono::seconds(30);
 
   // Of each actor's storage. Its commit mode and durability are the runtime's.
   StorageOptions storage{};

@@ -14,8 +14,14 @@ Runtime::Runtime(Store& store, const RuntimeOptions& options)
 Runtime::~Runtime() { Shutdown(); }
 
 std::shared_ptr<const internal::ActorClass> Runtime::DefineClass(
-    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make) {
-  return state_->Define(name, std::move(make));
+    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
+    const ClassTraits& traits) {
+  return state_->Define({.name = name,
+                         .space = name,
+                         .ids = ObjectIdFactory(name),
+                         .make = std::move(make),
+                         .options = traits.options,
+                         .has_pre_shutdown = traits.has_pre_shutdown});
 }
 
 void Runtime::Shutdown() {

@@ -41,17 +41,22 @@ class TIDEMARK_API Runtime {
   // Says that the objects of a namespace are actors of class T, which is constructed from an
   // ActorState&. Errors: kInvalidArgument (ValidateNamespaceName); kExists: it is defined already.
   template <typename T>
-  ObjectNamespace<T> Define(const std::string& name) {
+  ObjectNamespace<T> Define(const std::string& name, const ClassOptions& options = {}) {
     static_assert(std::is_base_of_v<Actor, T>, "an actor's class derives from Actor");
-    return ObjectNamespace<T>(state_,
-                              DefineClass(name, [](ActorState& state) -> std::unique_ptr<Actor> {
-                                return std::make_unique<T>(state);
-                              }));
+    const auto make = [](ActorState& state) -> std::unique_ptr<Actor> {
+      return std::make_unique<T>(state);
+    };
+    constexpr bool kTold =
+        !std::is_same_v<decltype(&T::PreShutdown), decltype(&Actor::PreShutdown)>;
+    return ObjectNamespace<T>(
+        state_, DefineClass(name, make, {.options = options, .has_pre_shutdown = kTold}));
   }
 
-  // Lets events that have begun come to their end, then closes all actors. Calls that come
-  // meanwhile and later fail as disconnected. What was confirmed is durable; blocks. Not from an
-  // actor.
+  // Lets events that have begun, and calls that wait, come to their end, with the calls that they
+  // make of other actors; then tells all actors (Actor::PreShutdown) and closes them. Other calls
+  // fail as disconnected from now on, and so does what has not ended after
+  // RuntimeOptions::shutdown_grace. What was confirmed is durable. Blocks: also for code that keeps
+  // its thread. Not from an actor.
   void Shutdown();
 
   // With a clock of one's own: does what is due by now.
@@ -70,8 +75,13 @@ class TIDEMARK_API Runtime {
   std::string Metrics() const;
 
  private:
+  struct ClassTraits {
+    ClassOptions options;
+    bool has_pre_shutdown = false;
+  };
   std::shared_ptr<const internal::ActorClass> DefineClass(
-      const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make);
+      const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
+      const ClassTraits& traits);
 
   const std::shared_ptr<internal::RuntimeState> state_;
 };

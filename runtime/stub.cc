@@ -101,6 +101,8 @@ void StubState::Send(const std::shared_ptr<CallBase>& call) {
   call->trace = trace.none() ? TraceId::New() : trace;
   if (ActorHost* const from = CurrentTurn().host) {
     from->SendOut(std::make_shared<OutgoingCall>(*this, call));
+  } else if (runtime_->stopping()) {
+    call->Drop(std::make_exception_ptr(runtime_->ShutDownError(*class_, id_)));
   } else {
     connection_->Deliver(*runtime_, class_, id_, call);
   }

@@ -113,8 +113,9 @@ void ActorHost::Schedule() {
   runtime_->Execute([self = shared_from_this()] { self->Run(); });
 }
 
-void ActorHost::BreakSoon(std::exception_ptr error) {
-  PostSystem(MakeWork([this, error = std::move(error)] { Break(error); }));
+void ActorHost::BreakSoon(std::exception_ptr error, Count reason) {
+  PostSystem(
+      MakeWork([this, error = std::move(error), reason] { BreakAtEndOfTurn(error, reason); }));
 }
 
 void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
@@ -136,8 +137,11 @@ bool ActorHost::TakeIn(bool read_clock) {
     std::swap(taken_, incoming_);
   }
   if (read_clock) now_ = runtime_->Now();
-  for (Incoming& incoming : taken_) {
-    if (over_) {
+  for (Incoming& taken : taken_) {
+    Incoming incoming = std::move(taken);  // what is left was not taken in yet
+    if (incoming.work == nullptr) {
+      break;  // it left memory, and sent the rest on
+    } else if (over_) {
       incoming.work->Drop(fate_->broken());
     } else if (incoming.scope == nullptr) {
       RunSystem(incoming.work);
@@ -382,45 +386,20 @@ void ActorHost::BreakAtEndOfTurn(std::exception_ptr error, Count reason) {
 
 // ---- the end -----------------------------------------------------------------------------------
 
-bool ActorHost::TryHibernate(Count reason) {
-  if (over_ || actor_ == nullptr || !let_in_.empty() || !input_gate_->idle() ||
-      !output_gate_.open() || !open_calls_.empty() || root_scope_->use_count() > 1) {
-    return false;
-  }
-  actor_.reset();
-  state_.reset();
-  ReportHibernation(reason);
-  for (const Incoming& incoming : Close()) {
-    const auto call = std::dynamic_pointer_cast<CallBase>(incoming.work);
-    if (call != nullptr) runtime_->Deliver(class_, id_, call);
-  }
-  return true;
-}
-
 // Nobody hears of it before the next instance can be made: who hears of it may ask for that.
 void ActorHost::Break(std::exception_ptr error) {
   if (over_) return;
   fate_->Break(error);
   ReportBreak(error);
-  const std::vector<Incoming> late = Close();
+  const std::vector<Incoming> late = Close(nullptr);
   input_gate_->Fail(error);
+  if (retirement_ != nullptr) retirement_->gate->Fail(error);
   for (const LetIn& let_in : std::exchange(let_in_, {})) let_in.work->Drop(error);
   output_gate_.Break(error);
   for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
   for (const auto& [call, key] : std::exchange(event_limits_, {})) runtime_->timers().Cancel(key);
   for (const auto& call : std::exchange(open_calls_, {})) call->Drop(error);
   for (const Incoming& incoming : late) incoming.work->Drop(error);
-}
-
-// Returns what has come and was not taken in.
-std::vector<ActorHost::Incoming> ActorHost::Close() {
-  storage_.reset();
-  runtime_->Forget(*this);
-  ScopePtr scope;  // not let go of under the lock: it may be the last to hold this
-  std::lock_guard lock(mutex_);
-  over_ = true;
-  scope = std::move(root_scope_);
-  return std::exchange(incoming_, {});
 }
 
 std::exception_ptr ActorHost::ResetError(StatusCode code, const std::string& message) const {

@@ -114,7 +114,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   // Says so if its code has kept its thread for too long.
   void ReportIfBlocked(std::chrono::microseconds now);
   // Ends its code from outside: nothing of it is run any more.
-  void BreakSoon(std::exception_ptr error);
+  void BreakSoon(std::exception_ptr error, Count reason);
 
   // ---- the actor's code, in a turn ----
 
@@ -147,6 +147,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   // Breaks the actor at the end of the turn.
   void BreakAtEndOfTurn(std::exception_ptr error, Count reason);
   void ReportTaskFailed(const std::exception_ptr& thrown);
+  void ReportPreShutdownFailed(const std::exception_ptr& thrown);
 
  private:
   struct Incoming {
@@ -156,6 +157,12 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   struct LetIn {
     WorkPtr work;
     InputGate::Lock lock;
+  };
+  // While PreShutdown runs: everybody else stands before the input gate, which is locked.
+  struct Retirement {
+    InputGate::Lock lock;
+    std::shared_ptr<InputGate> gate;  // its own
+    TimerQueue::Key limit;
   };
 
   // Fails a call because too much waits.
@@ -176,14 +183,22 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void EndTurn();
   void Commit();
   void FinishSection(const std::shared_ptr<CallBase>& section);
-  bool TryHibernate(Count reason);
+  // Lets an idle actor go, by way of its PreShutdown if it has one.
+  void TryHibernate(Count reason);
+  bool IsIdle() const;
+  void BeginRetirement(Count reason);
+  void LeaveMemory(Count reason);
+  // Has an object that is empty vanish from the store. The storage is closed.
+  void VanishIfEmpty(Object& object);
   // Counts what ended the actor, and says so.
   void ReportBreak(const std::exception_ptr& error) const;
   void ReportHibernation(Count reason) const;
   void Log(LogLevel level, std::string_view event, std::string message,
            std::vector<LogField> fields = {}) const;
   void Break(std::exception_ptr error);
-  std::vector<Incoming> Close();
+  // Returns what has come and was not taken in; or sends it on, with what stands in `hand_over`,
+  // to the next instance, before any later call can come to that.
+  std::vector<Incoming> Close(std::vector<WorkPtr>* hand_over);
   std::exception_ptr SectionError(std::exception_ptr thrown) const;
   std::exception_ptr ErrorFor(std::exception_ptr thrown) const;
   std::exception_ptr ResetError(StatusCode code, const std::string& message) const;
@@ -222,6 +237,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::vector<std::shared_ptr<Outgoing>> outgoing_;  // of this turn
   std::exception_ptr break_with_;
   Count break_reason_ = Count::kResetByStorage;
+  std::unique_ptr<Retirement> retirement_;
   bool inline_next_ = false;
   WorkPtr inline_work_;
 };

@@ -72,6 +72,12 @@ void ActorHost::ReportTaskFailed(const std::exception_ptr& thrown) {
   Log(LogLevel::kError, "task_failed", MessageOf(thrown));
 }
 
+void ActorHost::ReportPreShutdownFailed(const std::exception_ptr& thrown) {
+  if (break_with_ != nullptr) return;
+  class_->metrics->Add(Count::kPreShutdownsFailed);
+  Log(LogLevel::kError, "pre_shutdown_failed", MessageOf(thrown));
+}
+
 void ActorHost::Refuse(const std::shared_ptr<CallBase>& call, Count reason) const {
   class_->metrics->Add(reason);
   const char* const why = reason == Count::kOverloadedByCount   ? "too many calls wait for it"

@@ -18,13 +18,6 @@ size_t ThreadsOf(const RuntimeOptions& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-ActorError ShutDown(const ActorClass& actor_class, const ActorId& id) {
-  return ActorError(ActorFailure::kDisconnected,
-                    Status(StatusCode::kBusy, "the runtime of " + actor_class.name + " " +
-                                                  id.ToString() + " is shutting down"),
-                    id.object);
-}
-
 }  // namespace
 
 RuntimeState::RuntimeState(Store& store, const RuntimeOptions& options)
@@ -48,16 +41,15 @@ void RuntimeState::Execute(std::function<void()> call) {
   boost::asio::execution::execute(executor_, std::move(call));
 }
 
-std::shared_ptr<const ActorClass> RuntimeState::Define(
-    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make) {
+std::shared_ptr<const ActorClass> RuntimeState::Define(ActorClass actor_class) {
+  const std::string name = actor_class.name;
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
   auto& entry = classes_[name];
   if (entry != nullptr) {
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
-  entry = std::make_shared<const ActorClass>(ActorClass{
-      .name = name, .space = name, .ids = ObjectIdFactory(name), .make = std::move(make)});
+  entry = std::make_shared<const ActorClass>(std::move(actor_class));
   return entry;
 }
 
@@ -73,9 +65,9 @@ std::shared_ptr<ActorHost> RuntimeState::HostOf(
     auto& entry = shard.hosts[{actor_class.get(), id.object}];
     if (entry != nullptr) return entry;
     std::lock_guard count_lock(count_mutex_);
-    if (stopping_) {
+    if (closed_) {
       shard.hosts.erase({actor_class.get(), id.object});
-      throw ShutDown(*actor_class, id);
+      throw ShutDownError(*actor_class, id);
     }
     entry = std::make_shared<ActorHost>(shared_from_this(), actor_class, id);
     host = entry;
@@ -177,21 +169,34 @@ void RuntimeState::KeepToCap() {
   }
 }
 
+ActorError RuntimeState::ShutDownError(const ActorClass& actor_class, const ActorId& id) const {
+  return ActorError(ActorFailure::kDisconnected,
+                    Status(StatusCode::kBusy, "the runtime of " + actor_class.name + " " +
+                                                  id.ToString() + " is shutting down"),
+                    id.object);
+}
+
 void RuntimeState::Shutdown() {
-  {
-    std::lock_guard lock(count_mutex_);
-    if (std::exchange(stopping_, true)) return;
-  }
+  const std::chrono::microseconds end = Now() + options_.shutdown_grace;
+  if (stopping_.exchange(true)) return;
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
+    closed_ = Now() > end;
+    const bool cut_off = closed_;
     lock.unlock();
     for (const auto& host : Hosts()) {
-      host->HibernateIfIdle(std::chrono::microseconds::max(), Count::kHibernatedShutdown);
+      if (cut_off) {
+        host->BreakSoon(std::make_exception_ptr(ShutDownError(host->actor_class(), host->id())),
+                        Count::kResetByShutdown);
+      } else {
+        host->HibernateIfIdle(std::chrono::microseconds::max(), Count::kHibernatedShutdown);
+      }
     }
     lock.lock();
     // What is busy is asked again.
     gone_.wait_for(lock, std::chrono::milliseconds(10), [this] { return count_ == 0; });
   }
+  closed_ = true;
   lock.unlock();
   timers_->Stop();
   if (pool_) pool_->join();

@@ -6,6 +6,7 @@
 #define TIDEMARK_RUNTIME_INTERNAL_RUNTIME_STATE_H_
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -24,6 +25,7 @@
 
 #include "engine/object_id.h"
 #include "engine/store.h"
+#include "runtime/actor_error.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
 #include "runtime/internal/actor_metrics.h"
@@ -38,6 +40,8 @@ struct ActorClass {
   std::string space;  // its namespace in the store, of which its ids are made
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  ClassOptions options{};
+  bool has_pre_shutdown = false;  // it overrides Actor::PreShutdown
   std::unique_ptr<ActorMetrics> metrics = std::make_unique<ActorMetrics>();
 };
 
@@ -51,8 +55,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::chrono::microseconds Now() const { return options_.clock->Monotonic(); }
   void Execute(std::function<void()> call);
 
-  std::shared_ptr<const ActorClass> Define(const std::string& name,
-                                           std::function<std::unique_ptr<Actor>(ActorState&)> make);
+  std::shared_ptr<const ActorClass> Define(ActorClass actor_class);
 
   // Sends a call to the live instance of an object, which is made if there is none.
   void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
@@ -76,6 +79,9 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   // RuntimeOptions::most_resident.
   void KeepToCap();
   void Shutdown();
+  // Only what actors ask for is still let in.
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+  ActorError ShutDownError(const ActorClass& actor_class, const ActorId& id) const;
   size_t resident_count() const;
 
   void WriteMetrics(std::ostream& out) const;
@@ -105,9 +111,10 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::array<Shard, kShards> shards_;
   mutable std::mutex count_mutex_;
   std::condition_variable gone_;
-  size_t count_ = 0;   // of hosts
-  size_t cap_at_ = 0;  // KeepToCap has looked already, and does so again with so many
-  bool stopping_ = false;
+  size_t count_ = 0;     // of hosts
+  size_t cap_at_ = 0;    // KeepToCap has looked already, and does so again with so many
+  bool closed_ = false;  // nobody comes into memory any more
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace tidemark::internal

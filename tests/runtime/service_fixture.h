@@ -134,8 +134,8 @@ class ServiceTest : public ::testing::Test {
   }
 
   // A call in a thread of its own.
-  template <typename Method, typename... Args>
-  auto Start(Stub<Worker> stub, Method method, Args... args) {
+  template <typename T, typename Method, typename... Args>
+  auto Start(Stub<T> stub, Method method, Args... args) {
     return std::async(std::launch::async, [stub, method, args...]() mutable {
       return stub.CallBlocking(method, std::move(args)...);
     });
