@@ -77,12 +77,14 @@ void ActorHost::BeginRetirement(Count reason) {
       reason == Count::kHibernatedShutdown ? ShutdownReason::kShutdown : ShutdownReason::kInactive);
   call->set_host(this);
   const std::weak_ptr<ActorHost> weak = weak_from_this();
-  const auto leave = [weak, reason](bool late) {
+  const std::weak_ptr<CallBase> weak_call = call;
+  const auto leave = [weak, weak_call, reason] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    self->PostSystem(MakeWork([self, reason, late] {
+    self->PostSystem(MakeWork([self, weak_call, reason] {
       if (self->over_) return;
-      if (late) {
+      const auto ended = weak_call.lock();
+      if (ended != nullptr && !ended->finished()) {
         self->ReportPreShutdownFailed(std::make_exception_ptr(
             std::runtime_error("PreShutdown() took too long, and was abandoned")));
       }
@@ -90,9 +92,8 @@ void ActorHost::BeginRetirement(Count reason) {
     }));
   };
   // When what it wrote is durable.
-  call->WhenDone(MakeWork([leave] { leave(false); }));
-  retirement_->limit =
-      runtime_->timers().Add(runtime_->options().pre_shutdown_limit, [leave] { leave(true); });
+  call->WhenDone(MakeWork([leave] { leave(); }));
+  retirement_->limit = runtime_->timers().Add(runtime_->options().pre_shutdown_limit, leave);
   const ScopePtr scope(
       new ActorScope(shared_from_this(), retirement_->gate, root_scope_, TraceId::New()));
   WaitInSection(scope, MakeWork([this, call] { StartBody(*call); }));
@@ -107,8 +108,10 @@ void ActorHost::LeaveMemory(Count reason) {
   for (Incoming& rest : taken_) {
     if (rest.work != nullptr) waiting.push_back(std::move(rest.work));
   }
-  actor_.reset();
-  state_.reset();
+  if (open_calls_.empty()) {  // else what is left of a coroutine may look at it
+    actor_.reset();
+    state_.reset();
+  }
   ReportHibernation(reason);
   Close(&waiting);
   // What an abandoned PreShutdown left, and what it began and did not wait for.

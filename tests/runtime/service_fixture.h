@@ -106,7 +106,11 @@ class ServiceTest : public ::testing::Test {
     store_ = *Store::Open(directory_ / "store", {.create_if_missing = true});
     Start();
   }
-  ~ServiceTest() override { runtime_.reset(); }
+  // Whoever sleeps still is cut off.
+  ~ServiceTest() override {
+    auto gone = std::async(std::launch::async, [this] { runtime_.reset(); });
+    while (!IsDone(gone)) clock_.Advance(std::chrono::seconds(1));
+  }
 
   RuntimeOptions Options() {
     return {
