@@ -118,8 +118,8 @@ Result<uint64_t> CountCommits(internal::StoreImpl& store, const ObjectId& object
 }  // namespace
 
 Status Store::ListObjects(std::string_view namespace_name,
-                          const std::function<bool(const ObjectSummary&)>& visit_all,
-                          Listed which) const try {
+                          const std::function<bool(const ObjectSummary&)>& visit_all, Listed which,
+                          const std::optional<ObjectId>& begin_after) const try {
   TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
   std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
   if (namespace_name.empty()) {
@@ -168,7 +168,8 @@ Status Store::ListObjects(std::string_view namespace_name,
   for (const auto& ns : namespaces) {
     if (ns->id == 0) continue;
     auto next_recent = recent.begin();
-    std::optional<ObjectId> after;
+    std::optional<ObjectId> after = begin_after;
+    while (after && next_recent != recent.end() && (*next_recent)->id <= *after) ++next_recent;
     while (true) {
       TIDEMARK_ASSIGN_OR_RETURN(const auto rows, impl_->index().ListObjects(ns->id, after, kPage));
       // Recent objects with smaller ids come first, those with equal ids are the row's own.

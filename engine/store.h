@@ -207,9 +207,10 @@ using Progress = std::function<void(uint64_t done, uint64_t total)>;
 // Memory that runs out in a call: engine/status.h. In the store's own threads it costs nothing but
 // time: the checkpoint or the segment is made later.
 //
-// A child of fork() does not have its parent's store: what needs the directory is kBroken there, and
-// nothing that it destroys, closes or ends with touches the store, which the parent goes on with.
-// (Should another thread have been at work in the store at the fork, calls of the child may block.)
+// A child of fork() does not have its parent's store: what needs the directory is kBroken there,
+// and nothing that it destroys, closes or ends with touches the store, which the parent goes on
+// with. (Should another thread have been at work in the store at the fork, calls of the child may
+// block.)
 //
 // Any thread may call any method, except that no other call may be under way, on the store or on
 // what was made from it, when Close() or the destructor is called.
@@ -304,10 +305,12 @@ class TIDEMARK_API Store {
   // In order of their names.
   Result<std::vector<std::string>> ListNamespaces() const;
   // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false;
-  // of a deleted one `head` is the deletion. Errors: kNotFound if the namespace does not exist.
+  // of a deleted one `head` is the deletion. With `after` those behind that id only: the next page
+  // costs what it has, wherever it is. Errors: kNotFound if the namespace does not exist.
   Status ListObjects(std::string_view namespace_name,
                      const std::function<bool(const ObjectSummary&)>& visit,
-                     Listed which = Listed::kExisting) const;
+                     Listed which = Listed::kExisting,
+                     const std::optional<ObjectId>& after = std::nullopt) const;
   // Every object that exists and has an alarm (Object::alarm) due at or before `due_by`, in order
   // of due times, then ids, until `visit` returns false. Commits count from when they are visible,
   // confirmed or not: what waits by this list never waits for longer than an object's alarm says.

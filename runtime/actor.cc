@@ -19,8 +19,7 @@ ObjectStorage& ActorState::storage() const { return host_.storage(); }
 
 boost::asio::any_io_executor ActorState::executor() const {
   const internal::Turn& turn = internal::CurrentTurn();
-  return internal::ActorExecutor(turn.host == &host_ ? internal::ScopePtr(turn.scope)
-                                                     : host_.root_scope());
+  return internal::ActorExecutor(turn.host == &host_ ? host_.EventScope() : host_.root_scope());
 }
 
 void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& section) {
@@ -38,7 +37,8 @@ void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& s
   }
   section->set_host(&host_);
   section->set_section(gate);
-  const internal::ScopePtr scope(new internal::ActorScope(host_.shared_from_this(), gate));
+  const internal::ScopePtr scope(
+      new internal::ActorScope(host_.shared_from_this(), gate, host_.root_scope(), trace_id()));
   host_.LimitSection(section);
   host_.WaitInSection(scope, internal::MakeWork([this, section] { host_.StartBody(*section); }));
 }
@@ -65,7 +65,7 @@ class BackgroundTask final : public runtime_detail::Reply<void> {
     try {
       co_await std::move(self->task_);
     } catch (...) {
-      self->set_error(std::current_exception());
+      self->host_->ReportTaskFailed(std::current_exception());
     }
     self->Finish();
   }
@@ -91,12 +91,16 @@ void ActorState::WaitUntil(Task<> task) {
 void ActorState::Abort(const std::string& reason, const AbortOptions& options) {
   const std::string text =
       reason.empty() ? "the application called Abort() to reset its actor" : reason;
-  host_.BreakAtEndOfTurn(std::make_exception_ptr(internal::AbortError(
-      Status(StatusCode::kBroken, text), host_.id().object, options.retry_alarm)));
+  host_.BreakAtEndOfTurn(
+      std::make_exception_ptr(internal::AbortError(Status(StatusCode::kBroken, text),
+                                                   host_.id().object, options.retry_alarm)),
+      internal::Count::kResetByAbort);
   throw Aborted();
 }
 
 Actor::~Actor() = default;
+
+Task<> Actor::PreShutdown(ShutdownReason /*reason*/) { co_return; }
 
 Task<std::string> Actor::Fetch(std::string /*request*/) {
   throw Error(Status(StatusCode::kNotFound, "this actor has no Fetch()"));

@@ -33,6 +33,7 @@
 #include "runtime/alarm.h"
 #include "runtime/call.h"
 #include "runtime/task.h"
+#include "runtime/trace.h"
 
 namespace tidemark {
 
@@ -55,6 +56,10 @@ class TIDEMARK_API ActorState {
   // Asio's view of the code that runs: what completes on it is a turn of the actor.
   boost::asio::any_io_executor executor() const;
 
+  // Of the event that runs: its caller's, or one of its own. Calls that it makes have it, and what
+  // it starts by WaitUntil.
+  TraceId trace_id() const { return TraceScope::Current(); }
+
   // Runs `call`, which returns a Task, with all other events held back until it ends; what it
   // returns comes when the result is awaited. It has begun when this returns, awaited or not: a
   // constructor cannot await, and no event comes before it has ended. An exception that leaves it
@@ -72,7 +77,7 @@ class TIDEMARK_API ActorState {
   Task<> Sleep(std::chrono::microseconds time);
 
   // Runs `task` beside whatever else the actor does, and keeps the actor in memory until it ends.
-  // An exception that leaves it ends it, and nothing else.
+  // An exception that leaves it ends it, and nothing else: it is logged, and counted.
   void WaitUntil(Task<> task);
 
   // Resets the actor: what this turn wrote is dropped, code that awaits something is not resumed,
@@ -113,6 +118,12 @@ class TIDEMARK_API ActorState {
   internal::ActorHost& host_;
 };
 
+// Why an actor leaves memory.
+enum class ShutdownReason {
+  kInactive,  // it was idle, or had to make room
+  kShutdown,  // Runtime::Shutdown
+};
+
 class TIDEMARK_API Actor {
  public:
   // Of a derived class: runs on each start, before any event. If it throws, the event that started
@@ -129,6 +140,13 @@ class TIDEMARK_API Actor {
   // any other, one at a time. What it throws is a failure: the alarm comes again. A class that does
   // not override it cannot set alarms, but in its constructor.
   virtual Task<> OnAlarm(AlarmEvent event);
+
+  // Called before the actor leaves memory: no event comes in meanwhile, and what it writes is there
+  // for the next constructor. Calls that come wait for that one. It has
+  // RuntimeOptions::pre_shutdown_limit, and is abandoned then; an exception is logged, and changes
+  // nothing. Not to be relied on: an actor that is reset, or whose process dies, is not told; and
+  // it may be called more than once for what the actor has in mind. Public where it is overridden.
+  virtual Task<> PreShutdown(ShutdownReason reason);
 
  protected:
   ActorState& ctx() const { return ctx_; }

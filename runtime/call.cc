@@ -27,7 +27,7 @@ void CallBase::Finish() {
 }
 
 void CallBase::Spawn(Task<void> task) {
-  const internal::ScopePtr scope(internal::CurrentTurn().scope);
+  const internal::ScopePtr scope = host_->EventScope();
   host_->RunInThisTurn([&] {
     boost::asio::co_spawn(boost::asio::any_io_executor(internal::ActorExecutor(scope)),
                           std::move(task), boost::asio::detached);

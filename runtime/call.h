@@ -15,6 +15,7 @@
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -29,6 +30,7 @@
 
 #include "engine/export.h"
 #include "runtime/task.h"
+#include "runtime/trace.h"
 #include "runtime/work.h"
 
 namespace tidemark {
@@ -55,6 +57,9 @@ class TIDEMARK_API CallBase : public Work,
   void Start(Actor& actor) { Invoke(actor); }
   // When it began to wait for the actor.
   std::chrono::microseconds sent_at{};
+  TraceId trace;
+  // That it takes while it waits, about: what it was given.
+  size_t bytes = 0;
 
   void Run() final;                                  // Work: its turn has come
   void Drop(const std::exception_ptr& error) final;  // Work: it never comes
@@ -69,6 +74,8 @@ class TIDEMARK_API CallBase : public Work,
   void set_error(std::exception_ptr error) { error_ = std::move(error); }
   // It is done when all of its last turn is, not before what that writes is committed.
   virtual bool EndsItsTurn() const { return false; }
+  // RuntimeOptions::event_limit is not for it.
+  virtual bool HasItsOwnLimit() const { return false; }
 
   // ---- the caller's side ----
 
@@ -133,13 +140,37 @@ Task<R> Await(std::shared_ptr<Reply<R>> call) {
   co_return call->Take();
 }
 
+// What a value holds outside of itself, if it is a string or another container, or has such in it.
+template <typename V>
+size_t BytesBehind(const V& value) {
+  if constexpr (requires {
+                  std::size(value);
+                  *std::begin(value);
+                }) {
+    using Element = std::remove_cvref_t<decltype(*std::begin(value))>;
+    size_t bytes = std::size(value) * sizeof(Element);
+    if constexpr (!std::is_trivially_copyable_v<Element>) {
+      for (const Element& element : value) bytes += BytesBehind(element);
+    }
+    return bytes;
+  } else {
+    return 0;
+  }
+}
+
 // A call of a method of T, which takes what `Args` were made from.
 template <typename T, typename Method, typename R, typename... Args>
 class MethodCall final : public Reply<R> {
  public:
   template <typename... Given>
   explicit MethodCall(Method method, Given&&... given)
-      : method_(method), args_(std::forward<Given>(given)...) {}
+      : method_(method), args_(std::forward<Given>(given)...) {
+    this->bytes = sizeof(*this) + std::apply(
+                                      [](const Args&... args) -> size_t {
+                                        return (size_t{0} + ... + BytesBehind(args));
+                                      },
+                                      args_);
+  }
 
  protected:
   void Invoke(Actor& actor) override {

@@ -12,6 +12,7 @@
 
 #include "engine/export.h"
 #include "runtime/actor_id.h"
+#include "runtime/listing.h"
 #include "runtime/stub.h"
 
 namespace tidemark {
@@ -29,6 +30,8 @@ class TIDEMARK_API NamespaceState {
   ActorId NewUniqueId() const;
   ActorId IdFromString(std::string_view hex) const;
   StubState Get(const ActorId& id) const;
+  StubState GetExisting(const ActorId& id) const;
+  ActorPage List(const PageOptions& options) const;
 
  private:
   std::shared_ptr<internal::RuntimeState> runtime_;
@@ -47,7 +50,10 @@ class ObjectNamespace {
 
   const std::string& name() const { return state_.name(); }
 
-  // The same name, the same id. None of these makes an object.
+  // The same name, the same id. None of these makes an object. Any bytes are a name, none too. The
+  // id, and the actor that is got by it, knows names of up to 1024 bytes; the store keeps those
+  // that ValidateName allows, of up to 512, and lists objects by them: others are listed without a
+  // name.
   ActorId IdFromName(std::string_view name) const { return state_.IdFromName(name); }
   // An id that nobody else has; it has no name.
   ActorId NewUniqueId() const { return state_.NewUniqueId(); }
@@ -58,6 +64,12 @@ class ObjectNamespace {
   // Errors: kInvalidArgument if the id is of another namespace.
   Stub<T> Get(const ActorId& id) const { return Stub<T>(state_.Get(id)); }
   Stub<T> GetByName(std::string_view name) const { return Get(IdFromName(name)); }
+  // If something is stored of it, confirmed or not. Errors: kNotFound; as Get; those of the store.
+  Stub<T> GetExisting(const ActorId& id) const { return Stub<T>(state_.GetExisting(id)); }
+
+  // What is stored of this class, page by page. Errors: kInvalidArgument (the limit; `after` is no
+  // cursor of this namespace); those of the store.
+  ActorPage List(const PageOptions& options = {}) const { return state_.List(options); }
 
  private:
   runtime_detail::NamespaceState state_;

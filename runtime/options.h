@@ -13,8 +13,15 @@
 #include "api/options.h"
 #include "engine/clock.h"
 #include "runtime/alarm.h"
+#include "runtime/log.h"
 
 namespace tidemark {
+
+// Of one class (Runtime::Define).
+struct ClassOptions {
+  // Its actors stay in memory until they are reset or the runtime shuts down.
+  bool prevent_eviction = false;
+};
 
 struct RuntimeOptions {
   // Threads of the runtime's own; 0: as many as the machine has processors.
@@ -31,6 +38,17 @@ struct RuntimeOptions {
   size_t most_resident = 100'000;
   // Calls that wait for one actor; more fail as overloaded.
   size_t most_waiting_calls = 10'000;
+  // Bytes of what those calls were given, about; likewise. One call that waits alone may have more.
+  size_t most_waiting_bytes = 64 << 20;
+  // A call that has waited for so long fails as overloaded, at the latest a second later, and never
+  // comes to its actor.
+  std::chrono::milliseconds longest_wait = std::chrono::seconds(10);
+  // An event that has not ended after so long, since its method began, resets its actor; 0: it may
+  // take as long as it likes. Code that does not await is not interrupted.
+  std::chrono::milliseconds event_limit{0};
+  // Code that keeps a thread for longer than this, without awaiting anything, is logged and counted
+  // while it does so, a second later at the latest, if another thread is free; 0: it is not.
+  std::chrono::milliseconds report_blocked_after = std::chrono::seconds(1);
   // Critical sections within each other.
   size_t most_nested_sections = 64;
   // One that lasts longer resets its actor, as overloaded.
@@ -43,6 +61,13 @@ struct RuntimeOptions {
   // Told of an alarm that is tried no more. Comes from a thread of the runtime, which it must not
   // block, and must not throw.
   std::function<void(const GivenUpAlarm&)> on_alarm_given_up{};
+  // Is told what people may want to know of (runtime/log.h). None: nobody is.
+  LogHook log{};
+
+  // For Actor::PreShutdown; then the actor goes all the same.
+  std::chrono::milliseconds pre_shutdown_limit = std::chrono::seconds(10);
+  // For events that have begun when Runtime::Shutdown is called; then they are cut off.
+  std::chrono::milliseconds shutdown_grace = std::chrono::seconds(30);
 
   // Of each actor's storage. Its commit mode and durability are the runtime's.
   StorageOptions storage{};

@@ -1,5 +1,7 @@
 #include "runtime/runtime.h"
 
+#include <sstream>
+
 #include "runtime/internal/runtime_state.h"
 
 namespace tidemark {
@@ -14,8 +16,14 @@ Runtime::~Runtime() { Shutdown(); }
 
 std::shared_ptr<const internal::ActorClass> Runtime::DefineClass(
     const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
-    runtime_detail::AlarmHandler alarm_handler) {
-  return state_->Define(name, std::move(make), alarm_handler);
+    const ClassTraits& traits) {
+  return state_->Define({.name = name,
+                         .space = name,
+                         .ids = ObjectIdFactory(name),
+                         .make = std::move(make),
+                         .options = traits.options,
+                         .has_alarm_handler = traits.has_alarm_handler,
+                         .has_pre_shutdown = traits.has_pre_shutdown});
 }
 
 void Runtime::Shutdown() {
@@ -26,6 +34,18 @@ void Runtime::Shutdown() {
 void Runtime::RunDue() { state_->timers().RunDue(); }
 
 AlarmCounters Runtime::alarm_counters() const { return state_->alarms().counters(); }
+
+NamespacePage Runtime::ListNamespaces(const PageOptions& options) const {
+  return state_->ListNamespaces(options);
+}
+
+void Runtime::WriteMetrics(std::ostream& out) const { state_->WriteMetrics(out); }
+
+std::string Runtime::Metrics() const {
+  std::ostringstream out;
+  WriteMetrics(out);
+  return out.str();
+}
 
 size_t Runtime::resident_count() const { return state_->resident_count(); }
 

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -22,6 +23,7 @@
 #include "engine/store.h"
 #include "runtime/actor.h"
 #include "runtime/actor_error.h"
+#include "runtime/listing.h"
 #include "runtime/object_namespace.h"
 #include "runtime/options.h"
 
@@ -39,31 +41,53 @@ class TIDEMARK_API Runtime {
   // Says that the objects of a namespace are actors of class T, which is constructed from an
   // ActorState&. Errors: kInvalidArgument (ValidateNamespaceName); kExists: it is defined already.
   template <typename T>
-  ObjectNamespace<T> Define(const std::string& name) {
+  ObjectNamespace<T> Define(const std::string& name, const ClassOptions& options = {}) {
     static_assert(std::is_base_of_v<Actor, T>, "an actor's class derives from Actor");
-    return ObjectNamespace<T>(state_, DefineClass(
-                                          name,
-                                          [](ActorState& state) -> std::unique_ptr<Actor> {
-                                            return std::make_unique<T>(state);
-                                          },
-                                          runtime_detail::kAlarmHandlerOf<T>));
+    const auto make = [](ActorState& state) -> std::unique_ptr<Actor> {
+      return std::make_unique<T>(state);
+    };
+    constexpr bool kTold =
+        !std::is_same_v<decltype(&T::PreShutdown), decltype(&Actor::PreShutdown)>;
+    return ObjectNamespace<T>(
+        state_, DefineClass(name, make,
+                            {.options = options,
+                             .has_alarm_handler = runtime_detail::kAlarmHandlerOf<T> ==
+                                                  runtime_detail::AlarmHandler::kHasOne,
+                             .has_pre_shutdown = kTold}));
   }
 
-  // Lets events that have begun come to their end, then closes all actors. Calls that come
-  // meanwhile and later fail as disconnected. What was confirmed is durable; blocks. Not from an
-  // actor.
+  // Lets events that have begun, and calls that wait, come to their end, with the calls that they
+  // make of other actors; then tells all actors (Actor::PreShutdown) and closes them. Other calls
+  // fail as disconnected from now on, and so does what has not ended after
+  // RuntimeOptions::shutdown_grace. What was confirmed is durable. Blocks: also for code that keeps
+  // its thread. Not from an actor.
   void Shutdown();
 
   // With a clock of one's own: does what is due by now.
   void RunDue();
+  // Namespaces of the store, and those of classes that are defined, though nothing is stored of
+  // them yet. Errors: kInvalidArgument (the limit); those of the store.
+  NamespacePage ListNamespaces(const PageOptions& options = {}) const;
+
   // Actors in memory.
   size_t resident_count() const;
   AlarmCounters alarm_counters() const;
 
+  // Counters, histograms and gauges in Prometheus' text format (version 0.0.4): events, starts,
+  // failures, resets, refusals and hibernations, waits for the gates, commits and their durability,
+  // and who is in memory and waits, by namespace. Any thread; costs a look at each actor in memory.
+  void WriteMetrics(std::ostream& out) const;
+  std::string Metrics() const;
+
  private:
+  struct ClassTraits {
+    ClassOptions options;
+    bool has_alarm_handler = false;
+    bool has_pre_shutdown = false;
+  };
   std::shared_ptr<const internal::ActorClass> DefineClass(
       const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
-      runtime_detail::AlarmHandler alarm_handler);
+      const ClassTraits& traits);
 
   const std::shared_ptr<internal::RuntimeState> state_;
 };

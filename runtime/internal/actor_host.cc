@@ -43,12 +43,17 @@ class ScopedWork final : public Work {
 
 const Turn& CurrentTurn() { return current_turn; }
 
+void SetTurnScope(ActorScope* scope) { current_turn.scope = scope; }
+
 ActorHost::ActorHost(std::shared_ptr<RuntimeState> runtime,
                      std::shared_ptr<const ActorClass> actor_class, ActorId id)
     : runtime_(std::move(runtime)),
       class_(std::move(actor_class)),
       id_(std::move(id)),
-      last_active_(runtime_->Now().count()) {
+      last_active_(runtime_->Now().count()),
+      output_gate_([this](std::chrono::microseconds waited) {
+        class_->metrics->Observe(Timing::kOutputWait, waited);
+      }) {
   input_gate_ = InputGate::MakeRoot([this](WorkPtr work, InputGate::Lock lock) {
     let_in_.push_back({std::move(work), std::move(lock)});
   });
@@ -60,24 +65,24 @@ ActorHost::~ActorHost() = default;
 
 bool ActorHost::Deliver(const std::shared_ptr<CallBase>& call) {
   call->set_host(this);
+  call->sent_at = runtime_->Now();
+  std::optional<Count> overload;
   {
     std::lock_guard lock(mutex_);
     if (over_) return false;
-    if (waiting_calls_ < runtime_->options().most_waiting_calls) {
-      ++waiting_calls_;
+    overload = OverloadBy(*call);
+    if (!overload) {
+      CountWaiting(*call);
       if (root_scope_ == nullptr) root_scope_ = new ActorScope(shared_from_this(), input_gate_);
       incoming_.push_back({root_scope_, call});
       if (std::exchange(scheduled_, true)) return true;
-    } else {
-      call->Drop(std::make_exception_ptr(ActorError(
-          ActorFailure::kOverloaded,
-          Status(StatusCode::kLimitExceeded, class_->name + " " + id_.ToString() +
-                                                 " is overloaded: too many calls wait for it"),
-          id_.object)));
-      return true;
     }
   }
-  Schedule();
+  if (overload) {
+    Refuse(call, *overload);
+  } else {
+    Schedule();
+  }
   return true;
 }
 
@@ -101,20 +106,21 @@ void ActorHost::Schedule() {
   runtime_->Execute([self = shared_from_this()] { self->Run(); });
 }
 
-void ActorHost::BreakSoon(std::exception_ptr error) {
-  PostSystem(MakeWork([this, error = std::move(error)] { Break(error); }));
+void ActorHost::BreakSoon(std::exception_ptr error, Count reason) {
+  PostSystem(
+      MakeWork([this, error = std::move(error), reason] { BreakAtEndOfTurn(error, reason); }));
 }
 
-void ActorHost::HibernateIfIdle(std::chrono::microseconds since) {
-  PostSystem(MakeWork([this, since] {
-    if (last_active() <= since) TryHibernate();
+void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
+  PostSystem(MakeWork([this, since, reason] {
+    if (last_active() <= since) TryHibernate(reason);
   }));
 }
 
 // ---- running -----------------------------------------------------------------------------------
 
 // False: there is nothing, and whoever comes next schedules.
-bool ActorHost::TakeIn() {
+bool ActorHost::TakeIn(bool read_clock) {
   {
     std::lock_guard lock(mutex_);
     if (incoming_.empty()) {
@@ -123,8 +129,12 @@ bool ActorHost::TakeIn() {
     }
     std::swap(taken_, incoming_);
   }
-  for (Incoming& incoming : taken_) {
-    if (over_) {
+  if (read_clock) now_ = runtime_->Now();
+  for (Incoming& taken : taken_) {
+    Incoming incoming = std::move(taken);  // what is left was not taken in yet
+    if (incoming.work == nullptr) {
+      break;  // it left memory, and sent the rest on
+    } else if (over_) {
       incoming.work->Drop(fate_->broken());
     } else if (incoming.scope == nullptr) {
       RunSystem(incoming.work);
@@ -145,19 +155,22 @@ void ActorHost::WaitInSection(ScopePtr scope, WorkPtr work) {
 
 void ActorHost::Run() {
   const std::shared_ptr<ActorHost> self = shared_from_this();
-  if (!std::exchange(started_, true)) Start();
   // Before any of it is seen outside: a manual clock may be moved by who sees it.
-  const int64_t now = runtime_->Now().count();
+  now_ = runtime_->Now();
+  running_since_.store(now_.count(), std::memory_order_relaxed);
+  if (!std::exchange(started_, true)) Start();
   int count = 0;
   for (; count < kMostInARow; ++count) {
-    if (let_in_.empty() && !TakeIn()) break;
+    if (let_in_.empty() && !TakeIn(count > 0)) break;
     if (let_in_.empty()) continue;
-    last_active_.store(now, std::memory_order_relaxed);
+    last_active_.store(now_.count(), std::memory_order_relaxed);
+    running_since_.store(now_.count(), std::memory_order_relaxed);
     const LetIn next = std::move(let_in_.front());
     let_in_.pop_front();
     RunTurn(ScopePtr(next.work->scope() != nullptr ? next.work->scope() : root_scope_.get()),
             next.work);
   }
+  running_since_.store(kNotRunning, std::memory_order_relaxed);
   if (count == kMostInARow) Schedule();
 }
 
@@ -191,26 +204,30 @@ void ActorHost::Start() {
     storage_ = runtime_->OpenStorage(*class_, id_, OptionsOfStorage());
     alarms_.Start(*storage_);
   } catch (const Error& error) {
+    break_reason_ = Count::kOpensFailed;
     Break(std::make_exception_ptr(ActorError(
         error.code() == StatusCode::kBusy ? ActorFailure::kDisconnected : ActorFailure::kThrown,
         error.status(), id_.object, std::current_exception())));
     return;
   }
+  class_->metrics->Add(Count::kStarts);
   state_ = std::make_unique<ActorState>(*this);
   RunTurn(root_scope_, MakeWork([this] {
             try {
               actor_ = class_->make(*state_);
             } catch (...) {
-              BreakAtEndOfTurn(ErrorFor(std::current_exception()));
+              BreakAtEndOfTurn(ErrorFor(std::current_exception()), Count::kConstructorsFailed);
             }
           }));
 }
 
 void ActorHost::RunTurn(const ScopePtr& scope, const WorkPtr& work) {
+  const TraceScope trace(scope->trace());
   {
     const TurnScope turn({.host = this, .scope = scope.get()});
     work->Run();
   }
+  event_scope_ = nullptr;
   EndTurn();
 }
 
@@ -221,8 +238,8 @@ void ActorHost::RunSystem(const WorkPtr& work) {
 
 void ActorHost::EndTurn() {
   if (over_) return;
-  if (break_with_ == nullptr && input_gate_->broken() != nullptr) {
-    break_with_ = input_gate_->broken();
+  if (input_gate_->broken() != nullptr) {
+    BreakAtEndOfTurn(input_gate_->broken(), Count::kResetBySection);
   }
   if (break_with_ == nullptr) Commit();
   if (break_with_ != nullptr) {
@@ -230,7 +247,7 @@ void ActorHost::EndTurn() {
     return;
   }
   if (storage_->NeedsConfirmation()) return;  // a transaction that awaits: it is not made yet
-  for (size_t i = 0; i < outgoing_.size(); ++i) output_gate_.Wait(std::move(outgoing_[i]));
+  for (size_t i = 0; i < outgoing_.size(); ++i) output_gate_.Wait(std::move(outgoing_[i]), now_);
   outgoing_.clear();
 }
 
@@ -241,15 +258,20 @@ void ActorHost::Commit() {
   }
   if (storage_->in_transaction()) return;
   try {
+    const bool writes = storage_->NeedsConfirmation();
+    const std::chrono::microseconds begun = writes ? runtime_->Now() : now_;
     const Bookmark commit = storage_->Commit();
     alarms_.EndTurn(*storage_);
     if (!std::exchange(to_confirm_, false)) return;
+    const std::chrono::microseconds made = runtime_->Now();
+    if (writes) class_->metrics->Observe(Timing::kCommit, made - begun);
     const OutputGate::Token token = output_gate_.Lock();
-    storage_->OnDurable(commit, [self = shared_from_this(), token](const Status& status) {
+    storage_->OnDurable(commit, [self = shared_from_this(), token, made](const Status& status) {
+      self->class_->metrics->Observe(Timing::kDurable, self->runtime_->Now() - made);
       self->PostSystem(MakeWork([self, token, status] {
         if (self->over_) return;
         if (status.ok()) {
-          self->output_gate_.Unlock(token, nullptr);
+          self->output_gate_.Unlock(token, nullptr, self->now_);
           return;
         }
         const auto error = self->ResetError(status.code(), status.message());
@@ -282,16 +304,23 @@ void ActorHost::SendOut(std::shared_ptr<Outgoing> outgoing) {
                   to_confirm_ || break_with_ != nullptr)) {
     outgoing_.push_back(std::move(outgoing));
   } else {
-    output_gate_.Wait(std::move(outgoing));
+    output_gate_.Wait(std::move(outgoing), now_);
   }
 }
 
 void ActorHost::StartCall(CallBase& call) {
   {
     std::lock_guard lock(mutex_);
-    --waiting_calls_;
+    UncountWaiting(call);
   }
+  if (IsTooOld(call, now_)) {
+    Refuse(call.shared_from_this(), Count::kOverloadedByAge);
+    return;
+  }
+  class_->metrics->Observe(Timing::kInputWait, now_ - call.sent_at);
+  TraceScope::Set(call.trace);
   StartBody(call);
+  if (!call.finished()) LimitEvent(call.shared_from_this());
 }
 
 void ActorHost::StartBody(CallBase& call) {
@@ -302,11 +331,15 @@ void ActorHost::StartBody(CallBase& call) {
 void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
   if (over_) return;
   open_calls_.erase(call);
+  EventEnded(*call);
   if (call->section() != nullptr) {
     FinishSection(call);
     return;
   }
-  if (call->thrown() != nullptr) call->set_error(ErrorFor(call->thrown()));
+  if (call->thrown() != nullptr) {
+    class_->metrics->Add(Count::kEventErrors);
+    call->set_error(ErrorFor(call->thrown()));
+  }
   // Held back even if nothing was written: what was read may not be durable yet.
   if (call->EndsItsTurn()) {
     outgoing_.push_back(call);
@@ -318,7 +351,7 @@ void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
 // What awaits the section goes on before anything else that its parent holds back.
 void ActorHost::FinishSection(const std::shared_ptr<CallBase>& section) {
   if (section->thrown() != nullptr) {
-    BreakAtEndOfTurn(SectionError(section->thrown()));
+    BreakAtEndOfTurn(SectionError(section->thrown()), Count::kResetBySection);
     section->Drop(break_with_);
     return;
   }
@@ -350,59 +383,41 @@ void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
     self->PostSystem(MakeWork([self, weak_section, limit] {
       const auto late = weak_section.lock();
       if (late == nullptr || late->finished()) return;
-      self->BreakAtEndOfTurn(std::make_exception_ptr(
-          ActorError(ActorFailure::kOverloaded,
-                     Status(StatusCode::kLimitExceeded,
-                            "BlockConcurrencyWhile() of " + self->class_->name + " " +
-                                self->id_.ToString() + " lasted longer than " +
-                                std::to_string(limit.count()) + " ms: the actor was reset"),
-                     self->id_.object)));
+      self->BreakAtEndOfTurn(
+          std::make_exception_ptr(
+              ActorError(ActorFailure::kOverloaded,
+                         Status(StatusCode::kLimitExceeded,
+                                "BlockConcurrencyWhile() of " + self->class_->name + " " +
+                                    self->id_.ToString() + " lasted longer than " +
+                                    std::to_string(limit.count()) + " ms: the actor was reset"),
+                         self->id_.object)),
+          Count::kResetBySectionLimit);
     }));
   });
 }
 
-void ActorHost::BreakAtEndOfTurn(std::exception_ptr error) {
-  if (break_with_ == nullptr) break_with_ = std::move(error);
+void ActorHost::BreakAtEndOfTurn(std::exception_ptr error, Count reason) {
+  if (break_with_ != nullptr) return;
+  break_with_ = std::move(error);
+  break_reason_ = reason;
 }
 
 // ---- the end -----------------------------------------------------------------------------------
-
-bool ActorHost::TryHibernate() {
-  if (over_ || actor_ == nullptr || !let_in_.empty() || !input_gate_->idle() ||
-      !output_gate_.open() || !open_calls_.empty() || root_scope_->use_count() > 1) {
-    return false;
-  }
-  actor_.reset();
-  state_.reset();
-  for (const Incoming& incoming : Close()) {
-    const auto call = std::dynamic_pointer_cast<CallBase>(incoming.work);
-    if (call != nullptr) runtime_->Deliver(class_, id_, call);
-  }
-  return true;
-}
 
 // Nobody hears of it before the next instance can be made: who hears of it may ask for that.
 void ActorHost::Break(std::exception_ptr error) {
   if (over_) return;
   fate_->Break(error);
-  const std::vector<Incoming> late = Close();
+  ReportBreak(error);
+  const std::vector<Incoming> late = Close(nullptr);
   input_gate_->Fail(error);
+  if (retirement_ != nullptr) retirement_->gate->Fail(error);
   for (const LetIn& let_in : std::exchange(let_in_, {})) let_in.work->Drop(error);
   output_gate_.Break(error);
   for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
+  for (const auto& [call, key] : std::exchange(event_limits_, {})) runtime_->timers().Cancel(key);
   for (const auto& call : std::exchange(open_calls_, {})) call->Drop(error);
   for (const Incoming& incoming : late) incoming.work->Drop(error);
-}
-
-// Returns what has come and was not taken in.
-std::vector<ActorHost::Incoming> ActorHost::Close() {
-  storage_.reset();
-  runtime_->Forget(*this);
-  ScopePtr scope;  // not let go of under the lock: it may be the last to hold this
-  std::lock_guard lock(mutex_);
-  over_ = true;
-  scope = std::move(root_scope_);
-  return std::exchange(incoming_, {});
 }
 
 std::exception_ptr ActorHost::ResetError(StatusCode code, const std::string& message) const {
@@ -433,7 +448,9 @@ std::exception_ptr ActorHost::ErrorFor(std::exception_ptr thrown) const {
   } catch (const std::exception& error) {
     return remote(StatusCode::kUnknown, error.what());
   } catch (...) {
-    return remote(StatusCode::kUnknown, "internal error: what was thrown is no std::exception");
+    const std::string text = "internal error; reference = " + TraceScope::Current().ToString();
+    Log(LogLevel::kError, "unknown_exception", text + ": what was thrown is no std::exception");
+    return remote(StatusCode::kUnknown, text.c_str());
   }
 }
 

@@ -26,16 +26,20 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "api/storage.h"
 #include "runtime/actor_id.h"
 #include "runtime/call.h"
+#include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/actor_scope.h"
 #include "runtime/internal/host_alarms.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
+#include "runtime/internal/timer_queue.h"
+#include "runtime/log.h"
 #include "runtime/work.h"
 
 namespace tidemark {
@@ -56,6 +60,8 @@ struct Turn {
   ActorScope* scope = nullptr;
 };
 const Turn& CurrentTurn();
+// Until the turn ends.
+void SetTurnScope(ActorScope* scope);
 
 // What became of an instance, for those who outlive it.
 class Fate {
@@ -94,15 +100,23 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void Post(ScopePtr scope, WorkPtr work);
   // Past the gate, and not a turn: what the actor's own machinery has to do.
   void PostSystem(WorkPtr work);
-  // Lets the actor go if it is idle, and has been since `since`.
-  void HibernateIfIdle(std::chrono::microseconds since);
+  // Lets the actor go if it is idle, and has been since `since`. `reason` is counted.
+  void HibernateIfIdle(std::chrono::microseconds since, Count reason);
   // When it last did something (Clock::Monotonic).
   std::chrono::microseconds last_active() const {
     return std::chrono::microseconds(last_active_.load(std::memory_order_relaxed));
   }
   const std::shared_ptr<Fate>& fate() const { return fate_; }
+  size_t waiting_calls() const {
+    std::lock_guard lock(mutex_);
+    return waiting_calls_;
+  }
+  // Fails calls that have waited for too long.
+  void ExpireWaiting(std::chrono::microseconds now);
+  // Says so if its code has kept its thread for too long.
+  void ReportIfBlocked(std::chrono::microseconds now);
   // Ends its code from outside: nothing of it is run any more.
-  void BreakSoon(std::exception_ptr error);
+  void BreakSoon(std::exception_ptr error, Count reason);
 
   // ---- the actor's code, in a turn ----
 
@@ -110,6 +124,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   ObjectStorage& storage();
   HostAlarms& alarms() { return alarms_; }
   const ScopePtr& root_scope() const { return root_scope_; }
+  // Of the event that runs, for what goes on behind it.
+  ScopePtr EventScope();
   // Work that waits for its turn at a section.
   void WaitInSection(ScopePtr scope, WorkPtr work);
   // Sends what leaves the actor behind what it wrote.
@@ -132,7 +148,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     if (WorkPtr work = std::move(inline_work_)) work->Run();
   }
   // Breaks the actor at the end of the turn.
-  void BreakAtEndOfTurn(std::exception_ptr error);
+  void BreakAtEndOfTurn(std::exception_ptr error, Count reason);
+  void ReportTaskFailed(const std::exception_ptr& thrown);
+  void ReportPreShutdownFailed(const std::exception_ptr& thrown);
 
  private:
   struct Incoming {
@@ -143,20 +161,48 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     WorkPtr work;
     InputGate::Lock lock;
   };
+  // While PreShutdown runs: everybody else stands before the input gate, which is locked.
+  struct Retirement {
+    InputGate::Lock lock;
+    std::shared_ptr<InputGate> gate;  // its own
+    TimerQueue::Key limit;
+  };
 
   StorageOptions OptionsOfStorage();
+  // Fails a call because too much waits.
+  void Refuse(const std::shared_ptr<CallBase>& call, Count reason) const;
+  std::optional<Count> OverloadBy(const CallBase& call) const;
+  void CountWaiting(const CallBase& call);
+  void UncountWaiting(const CallBase& call);
+  bool IsTooOld(const CallBase& call, std::chrono::microseconds now) const;
+  // Resets the actor if the event has not ended by its limit.
+  void LimitEvent(const std::shared_ptr<CallBase>& call);
+  void EventEnded(const CallBase& call);
   void Schedule();
   void Run();
-  bool TakeIn();
+  bool TakeIn(bool read_clock);
   void RunSystem(const WorkPtr& work);
   void Start();
   void RunTurn(const ScopePtr& scope, const WorkPtr& work);
   void EndTurn();
   void Commit();
   void FinishSection(const std::shared_ptr<CallBase>& section);
-  bool TryHibernate();
+  // Lets an idle actor go, by way of its PreShutdown if it has one.
+  void TryHibernate(Count reason);
+  bool IsIdle() const;
+  void BeginRetirement(Count reason);
+  void LeaveMemory(Count reason);
+  // Has an object that is empty vanish from the store. The storage is closed.
+  void VanishIfEmpty(Object& object);
+  // Counts what ended the actor, and says so.
+  void ReportBreak(const std::exception_ptr& error) const;
+  void ReportHibernation(Count reason) const;
+  void Log(LogLevel level, std::string_view event, std::string message,
+           std::vector<LogField> fields = {}) const;
   void Break(std::exception_ptr error);
-  std::vector<Incoming> Close();
+  // Returns what has come and was not taken in; or sends it on, with what stands in `hand_over`,
+  // to the next instance, before any later call can come to that.
+  std::vector<Incoming> Close(std::vector<WorkPtr>* hand_over);
   std::exception_ptr SectionError(std::exception_ptr thrown) const;
   std::exception_ptr ErrorFor(std::exception_ptr thrown) const;
   std::exception_ptr ResetError(StatusCode code, const std::string& message) const;
@@ -166,12 +212,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   const ActorId id_;
   const std::shared_ptr<Fate> fate_ = std::make_shared<Fate>();
   std::atomic<int64_t> last_active_;
+  // Since when a thread has been in its code (Clock::Monotonic); and of when that was reported.
+  static constexpr int64_t kNotRunning = -1;
+  std::atomic<int64_t> running_since_{kNotRunning};
+  std::atomic<int64_t> blocked_since_{kNotRunning};
 
   mutable std::mutex mutex_;
   std::vector<Incoming> incoming_;
   bool scheduled_ = false;
   bool over_ = false;
   size_t waiting_calls_ = 0;
+  size_t waiting_bytes_ = 0;
 
   // On the actor.
   bool started_ = false;
@@ -182,12 +233,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   ScopePtr root_scope_;
   HostAlarms alarms_{*this};
   bool to_confirm_ = false;  // something was committed that the output gate does not know of yet
+  ScopePtr event_scope_;     // of the turn that runs, if it has needed one
+  std::chrono::microseconds now_{};  // when this last took something in
   std::unique_ptr<ObjectStorage> storage_;
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;
   std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
-  std::vector<std::shared_ptr<Outgoing>> outgoing_;           // of this turn
+  std::unordered_map<const CallBase*, TimerQueue::Key> event_limits_;
+  std::vector<std::shared_ptr<Outgoing>> outgoing_;  // of this turn
   std::exception_ptr break_with_;
+  Count break_reason_ = Count::kResetByStorage;
+  std::unique_ptr<Retirement> retirement_;
   bool inline_next_ = false;
   WorkPtr inline_work_;
 };

@@ -1,6 +1,9 @@
 // ActorScope: where code of an actor runs: the actor, and the critical section it is in. And its
 // executor, which is what Asio sees of it.
 //
+// An event that leaves something behind, a coroutine for one, has a scope of its own, which knows
+// its trace.
+//
 // All code of an actor is run by ActorHost, one piece at a time: what an executor is given waits at
 // the input gate of its scope like any event. A scope that somebody holds, a coroutine that waits
 // for I/O for one, keeps its host in memory.
@@ -18,6 +21,7 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include "runtime/internal/input_gate.h"
+#include "runtime/trace.h"
 #include "runtime/work.h"
 
 namespace tidemark::internal {
@@ -26,12 +30,15 @@ class ActorHost;
 
 class ActorScope : public boost::intrusive_ref_counter<ActorScope> {
  public:
-  ActorScope(std::shared_ptr<ActorHost> host, std::shared_ptr<InputGate> gate)
-      : host_(std::move(host)), gate_(std::move(gate)) {}
+  // `root` is null for the actor's root scope.
+  ActorScope(std::shared_ptr<ActorHost> host, std::shared_ptr<InputGate> gate,
+             boost::intrusive_ptr<ActorScope> root = nullptr, const TraceId& trace = {})
+      : host_(std::move(host)), gate_(std::move(gate)), root_(std::move(root)), trace_(trace) {}
   ~ActorScope();
 
   ActorHost& host() const { return *host_; }
   const std::shared_ptr<InputGate>& gate() const { return gate_; }
+  const TraceId& trace() const { return trace_; }
 
   // To be run when its turn has come. Any thread.
   void Post(WorkPtr work);
@@ -42,6 +49,9 @@ class ActorScope : public boost::intrusive_ref_counter<ActorScope> {
  private:
   const std::shared_ptr<ActorHost> host_;
   std::shared_ptr<InputGate> gate_;  // let go of on the actor
+  // Whoever looks at the root scope sees that there are others.
+  const boost::intrusive_ptr<ActorScope> root_;
+  const TraceId trace_;
 };
 
 using ScopePtr = boost::intrusive_ptr<ActorScope>;

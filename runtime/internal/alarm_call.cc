@@ -90,13 +90,15 @@ void AlarmCall::LimitTime() {
       const auto call = weak_call.lock();
       if (call == nullptr || call->finished()) return;
       call->over_time_ = true;
-      host->BreakAtEndOfTurn(std::make_exception_ptr(
-          ActorError(ActorFailure::kReset,
-                     Status(StatusCode::kLimitExceeded,
-                            "the alarm's handler of " + host->actor_class().name + " " +
-                                host->id().ToString() + " exceeded its wall-time limit of " +
-                                std::to_string(limit.count()) + " ms: the actor was reset"),
-                     host->id().object)));
+      host->BreakAtEndOfTurn(
+          std::make_exception_ptr(
+              ActorError(ActorFailure::kReset,
+                         Status(StatusCode::kLimitExceeded,
+                                "the alarm's handler of " + host->actor_class().name + " " +
+                                    host->id().ToString() + " exceeded its wall-time limit of " +
+                                    std::to_string(limit.count()) + " ms: the actor was reset"),
+                         host->id().object)),
+          Count::kResetByAlarmLimit);
     }));
   });
 }

@@ -50,6 +50,7 @@ class AlarmCall final : public runtime_detail::Reply<void> {
   const std::optional<TimerQueue::Key>& limit() const { return limit_; }
 
   bool EndsItsTurn() const override { return true; }
+  bool HasItsOwnLimit() const override { return true; }
 
  protected:
   void Invoke(Actor& actor) override;

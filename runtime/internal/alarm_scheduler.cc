@@ -189,7 +189,7 @@ void AlarmScheduler::Dispatch(const DueTable::Taken& taken) {
   ActorId id = taken.id;
   {
     const auto object =
-        store_.OpenObject(taken.actor_class->name, taken.id.object, IfMissing::kFail);
+        store_.OpenObject(taken.actor_class->space, taken.id.object, IfMissing::kFail);
     if (object.ok()) {
       due = (*object)->alarm();
       if (!(*object)->name().empty()) id.name = (*object)->name();
@@ -243,10 +243,21 @@ void AlarmScheduler::Ended(const std::shared_ptr<AlarmCall>& call) {
       table_.Drop(call->key());
     }
   }
-  if (given_up && runtime->options().on_alarm_given_up) {
-    runtime->options().on_alarm_given_up(*given_up);
-  }
+  if (given_up) Report(*runtime, *given_up);
   Pump();
+}
+
+void AlarmScheduler::Report(const RuntimeState& runtime, const GivenUpAlarm& alarm) {
+  runtime.Log({.level = LogLevel::kError,
+               .event = "alarm_given_up",
+               .namespace_name = alarm.namespace_name,
+               .object_id = alarm.id.object,
+               .object_name = alarm.id.name ? std::string_view(*alarm.id.name) : "",
+               .trace = {},
+               .message = "an alarm failed for the last time, and is deleted",
+               .fields = {{"name", alarm.last.name},
+                          {"runs", std::to_string(alarm.last.retry_count + 1)}}});
+  if (runtime.options().on_alarm_given_up) runtime.options().on_alarm_given_up(alarm);
 }
 
 void AlarmScheduler::CountLocked(const AlarmCall& call) {

@@ -67,6 +67,7 @@ class AlarmScheduler : public std::enable_shared_from_this<AlarmScheduler> {
   void Ended(const std::shared_ptr<AlarmCall>& call);
   // Returns the alarm, if it is tried no more.
   std::optional<GivenUpAlarm> FailedLocked(const AlarmCall& call);
+  static void Report(const RuntimeState& runtime, const GivenUpAlarm& alarm);
   void CountLocked(const AlarmCall& call);
   void RetryLocked(const DueTable::Key& key, const DueTable::Retry& retry);
 

@@ -133,6 +133,16 @@ void InputGate::Fail(std::exception_ptr error) {
   }
 }
 
+std::vector<WorkPtr> InputGate::TakeWaiting(const std::function<bool(const Work&)>& take) {
+  std::vector<WorkPtr> taken;
+  std::erase_if(waiting_, [&](WorkPtr& work) {
+    if (!take(*work)) return false;
+    taken.push_back(std::move(work));
+    return true;
+  });
+  return taken;
+}
+
 std::exception_ptr InputGate::broken() const { return root_->broken; }
 
 }  // namespace tidemark::internal

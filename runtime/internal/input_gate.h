@@ -27,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "runtime/work.h"
 
@@ -74,6 +75,9 @@ class InputGate : public std::enable_shared_from_this<InputGate> {
   Lock Succeed();
   // Breaks the root gate, and so all of them.
   void Fail(std::exception_ptr error);
+
+  // Takes out what waits at this gate itself and `take` says yes to; others keep their order.
+  std::vector<WorkPtr> TakeWaiting(const std::function<bool(const Work&)>& take);
 
   // What broke it, or null.
   std::exception_ptr broken() const;

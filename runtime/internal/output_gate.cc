@@ -11,7 +11,7 @@ OutputGate::Token OutputGate::Lock() {
   return first_ + locks_.size() - 1;
 }
 
-void OutputGate::Unlock(Token token, std::exception_ptr error) {
+void OutputGate::Unlock(Token token, std::exception_ptr error, Time now) {
   CHECK(token >= first_ && token < first_ + locks_.size());
   if (error != nullptr && broken_ == nullptr) {
     broken_ = std::move(error);
@@ -23,10 +23,10 @@ void OutputGate::Unlock(Token token, std::exception_ptr error) {
     for (const Waiting& waiting : behind) waiting.outgoing->Fail(broken_);
   }
   locks_[token - first_] = true;
-  LetOut();
+  LetOut(now);
 }
 
-void OutputGate::LetOut() {
+void OutputGate::LetOut(Time now) {
   while (!locks_.empty() && locks_.front()) {
     locks_.pop_front();
     ++first_;
@@ -34,17 +34,19 @@ void OutputGate::LetOut() {
   while (!waiting_.empty() && waiting_.front().last < first_) {
     const Waiting waiting = std::move(waiting_.front());
     waiting_.pop_front();
+    if (waited_) waited_(now - waiting.since);
     waiting.outgoing->Leave();
   }
 }
 
-void OutputGate::Wait(std::shared_ptr<Outgoing> outgoing) {
+void OutputGate::Wait(std::shared_ptr<Outgoing> outgoing, Time now) {
   if (broken_ != nullptr) {
     outgoing->Fail(broken_);
   } else if (open()) {
     outgoing->Leave();
   } else {
-    waiting_.push_back({.last = first_ + locks_.size() - 1, .outgoing = std::move(outgoing)});
+    waiting_.push_back(
+        {.last = first_ + locks_.size() - 1, .outgoing = std::move(outgoing), .since = now});
   }
 }
 

@@ -11,10 +11,13 @@
 #ifndef TIDEMARK_RUNTIME_INTERNAL_OUTPUT_GATE_H_
 #define TIDEMARK_RUNTIME_INTERNAL_OUTPUT_GATE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "runtime/work.h"
 
@@ -23,11 +26,16 @@ namespace tidemark::internal {
 class OutputGate {
  public:
   using Token = uint64_t;
+  using Time = std::chrono::microseconds;
+
+  OutputGate() = default;
+  // `waited` is told how long what was held back had to wait, by the times that are given.
+  explicit OutputGate(std::function<void(Time)> waited) : waited_(std::move(waited)) {}
 
   Token Lock();
   // `error` is null if all went well.
-  void Unlock(Token token, std::exception_ptr error);
-  void Wait(std::shared_ptr<Outgoing> outgoing);
+  void Unlock(Token token, std::exception_ptr error, Time now = {});
+  void Wait(std::shared_ptr<Outgoing> outgoing, Time now = {});
 
   bool open() const { return locks_.empty(); }
   const std::exception_ptr& broken() const { return broken_; }
@@ -38,10 +46,12 @@ class OutputGate {
   struct Waiting {
     Token last;  // the last lock before it
     std::shared_ptr<Outgoing> outgoing;
+    Time since;
   };
 
-  void LetOut();
+  void LetOut(Time now);
 
+  const std::function<void(Time)> waited_;
   Token first_ = 1;         // of locks_.front()
   std::deque<bool> locks_;  // from the first that is held on; true: it has ended
   std::deque<Waiting> waiting_;

@@ -19,13 +19,6 @@ size_t ThreadsOf(const RuntimeOptions& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-ActorError ShutDown(const ActorClass& actor_class, const ActorId& id) {
-  return ActorError(ActorFailure::kDisconnected,
-                    Status(StatusCode::kBusy, "the runtime of " + actor_class.name + " " +
-                                                  id.ToString() + " is shutting down"),
-                    id.object);
-}
-
 }  // namespace
 
 RuntimeState::RuntimeState(Store& store, const RuntimeOptions& options)
@@ -53,28 +46,25 @@ void RuntimeState::Post(std::function<void()> call) {
   boost::asio::post(executor_, std::move(call));
 }
 
-std::shared_ptr<const ActorClass> RuntimeState::Define(
-    const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
-    runtime_detail::AlarmHandler alarm_handler) {
+std::shared_ptr<const ActorClass> RuntimeState::Define(ActorClass actor_class) {
+  const std::string name = actor_class.name;
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
   auto& entry = classes_[name];
   if (entry != nullptr) {
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
-  entry = std::make_shared<const ActorClass>(
-      ActorClass{.name = name,
-                 .ids = ObjectIdFactory(name),
-                 .make = std::move(make),
-                 .has_alarm_handler = alarm_handler == runtime_detail::AlarmHandler::kHasOne});
+  entry = std::make_shared<const ActorClass>(std::move(actor_class));
   alarms_->Refresh();
   return entry;
 }
 
-std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& name) {
+std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& space) {
   std::lock_guard lock(classes_mutex_);
-  const auto found = classes_.find(name);
-  return found == classes_.end() ? nullptr : found->second;
+  for (const auto& [name, actor_class] : classes_) {
+    if (actor_class->space == space) return actor_class;
+  }
+  return nullptr;
 }
 
 // ---- who is in memory --------------------------------------------------------------------------
@@ -82,22 +72,29 @@ std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& nam
 std::shared_ptr<ActorHost> RuntimeState::HostOf(
     const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id) {
   Shard& shard = ShardOf(id.object);
-  size_t count = 0;
+  bool too_many = false;
   std::shared_ptr<ActorHost> host;
   {
     std::lock_guard lock(shard.mutex);
     auto& entry = shard.hosts[{actor_class.get(), id.object}];
     if (entry != nullptr) return entry;
     std::lock_guard count_lock(count_mutex_);
-    if (stopping_) {
+    if (closed_) {
       shard.hosts.erase({actor_class.get(), id.object});
-      throw ShutDown(*actor_class, id);
+      throw ShutDownError(*actor_class, id);
     }
     entry = std::make_shared<ActorHost>(shared_from_this(), actor_class, id);
     host = entry;
-    count = ++count_;
+    too_many = ++count_ > options_.most_resident && count_ >= cap_at_;
+    // Those who go do so later: not everybody who comes meanwhile is to look at all of them.
+    if (too_many) cap_at_ = count_ + CapBatch();
   }
-  if (count > options_.most_resident) SweepSoon();
+  // Not at once: the one that was just made has not got its event yet.
+  if (too_many) {
+    Post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->KeepToCap();
+    });
+  }
   return host;
 }
 
@@ -122,15 +119,18 @@ void RuntimeState::Forget(const ActorHost& host) {
     shard.hosts.erase(found);
   }
   std::lock_guard lock(count_mutex_);
-  --count_;
+  if (--count_ <= options_.most_resident) cap_at_ = 0;
   gone_.notify_all();
 }
 
 std::unique_ptr<ObjectStorage> RuntimeState::OpenStorage(const ActorClass& actor_class,
                                                          const ActorId& id,
                                                          const StorageOptions& options) {
-  if (!id.name) return ObjectStorage::Open(store_, actor_class.name, id.object, options);
-  return ObjectStorage::Open(store_, actor_class.name, *id.name, options);
+  // The store keeps no other names: such objects are there by their ids.
+  if (id.name && ValidateName("object name", *id.name).ok()) {
+    return ObjectStorage::Open(store_, actor_class.space, *id.name, options);
+  }
+  return ObjectStorage::Open(store_, actor_class.space, id.object, options);
 }
 
 std::vector<std::shared_ptr<ActorHost>> RuntimeState::Hosts() const {
@@ -158,47 +158,65 @@ void RuntimeState::StartSweeping() {
   });
 }
 
-// Not at once: it lets actors go, and the one that was just made has not got its event yet.
-void RuntimeState::SweepSoon() {
-  if (sweep_comes_.exchange(true)) return;
-  Post([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    self->sweep_comes_ = false;
-    self->Sweep();
-  });
+void RuntimeState::Sweep() {
+  KeepToCap();
+  const std::chrono::microseconds now = Now();
+  const std::chrono::microseconds idle_since = now - options_.hibernate_after;
+  for (const auto& host : Hosts()) {
+    host->ExpireWaiting(now);
+    host->ReportIfBlocked(now);
+    if (host->last_active() <= idle_since) {
+      host->HibernateIfIdle(idle_since, Count::kHibernatedIdle);
+    }
+  }
 }
 
-void RuntimeState::Sweep() {
+// Some more than must go, so that not each that comes is a look at all of them.
+size_t RuntimeState::CapBatch() const { return std::max<size_t>(1, options_.most_resident / 16); }
+
+void RuntimeState::KeepToCap() {
   std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
-  const std::chrono::microseconds idle_since = Now() - options_.hibernate_after;
-  if (hosts.size() > options_.most_resident) {
-    const auto nth = hosts.begin() + static_cast<ptrdiff_t>(hosts.size() - options_.most_resident);
-    std::nth_element(hosts.begin(), nth, hosts.end(), [](const auto& a, const auto& b) {
-      return a->last_active() < b->last_active();
-    });
-    for (auto host = hosts.begin(); host != nth; ++host) (*host)->HibernateIfIdle(Now());
-    hosts.erase(hosts.begin(), nth);
+  if (hosts.size() <= options_.most_resident) return;
+  const size_t go = std::min(hosts.size(), hosts.size() - options_.most_resident + CapBatch() - 1);
+  const auto end = hosts.begin() + static_cast<ptrdiff_t>(go);
+  std::nth_element(hosts.begin(), end, hosts.end(), [](const auto& a, const auto& b) {
+    return a->last_active() < b->last_active();
+  });
+  const std::chrono::microseconds now = Now();
+  for (auto host = hosts.begin(); host != end; ++host) {
+    (*host)->HibernateIfIdle(now, Count::kHibernatedCap);
   }
-  for (const auto& host : hosts) {
-    if (host->last_active() <= idle_since) host->HibernateIfIdle(idle_since);
-  }
+}
+
+ActorError RuntimeState::ShutDownError(const ActorClass& actor_class, const ActorId& id) const {
+  return ActorError(ActorFailure::kDisconnected,
+                    Status(StatusCode::kBusy, "the runtime of " + actor_class.name + " " +
+                                                  id.ToString() + " is shutting down"),
+                    id.object);
 }
 
 void RuntimeState::Shutdown() {
+  const std::chrono::microseconds end = Now() + options_.shutdown_grace;
+  if (stopping_.exchange(true)) return;
   alarms_->Stop();
-  {
-    std::lock_guard lock(count_mutex_);
-    if (std::exchange(stopping_, true)) return;
-  }
   std::unique_lock lock(count_mutex_);
   while (count_ > 0) {
+    closed_ = Now() > end;
+    const bool cut_off = closed_;
     lock.unlock();
-    for (const auto& host : Hosts()) host->HibernateIfIdle(std::chrono::microseconds::max());
+    for (const auto& host : Hosts()) {
+      if (cut_off) {
+        host->BreakSoon(std::make_exception_ptr(ShutDownError(host->actor_class(), host->id())),
+                        Count::kResetByShutdown);
+      } else {
+        host->HibernateIfIdle(std::chrono::microseconds::max(), Count::kHibernatedShutdown);
+      }
+    }
     lock.lock();
     // What is busy is asked again.
     gone_.wait_for(lock, std::chrono::milliseconds(10), [this] { return count_ == 0; });
   }
+  closed_ = true;
   lock.unlock();
   timers_->Stop();
   if (pool_) pool_->join();

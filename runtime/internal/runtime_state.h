@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,20 +25,26 @@
 
 #include "engine/object_id.h"
 #include "engine/store.h"
-#include "runtime/actor.h"
+#include "runtime/actor_error.h"
 #include "runtime/actor_id.h"
 #include "runtime/internal/actor_host.h"
+#include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/alarm_scheduler.h"
 #include "runtime/internal/timer_queue.h"
+#include "runtime/listing.h"
 #include "runtime/options.h"
 
 namespace tidemark::internal {
 
 struct ActorClass {
-  std::string name;  // and of its namespace in the store
+  std::string name;
+  std::string space;  // its namespace in the store, of which its ids are made
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  ClassOptions options{};
   bool has_alarm_handler = false;  // it overrides Actor::OnAlarm
+  bool has_pre_shutdown = false;   // it overrides Actor::PreShutdown
+  std::unique_ptr<ActorMetrics> metrics = std::make_unique<ActorMetrics>();
 };
 
 class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
@@ -53,11 +60,9 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   // Later.
   void Post(std::function<void()> call);
 
-  std::shared_ptr<const ActorClass> Define(const std::string& name,
-                                           std::function<std::unique_ptr<Actor>(ActorState&)> make,
-                                           runtime_detail::AlarmHandler alarm_handler);
-  // Null if none is defined for the namespace.
-  std::shared_ptr<const ActorClass> FindClass(const std::string& name);
+  std::shared_ptr<const ActorClass> Define(ActorClass actor_class);
+  // The class of a namespace of the store. Null if none is defined for it.
+  std::shared_ptr<const ActorClass> FindClass(const std::string& space);
 
   // Sends a call to the live instance of an object, which is made if there is none.
   void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
@@ -72,13 +77,24 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
 
   TimerQueue& timers() { return *timers_; }
   AlarmScheduler& alarms() { return *alarms_; }
+  Store& store() const { return store_; }
+  NamespacePage ListNamespaces(const PageOptions& options) const;
 
   void StartSweeping();
-  // Lets idle actors go.
+  // Lets idle actors go, fails calls that have waited for too long, and sees who keeps a thread.
   void Sweep();
-  void SweepSoon();
+  // Lets the least recently used idle actors go, if there are more than
+  // RuntimeOptions::most_resident.
+  void KeepToCap();
   void Shutdown();
+  // Only what actors ask for is still let in.
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+  ActorError ShutDownError(const ActorClass& actor_class, const ActorId& id) const;
   size_t resident_count() const;
+
+  void WriteMetrics(std::ostream& out) const;
+  // Tells RuntimeOptions::log, if there is one.
+  void Log(const LogRecord& record) const noexcept;
 
  private:
   struct Shard {
@@ -89,6 +105,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
 
   Shard& ShardOf(const ObjectId& id) { return shards_[std::hash<ObjectId>()(id) % kShards]; }
   std::vector<std::shared_ptr<ActorHost>> Hosts() const;
+  size_t CapBatch() const;
 
   Store& store_;
   const RuntimeOptions options_;
@@ -97,15 +114,16 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   std::shared_ptr<TimerQueue> timers_;
   const std::shared_ptr<AlarmScheduler> alarms_;
 
-  std::mutex classes_mutex_;
+  mutable std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
 
   std::array<Shard, kShards> shards_;
   mutable std::mutex count_mutex_;
   std::condition_variable gone_;
-  size_t count_ = 0;  // of hosts
-  std::atomic<bool> sweep_comes_ = false;
-  bool stopping_ = false;
+  size_t count_ = 0;     // of hosts
+  size_t cap_at_ = 0;    // KeepToCap has looked already, and does so again with so many
+  bool closed_ = false;  // nobody comes into memory any more
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace tidemark::internal

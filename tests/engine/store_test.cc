@@ -200,6 +200,36 @@ TEST_F(StoreTest, SnapshotsStandStill) {
   check();
 }
 
+// Goal: a listing goes on behind any id, whether the index has the objects or not. Method: pages of
+// two, with objects of both kinds, and from ids that no object has.
+TEST_F(StoreTest, ListingsGoOnBehindAnId) {
+  for (int i = 0; i < 6; ++i) ASSERT_OK(Put("indexed" + std::to_string(i), 1));
+  ASSERT_OK(sim_.Checkpoint());
+  for (int i = 0; i < 5; ++i) ASSERT_OK(Put("recent" + std::to_string(i), 2));
+  const auto list = [&](size_t most, std::optional<ObjectId> after) {
+    std::vector<ObjectId> ids;
+    const auto visit = [&](const ObjectSummary& object) {
+      ids.push_back(object.id);
+      return ids.size() < most;
+    };
+    EXPECT_OK(sim_.store().ListObjects("rooms", visit, Listed::kExisting, after));
+    return ids;
+  };
+  const std::vector<ObjectId> all = list(SIZE_MAX, std::nullopt);
+  ASSERT_EQ(all.size(), 11u);
+  std::vector<ObjectId> paged;
+  std::optional<ObjectId> after;
+  for (auto page = list(2, after); !page.empty(); page = list(2, after)) {
+    paged.insert(paged.end(), page.begin(), page.end());
+    after = page.back();
+  }
+  EXPECT_EQ(paged, all);
+  EXPECT_EQ(list(SIZE_MAX, ObjectId{}), all);
+  ObjectId between = all[4];
+  between.bytes[31] = std::byte(uint8_t(between.bytes[31]) - 1);
+  EXPECT_EQ(list(1, between), std::vector<ObjectId>{all[4]});
+}
+
 // Goal: an object is there from its first commit on, not from when one was prepared. Method: one
 // whose first transaction is prepared, then rolled back, then committed; listed, counted, verified
 // and checkpointed each time.

@@ -337,7 +337,7 @@ TEST_F(ActorTest, Hibernation) {
 // others come in meanwhile. Then the actor goes. Method: a manual clock; a call that sleeps, and a
 // task that nobody waits for, which throws in the end.
 TEST_F(ActorTest, Timers) {
-  Start({.threads = 2, .clock = &clock_});
+  Start({.threads = 2, .clock = &clock_, .longest_wait = std::chrono::hours(10'000)});
   Stub<Counter> stub = Get("home");
   stub.CallBlocking(&Counter::LiveLater, 30);
   std::future<int64_t> slept = std::async(std::launch::async, [other = stub]() mutable {
@@ -358,7 +358,7 @@ TEST_F(ActorTest, Timers) {
 
 // C236. Goal: a section that lasts too long resets the actor, and says that it is overloaded.
 TEST_F(ActorTest, ASectionThatLastsTooLong) {
-  Start({.threads = 2, .clock = &clock_});
+  Start({.threads = 2, .clock = &clock_, .longest_wait = std::chrono::hours(10'000)});
   Stub<Counter> stub = Get("home");
   auto blocked = std::async(std::launch::async,
                             [stub]() mutable { stub.CallBlocking(&Counter::BlockFor, 1'000'000); });
