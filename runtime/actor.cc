@@ -22,18 +22,22 @@ boost::asio::any_io_executor ActorState::executor() const {
   return internal::ActorExecutor(turn.host == &host_ ? host_.EventScope() : host_.root_scope());
 }
 
+void ActorState::EnterTransaction() { host_.EnterTransaction(); }
+
+void ActorState::LeaveTransaction() { host_.LeaveTransaction(); }
+
 void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& section) {
   const internal::Turn& turn = internal::CurrentTurn();
   if (turn.host != &host_) {
     throw Error(Status(StatusCode::kInvalidArgument,
-                       "BlockConcurrencyWhile() is for the actor's own code"));
+                       "BlockConcurrencyWhile() and Transaction() are for the actor's own code"));
   }
   const auto gate = internal::InputGate::MakeSection(turn.scope->gate());
   const size_t most = host_.runtime().options().most_nested_sections;
   if (gate->depth() > most) {
-    throw Error(
-        Status(StatusCode::kLimitExceeded,
-               "BlockConcurrencyWhile() is nested deeper than " + std::to_string(most) + " times"));
+    throw Error(Status(StatusCode::kLimitExceeded,
+                       "BlockConcurrencyWhile() or Transaction() is nested deeper than " +
+                           std::to_string(most) + " times"));
   }
   section->set_host(&host_);
   section->set_section(gate);

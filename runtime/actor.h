@@ -20,10 +20,13 @@
 #define TIDEMARK_RUNTIME_ACTOR_H_
 
 #include <chrono>
+#include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -36,6 +39,34 @@
 #include "runtime/trace.h"
 
 namespace tidemark {
+
+namespace runtime_detail {
+
+// What a transaction's call returned or threw: neither is the section's own failure.
+template <typename R>
+struct TransactionOutcome {
+  std::optional<std::conditional_t<std::is_void_v<R>, std::monostate, R>> value{};
+  std::exception_ptr error{};
+};
+
+// Its call takes the transaction, or nothing.
+template <typename Call>
+auto InvokeTransaction(Call& call, StorageTransaction& transaction) {
+  if constexpr (std::is_invocable_v<Call&, StorageTransaction&>) {
+    return call(transaction);
+  } else {
+    return call();
+  }
+}
+template <typename Call>
+struct TransactionResult {
+  using Returned =
+      decltype(InvokeTransaction(std::declval<Call&>(), std::declval<StorageTransaction&>()));
+  static_assert(internal::TaskResult<Returned>::kIsTask, "a transaction's call returns a Task");
+  using type = typename internal::TaskResult<Returned>::type;
+};
+
+}  // namespace runtime_detail
 
 struct AbortOptions {
   // An alarm whose handler is ended by it is tried again; false: it is given up.
@@ -70,6 +101,27 @@ class TIDEMARK_API ActorState {
     auto section = std::make_shared<SectionCall<R, Call>>(std::move(call));
     BeginSection(section);
     return runtime_detail::Await<R>(std::move(section));
+  }
+
+  // Runs `call`, which returns a Task and takes a StorageTransaction& or nothing, in a transaction
+  // of the actor's storage: what it writes, across whatever it awaits, is committed when it
+  // returns, and undone if it throws or rolls back; then its exception comes where the result is
+  // awaited, and nothing else happens. All other events are held back until it ends, as by
+  // BlockConcurrencyWhile, with its limits and its beginning: behind this turn, whose writes are
+  // committed first. Within another one it is nested: it becomes part of that, or is undone by
+  // itself. What it says to others leaves at once, before it is known whether it commits; what
+  // comes behind it waits until it is durable.
+  template <typename Call>
+  auto Transaction(Call call) -> Task<typename runtime_detail::TransactionResult<Call>::type> {
+    using R = typename runtime_detail::TransactionResult<Call>::type;
+    using Outcome = runtime_detail::TransactionOutcome<R>;
+    auto shared = std::make_shared<Call>(std::move(call));
+    auto body = [this, shared = std::move(shared)]() -> Task<Outcome> {
+      return RunTransaction<R>(*this, shared);
+    };
+    auto section = std::make_shared<SectionCall<Outcome, decltype(body)>>(body);
+    BeginSection(section);
+    return AwaitTransaction<R>(std::move(section));
   }
 
   // Returns when so much time has passed; other events may run meanwhile. The actor stays in memory
@@ -113,7 +165,38 @@ class TIDEMARK_API ActorState {
     Call call_;
   };
 
+  template <typename R, typename Call>
+  static Task<runtime_detail::TransactionOutcome<R>> RunTransaction(ActorState& self,
+                                                                    std::shared_ptr<Call> call) {
+    runtime_detail::TransactionOutcome<R> outcome;
+    self.EnterTransaction();
+    try {
+      StorageTransaction transaction = self.storage().BeginTransaction();
+      Task<R> task = runtime_detail::InvokeTransaction(*call, transaction);
+      if constexpr (std::is_void_v<R>) {
+        co_await std::move(task);
+      } else {
+        outcome.value.emplace(co_await std::move(task));
+      }
+      if (transaction.open()) transaction.Commit();
+    } catch (...) {
+      outcome.error = std::current_exception();
+    }
+    self.LeaveTransaction();
+    co_return outcome;
+  }
+  template <typename R>
+  static Task<R> AwaitTransaction(
+      std::shared_ptr<runtime_detail::Reply<runtime_detail::TransactionOutcome<R>>> section) {
+    Task<runtime_detail::TransactionOutcome<R>> task = runtime_detail::Await(std::move(section));
+    runtime_detail::TransactionOutcome<R> outcome = co_await std::move(task);
+    if (outcome.error != nullptr) std::rethrow_exception(outcome.error);
+    if constexpr (!std::is_void_v<R>) co_return *std::move(outcome.value);
+  }
+
   void BeginSection(const std::shared_ptr<runtime_detail::CallBase>& section);
+  void EnterTransaction();
+  void LeaveTransaction();
 
   internal::ActorHost& host_;
 };

@@ -1,5 +1,8 @@
 // Alarms of actors: what Actor::OnAlarm is told, and what a runtime counts of them.
 //
+//   void Lease::Take() { ctx().storage().SetAlarm(Now() + std::chrono::minutes(5)); }
+//   Task<> Lease::OnAlarm(AlarmEvent event) override { ctx().storage().kv().Delete("holder"); ... }
+//
 // An actor sets its alarm with ctx().storage().SetAlarm(time); when that has come the runtime wakes
 // it and calls OnAlarm, at least once and never before its time. The alarm is deleted when the
 // handler has returned and what it wrote is durable, unless it was set anew meanwhile; if it failed

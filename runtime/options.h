@@ -56,7 +56,8 @@ struct RuntimeOptions {
 
   // An alarm's handler that lasts longer resets its actor, and is tried again.
   std::chrono::milliseconds alarm_limit = std::chrono::minutes(15);
-  // Handlers of alarms under way at once; more that are due wait until one of them has ended.
+  // Handlers of alarms under way at once, those that await something too; more that are due wait
+  // until one of them has ended.
   size_t most_running_alarms = 1000;
   // Told of an alarm that is tried no more. Comes from a thread of the runtime, which it must not
   // block, and must not throw.

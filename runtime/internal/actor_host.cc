@@ -246,25 +246,31 @@ void ActorHost::EndTurn() {
     Break(std::exchange(break_with_, nullptr));
     return;
   }
-  if (storage_->NeedsConfirmation()) return;  // a transaction that awaits: it is not made yet
+  if (HoldsBack()) return;
   for (size_t i = 0; i < outgoing_.size(); ++i) output_gate_.Wait(std::move(outgoing_[i]), now_);
   outgoing_.clear();
 }
+
+// Something is written that is not committed: a transaction awaits that others can see.
+bool ActorHost::HoldsBack() const { return transactions_ == 0 && storage_->NeedsConfirmation(); }
 
 void ActorHost::Commit() {
   if (const Error* const error = storage_->broken()) {
     break_with_ = ResetError(error->code(), error->what());
     return;
   }
-  if (storage_->in_transaction()) return;
   try {
     const bool writes = storage_->NeedsConfirmation();
     const std::chrono::microseconds begun = writes ? runtime_->Now() : now_;
-    const Bookmark commit = storage_->Commit();
-    alarms_.EndTurn(*storage_);
+    if (!storage_->in_transaction()) {
+      storage_->Commit();
+      alarms_.EndTurn(*storage_);
+    }
     if (!std::exchange(to_confirm_, false)) return;
     const std::chrono::microseconds made = runtime_->Now();
     if (writes) class_->metrics->Observe(Timing::kCommit, made - begun);
+    const Object& object = storage_->object();
+    const Bookmark commit = object.BookmarkOf(object.head());
     const OutputGate::Token token = output_gate_.Lock();
     storage_->OnDurable(commit, [self = shared_from_this(), token, made](const Status& status) {
       self->class_->metrics->Observe(Timing::kDurable, self->runtime_->Now() - made);
@@ -300,8 +306,8 @@ ObjectStorage& ActorHost::storage() {
 
 void ActorHost::SendOut(std::shared_ptr<Outgoing> outgoing) {
   const bool in_turn = current_turn.host == this;
-  if (in_turn && (!outgoing_.empty() || storage_ == nullptr || storage_->NeedsConfirmation() ||
-                  to_confirm_ || break_with_ != nullptr)) {
+  if (in_turn && (!outgoing_.empty() || storage_ == nullptr || HoldsBack() || to_confirm_ ||
+                  break_with_ != nullptr)) {
     outgoing_.push_back(std::move(outgoing));
   } else {
     output_gate_.Wait(std::move(outgoing), now_);
@@ -384,13 +390,13 @@ void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
       const auto late = weak_section.lock();
       if (late == nullptr || late->finished()) return;
       self->BreakAtEndOfTurn(
-          std::make_exception_ptr(
-              ActorError(ActorFailure::kOverloaded,
-                         Status(StatusCode::kLimitExceeded,
-                                "BlockConcurrencyWhile() of " + self->class_->name + " " +
-                                    self->id_.ToString() + " lasted longer than " +
-                                    std::to_string(limit.count()) + " ms: the actor was reset"),
-                         self->id_.object)),
+          std::make_exception_ptr(ActorError(
+              ActorFailure::kOverloaded,
+              Status(StatusCode::kLimitExceeded,
+                     "BlockConcurrencyWhile() or Transaction() of " + self->class_->name + " " +
+                         self->id_.ToString() + " lasted longer than " +
+                         std::to_string(limit.count()) + " ms: the actor was reset"),
+              self->id_.object)),
           Count::kResetBySectionLimit);
     }));
   });

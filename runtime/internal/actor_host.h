@@ -137,6 +137,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void StartBody(CallBase& call);
   // Ends a call that waits for nothing but time.
   void EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call);
+  // A transaction that holds all other events back: what its own code sends does not wait for it.
+  void EnterTransaction() { ++transactions_; }
+  void LeaveTransaction() { --transactions_; }
   // Resets the actor if the section has not ended by its limit.
   void LimitSection(const std::shared_ptr<CallBase>& section);
   // The next thing that is given to an executor of this turn is run in it, behind `start`.
@@ -185,6 +188,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void Start();
   void RunTurn(const ScopePtr& scope, const WorkPtr& work);
   void EndTurn();
+  bool HoldsBack() const;
   void Commit();
   void FinishSection(const std::shared_ptr<CallBase>& section);
   // Lets an idle actor go, by way of its PreShutdown if it has one.
@@ -232,6 +236,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   OutputGate output_gate_;
   ScopePtr root_scope_;
   HostAlarms alarms_{*this};
+  int transactions_ = 0;
   bool to_confirm_ = false;  // something was committed that the output gate does not know of yet
   ScopePtr event_scope_;     // of the turn that runs, if it has needed one
   std::chrono::microseconds now_{};  // when this last took something in

@@ -138,6 +138,7 @@ void AlarmScheduler::ArmLocked() {
   if (stopped_ || runtime == nullptr || !due) return;
   if (counters_.running >= runtime->options().most_running_alarms) return;
   const microseconds wait = std::max(*due - runtime->options().clock->Now(), microseconds(0));
+  if (wait > kTick) return;  // a tick comes before that, and there may be no timer for so long
   if (armed_ && armed_->first <= runtime->Now() + wait) return;
   if (armed_) runtime->timers().Cancel(*armed_);
   armed_ = runtime->timers().Add(wait, [weak = weak_from_this(), number = ++arm_number_] {

@@ -146,6 +146,7 @@ TEST_F(MeteringTest, HooksAreToldOfStatementsAndCommits) {
   std::vector<std::string> statements;
   int commits = 0;
   uint64_t bytes = 0;
+  bool confirmed = false;
   StorageOptions options{.commit_mode = CommitMode::kTurn};
   options.hooks.on_statement = [&](const StatementEvent& event) {
     statements.push_back(std::string(event.sql) + "|" + std::to_string(event.rows_read) + "|" +
@@ -157,6 +158,7 @@ TEST_F(MeteringTest, HooksAreToldOfStatementsAndCommits) {
   options.hooks.on_commit = [&](const CommitEvent& event) {
     ++commits;
     bytes += event.commit.log_bytes;
+    confirmed = event.confirmed;
   };
   Open(options);
   Exec("INSERT INTO keyed VALUES(1, 2),(2, 2)");
@@ -175,8 +177,40 @@ TEST_F(MeteringTest, HooksAreToldOfStatementsAndCommits) {
                              "SELECT v FROM keyed|2|0|finished|0", "SELECT id FROM keyed|1|0|not|0",
                              "INSERT INTO keyed VALUES(1, 1)|0|0|not|1555"));
   EXPECT_EQ(commits, 1);
+  EXPECT_TRUE(confirmed);
   EXPECT_GT(bytes, 0u);
   EXPECT_EQ(storage_->Metrics().log_bytes, bytes);
+  kv().Put("k", 2, {.allow_unconfirmed = true});
+  storage_->GetCurrentBookmark();
+  EXPECT_EQ(commits, 2);
+  EXPECT_FALSE(confirmed);
+  storage_->Transaction([&] { kv().Put("k", 3); });
+  EXPECT_EQ(commits, 3);
+  EXPECT_TRUE(confirmed);
+  options.commit_mode = CommitMode::kEachCall;
+  Open(options);
+  kv().Put("k", 4, {.allow_unconfirmed = true});
+  EXPECT_EQ(commits, 4);
+  EXPECT_FALSE(confirmed);
+}
+
+// C189, as far as it is the storage's.
+TEST_F(MeteringTest, HooksMayRefuseAlarms) {
+  StorageOptions options;
+  bool may = false;
+  const auto in = [&](int hours) { return clock_.Now() + std::chrono::hours(hours); };
+  options.hooks.may_set_alarm = [&] {
+    return may ? OkStatus() : Status(StatusCode::kInvalidArgument, "nobody would run it");
+  };
+  Open(options);
+  EXPECT_FAILS(storage_->SetAlarm(in(1)), "nobody would run it");
+  EXPECT_EQ(storage_->GetAlarm(), std::nullopt);
+  may = true;
+  storage_->SetAlarm(in(1));
+  may = false;
+  EXPECT_FAILS(storage_->SetAlarm(in(2)), "nobody would run it");
+  storage_->DeleteAlarm();
+  EXPECT_EQ(storage_->GetAlarm(), std::nullopt);
 }
 
 }  // namespace

@@ -50,7 +50,10 @@ class Waker : public Actor {
   ObjectStorage& storage() { return ctx().storage(); }
 
   void Do(std::function<void(Waker&)> call) { call(*this); }
-  Task<> Await(std::function<Task<>(Waker&)> call) { return call(*this); }
+  Task<> Await(std::function<Task<>(Waker&)> call) {  // a coroutine, which keeps it
+    Task<> task = call(*this);
+    co_await std::move(task);
+  }
 
   Task<> OnAlarm(AlarmEvent event) override {
     world.runs.push_back({ctx().id().name.value_or("none"), event, world.clock->Now()});

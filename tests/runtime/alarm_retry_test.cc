@@ -202,6 +202,29 @@ TEST_F(AlarmRetriesTest, FailuresThatDoNotCount) {
   EXPECT_THAT(given_up_, IsEmpty());
 }
 
+// Goal: an alarm that finds too many calls waiting comes again, and that does not count.
+TEST_F(AlarmRetriesTest, AnActorThatIsOverloaded) {
+  fails_ = false;
+  options_.most_waiting_calls = 1;
+  StopRuntime();
+  StartRuntime();
+  SetAlarm("a", seconds(2));
+  auto section = Start(Get("a").Call(&Waker::Await, [](Waker& waker) -> Task<> {
+    Task<> task = waker.ctx().BlockConcurrencyWhile(
+        [&]() -> Task<> { co_await waker.ctx().Sleep(seconds(5)); });
+    co_await std::move(task);
+  }));
+  while (Step() > 0) continue;
+  auto waiting = Start(Get("a").Call(&Waker::Do, [](Waker&) {}));
+  EXPECT_TRUE(PassUntil([&] { return counters().failed_uncounted == 1; }, seconds(1), 3));
+  EXPECT_FALSE(IsDone(waiting));
+  EXPECT_TRUE(PassUntil([&] { return counters().succeeded == 1; }, seconds(1), 10));
+  Finish(std::move(section));
+  Finish(std::move(waiting));
+  EXPECT_EQ(runs().size(), 1u);
+  EXPECT_EQ(counters().failed, 0u);
+}
+
 // C217. Goal: a handler that lasts longer than 15 minutes is ended with its actor, which counts,
 // and tried again; one that lasts nearly as long is not.
 TEST_F(AlarmRetriesTest, AHandlerThatLastsTooLong) {

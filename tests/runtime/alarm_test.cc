@@ -86,6 +86,19 @@ TEST_F(AlarmsTest, ThePastMeansNow) {
   EXPECT_EQ(runs().size(), 1u);
 }
 
+// Goal: an alarm in a future that no timer reaches does no harm, and none to others.
+TEST_F(AlarmsTest, TheFarFuture) {
+  Do("a", [&](Waker& waker) {
+    waker.storage().SetAlarm(Timestamp(seconds(9'000'000'000'000)));
+    waker.storage().SetAlarm("soon", Now() + seconds(90));
+  });
+  Pass(seconds(89));
+  EXPECT_THAT(runs(), IsEmpty());
+  Pass(seconds(1));
+  ASSERT_EQ(runs().size(), 1u);
+  EXPECT_EQ(runs()[0].event.name, "soon");
+}
+
 class Deaf : public Actor {
  public:
   explicit Deaf(ActorState& state) : Actor(state) {
