@@ -45,12 +45,12 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(ActorClass actor_class) {
   const std::string name = actor_class.name;
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
-  auto& entry = classes_[name];
-  if (entry != nullptr) {
+  if (classes_.contains(name)) {
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
-  entry = std::make_shared<const ActorClass>(std::move(actor_class));
-  return entry;
+  actor_class.space = SpaceOf(name);
+  actor_class.ids = ObjectIdFactory(actor_class.space);
+  return classes_[name] = std::make_shared<const ActorClass>(std::move(actor_class));
 }
 
 // ---- who is in memory --------------------------------------------------------------------------
