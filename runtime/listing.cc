@@ -59,7 +59,9 @@ NamespacePage RuntimeState::ListNamespaces(const PageOptions& options) const {
   auto stored = store_.ListNamespaces();
   if (!stored.ok()) throw Error(stored.status());
   std::map<std::string, std::string> class_of;  // by namespace, in order
-  for (std::string& name : *stored) class_of.emplace(std::move(name), "");
+  for (std::string& name : *stored) {
+    if (name != kMigrationsNamespace) class_of.emplace(std::move(name), "");
+  }
   {
     std::lock_guard lock(classes_mutex_);
     for (const auto& [name, actor_class] : classes_) class_of[actor_class->space] = name;

@@ -43,7 +43,7 @@ struct ActorPage {
 };
 
 struct ListedNamespace {
-  std::string name;        // in the store
+  std::string name;        // in the store, of which ids are made
   std::string class_name;  // empty: no class of this runtime is defined for it
 };
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -24,6 +25,8 @@ struct ClassOptions {
 };
 
 struct RuntimeOptions {
+  // Whose classes these are, where applications share a store (runtime/migrations.h). Any text.
+  std::string application{};
   // Threads of the runtime's own; 0: as many as the machine has processors.
   size_t threads = 0;
   // Where actors run instead, one's own io_context for one. It must outlive the runtime, and run.

@@ -21,9 +21,19 @@ std::shared_ptr<const internal::ActorClass> Runtime::DefineClass(
                          .space = name,
                          .ids = ObjectIdFactory(name),
                          .make = std::move(make),
+                         .type = traits.type,
                          .options = traits.options,
                          .has_alarm_handler = traits.has_alarm_handler,
                          .has_pre_shutdown = traits.has_pre_shutdown});
+}
+
+std::shared_ptr<const internal::ActorClass> Runtime::FindClass(const std::string& name,
+                                                               std::type_index type) const {
+  return state_->FindClass(name, type);
+}
+
+MigrationReport Runtime::Migrate(const std::vector<Migration>& migrations) {
+  return state_->Migrate(migrations);
 }
 
 void Runtime::Shutdown() {

@@ -17,13 +17,16 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <typeindex>
 #include <utility>
+#include <vector>
 
 #include "engine/export.h"
 #include "engine/store.h"
 #include "runtime/actor.h"
 #include "runtime/actor_error.h"
 #include "runtime/listing.h"
+#include "runtime/migrations.h"
 #include "runtime/object_namespace.h"
 #include "runtime/options.h"
 
@@ -39,7 +42,9 @@ class TIDEMARK_API Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   // Says that the objects of a namespace are actors of class T, which is constructed from an
-  // ActorState&. Errors: kInvalidArgument (ValidateNamespaceName); kExists: it is defined already.
+  // ActorState&. Errors: kInvalidArgument (ValidateNamespaceName); kExists: it is defined already;
+  // kNotFound: this application has migrations, and none made a class of that name, or it was
+  // deleted or renamed (the message names the new name); those of Migrate.
   template <typename T>
   ObjectNamespace<T> Define(const std::string& name, const ClassOptions& options = {}) {
     static_assert(std::is_base_of_v<Actor, T>, "an actor's class derives from Actor");
@@ -50,11 +55,31 @@ class TIDEMARK_API Runtime {
         !std::is_same_v<decltype(&T::PreShutdown), decltype(&Actor::PreShutdown)>;
     return ObjectNamespace<T>(
         state_, DefineClass(name, make,
-                            {.options = options,
+                            {.type = typeid(T),
+                             .options = options,
                              .has_alarm_handler = runtime_detail::kAlarmHandlerOf<T> ==
                                                   runtime_detail::AlarmHandler::kHasOne,
                              .has_pre_shutdown = kTold}));
   }
+  // The namespace of a class that is defined, by its name, or by one that it had before it was
+  // renamed. Errors: kNotFound; kInvalidArgument: T is not what it is defined as.
+  template <typename T>
+  ObjectNamespace<T> Bind(const std::string& name) const {
+    return ObjectNamespace<T>(state_, FindClass(name, typeid(T)));
+  }
+
+  // Applies the migrations of the list that are new to this application in this store, all or none
+  // (runtime/migrations.h); to be called at each start, before Define. Durable when it returns;
+  // blocks for that, and for a commit for each object that it deletes or restores.
+  //
+  // Errors, and then nothing is applied: kInvalidArgument (no tag, or the same twice; what was
+  // applied is not the beginning of the list; a name that ValidateNamespaceName refuses; a class is
+  // defined already); kNotFound (a class that is to be renamed, transferred, deleted or restored is
+  // not there); kExists (a class that is to be made is there); kBusy (another runtime does this at
+  // the same time); those of storage. On the way to the end of deletions and restorations: kBusy
+  // (an object is in use), and those of Object::Delete and Undelete; it is applied then, and the
+  // rest is done by the next call, or by Define.
+  MigrationReport Migrate(const std::vector<Migration>& migrations);
 
   // Lets events that have begun, and calls that wait, come to their end, with the calls that they
   // make of other actors; then tells all actors (Actor::PreShutdown) and closes them. Other calls
@@ -81,6 +106,7 @@ class TIDEMARK_API Runtime {
 
  private:
   struct ClassTraits {
+    std::type_index type;
     ClassOptions options;
     bool has_alarm_handler = false;
     bool has_pre_shutdown = false;
@@ -88,6 +114,8 @@ class TIDEMARK_API Runtime {
   std::shared_ptr<const internal::ActorClass> DefineClass(
       const std::string& name, std::function<std::unique_ptr<Actor>(ActorState&)> make,
       const ClassTraits& traits);
+  std::shared_ptr<const internal::ActorClass> FindClass(const std::string& name,
+                                                        std::type_index type) const;
 
   const std::shared_ptr<internal::RuntimeState> state_;
 };

@@ -103,7 +103,7 @@ void AlarmScheduler::Load() {
   }
   size_t count = 0;
   const auto visit = [&](const DueAlarm& due) {
-    const auto actor_class = runtime->FindClass(due.namespace_name);
+    const auto actor_class = runtime->ClassOfSpace(due.namespace_name);
     std::lock_guard lock(mutex_);
     if (stopped_) return false;
     if (actor_class == nullptr) return true;

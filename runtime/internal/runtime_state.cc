@@ -50,16 +50,17 @@ std::shared_ptr<const ActorClass> RuntimeState::Define(ActorClass actor_class) {
   const std::string name = actor_class.name;
   if (const Status status = ValidateNamespaceName(name); !status.ok()) throw Error(status);
   std::lock_guard lock(classes_mutex_);
-  auto& entry = classes_[name];
-  if (entry != nullptr) {
+  if (classes_.contains(name)) {
     throw Error(Status(StatusCode::kExists, "the class " + name + " is defined already"));
   }
-  entry = std::make_shared<const ActorClass>(std::move(actor_class));
+  actor_class.space = SpaceOf(name);
+  actor_class.ids = ObjectIdFactory(actor_class.space);
+  auto& entry = classes_[name] = std::make_shared<const ActorClass>(std::move(actor_class));
   alarms_->Refresh();
   return entry;
 }
 
-std::shared_ptr<const ActorClass> RuntimeState::FindClass(const std::string& space) {
+std::shared_ptr<const ActorClass> RuntimeState::ClassOfSpace(const std::string& space) {
   std::lock_guard lock(classes_mutex_);
   for (const auto& [name, actor_class] : classes_) {
     if (actor_class->space == space) return actor_class;

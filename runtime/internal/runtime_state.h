@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <typeindex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@
 #include "runtime/internal/actor_host.h"
 #include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/alarm_scheduler.h"
+#include "runtime/internal/class_registry.h"
 #include "runtime/internal/timer_queue.h"
 #include "runtime/listing.h"
 #include "runtime/options.h"
@@ -41,6 +43,7 @@ struct ActorClass {
   std::string space;  // its namespace in the store, of which its ids are made
   ObjectIdFactory ids;
   std::function<std::unique_ptr<Actor>(ActorState&)> make;
+  std::type_index type = typeid(void);  // what `make` makes
   ClassOptions options{};
   bool has_alarm_handler = false;  // it overrides Actor::OnAlarm
   bool has_pre_shutdown = false;   // it overrides Actor::PreShutdown
@@ -60,9 +63,13 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   // Later.
   void Post(std::function<void()> call);
 
+  // `space` and `ids` are filled in here: by what migrations said, or the name.
   std::shared_ptr<const ActorClass> Define(ActorClass actor_class);
   // The class of a namespace of the store. Null if none is defined for it.
-  std::shared_ptr<const ActorClass> FindClass(const std::string& space);
+  std::shared_ptr<const ActorClass> ClassOfSpace(const std::string& space);
+  MigrationReport Migrate(const std::vector<Migration>& migrations);
+  // A class that is defined, by its name or one that it had before.
+  std::shared_ptr<const ActorClass> FindClass(const std::string& name, std::type_index type);
 
   // Sends a call to the live instance of an object, which is made if there is none.
   void Deliver(const std::shared_ptr<const ActorClass>& actor_class, const ActorId& id,
@@ -106,6 +113,8 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
   Shard& ShardOf(const ObjectId& id) { return shards_[std::hash<ObjectId>()(id) % kShards]; }
   std::vector<std::shared_ptr<ActorHost>> Hosts() const;
   size_t CapBatch() const;
+  const ClassRegistry& Registry();
+  std::string SpaceOf(const std::string& name);
 
   Store& store_;
   const RuntimeOptions options_;
@@ -116,6 +125,7 @@ class RuntimeState : public std::enable_shared_from_this<RuntimeState> {
 
   mutable std::mutex classes_mutex_;
   std::map<std::string, std::shared_ptr<const ActorClass>> classes_;
+  std::unique_ptr<const ClassRegistry> registry_;  // null: not read yet
 
   std::array<Shard, kShards> shards_;
   mutable std::mutex count_mutex_;

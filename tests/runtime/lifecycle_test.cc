@@ -277,6 +277,20 @@ TEST_F(LifecycleTest, ShutdownLosesNothing) {
   EXPECT_EQ(Get("home").CallBlocking(&Worker::Total), 20);
 }
 
+// Goal: while a runtime shuts down, what has begun may call others, also those that are not in
+// memory. Method: an event that calls another actor when the shutdown is under way.
+TEST_F(LifecycleTest, ShutdownLetsEventsCallOthers) {
+  auto event = Start(Get("home"), &Worker::KeepThreadThenAdd, &door_, Get("asleep"));
+  while (door_.waiting() == 0) std::this_thread::yield();
+  auto ended = std::async(std::launch::async, [&] { runtime_->Shutdown(); });
+  UntilItShutsDown();
+  door_.Open();
+  EXPECT_EQ(event.get(), 2);
+  ended.get();
+  Start();
+  EXPECT_EQ(Get("asleep").CallBlocking(&Worker::Total), 1);
+}
+
 // Goal: what has not ended after the grace is cut off, as something that may be tried again.
 TEST_F(LifecycleTest, ShutdownHasAnEnd) {
   auto sleeps = Start(Get("home"), &Worker::SleepFor, seconds(1000));

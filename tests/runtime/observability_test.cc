@@ -181,6 +181,49 @@ TEST_F(ObservabilityTest, InternalErrorsHaveAReference) {
   EXPECT_EQ(error.what(), "internal error; reference = " + logged[0].trace.ToString());
 }
 
+class Stillborn : public Actor {
+ public:
+  explicit Stillborn(ActorState& ctx) : Actor(ctx) {
+    if (ctx.id().name == "number") throw 7;
+    throw std::runtime_error("not today");
+  }
+  void Nothing() {}
+};
+
+// Goal: a constructor that throws is logged and counted, whatever it throws, and nothing else is
+// reset for it.
+TEST_F(ObservabilityTest, ConstructorsThatThrow) {
+  const auto stillborn = runtime_->Define<Stillborn>("STILLBORN");
+  for (const char* name : {"text", "number", "number"}) {
+    EXPECT_TRUE(
+        ErrorOf([&] { stillborn.GetByName(name).CallBlocking(&Stillborn::Nothing); }).remote());
+  }
+  const std::vector<Logged> logged = LoggedAs("constructor_failed");
+  ASSERT_EQ(logged.size(), 3u);
+  EXPECT_EQ(logged[0].level, LogLevel::kError);
+  EXPECT_EQ(logged[0].message, "not today");
+  EXPECT_EQ(logged[0].object_name, "text");
+  EXPECT_NE(logged[1].message.find("internal error; reference = "), std::string::npos);
+  const std::string failures =
+      "tidemark_actor_start_failures_total{namespace=\"STILLBORN\",reason=";
+  EXPECT_EQ(Metric(failures + "\"constructor\"}"), "3");
+  EXPECT_EQ(Metric(failures + "\"open\"}"), "0");
+  EXPECT_TRUE(LoggedAs("reset").empty());
+}
+
+// Goal: an object that somebody else has open cannot be started, which is logged and counted, and
+// may be tried again.
+TEST_F(ObservabilityTest, ObjectsThatAreOpenElsewhere) {
+  {
+    const auto other = ObjectStorage::Open(*store_, "WORKER", "a");
+    EXPECT_TRUE(ErrorOf([&] { Get("a").CallBlocking(&Worker::Live); }).retryable());
+  }
+  EXPECT_EQ(LoggedAs("open_failed").size(), 1u);
+  EXPECT_EQ(Metric("tidemark_actor_start_failures_total{namespace=\"WORKER\",reason=\"open\"}"),
+            "1");
+  EXPECT_EQ(Get("a").CallBlocking(&Worker::Live), 1);
+}
+
 // An actor that tells the traces of what it does.
 class Tracer : public Actor {
  public:

@@ -75,6 +75,12 @@ class Worker : public Actor {
     co_await ctx().BlockConcurrencyWhile([&]() -> Task<> { co_await SleepFor(time); });
   }
   void KeepThread(Door* door) { door->Pass(); }
+  // Keeps the thread, and calls another one then.
+  Task<int64_t> KeepThreadThenAdd(Door* door, Stub<Worker> other) {
+    door->Pass();
+    Task<int64_t> call = other.Call(&Worker::Add, 1);
+    co_return co_await std::move(call) + Add(1);
+  }
   size_t Length(std::string text) { return text.size(); }
   std::string Trace() { return ctx().trace_id().ToString(); }
   void DeleteAll() { ctx().storage().DeleteAll(); }
