@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "engine/internal/head_room.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/store_model.h"
@@ -224,7 +225,7 @@ TEST(PackFaultTest, EveryCallFailsOnce) {
 
 // Goal: a disk that is full wherever it comes in a packing is a clean error, and costs nothing; and
 // a packing that has room for the least of its files makes room. Method: the same day, on disks
-// that have a little more left each time.
+// that have a little more left each time, the room that is kept for packing included.
 TEST(PackFaultTest, EveryCapacity) {
   const Start start = MakeStart(TestSeed());
   ASSERT_FALSE(HasFailure());
@@ -239,7 +240,7 @@ TEST(PackFaultTest, EveryCapacity) {
       ASSERT_OK(sim.Open());
       StoreModel model = start.model;
       const uint64_t used = sim.fs().UsedBytes();
-      sim.fs().SetCapacity(used + left);
+      sim.fs().SetCapacity(used - internal::HeadRoom::kBytes + left);
       const Status status = task.run(sim, model);
       const uint64_t used_now = sim.fs().UsedBytes();
       EXPECT_TRUE(status.ok() || status.code() == StatusCode::kFull) << status.ToString();

@@ -99,7 +99,8 @@ TEST_F(HostileDirectoryTest, LinksToFilesAreNotFollowed) {
         Commit(**store, "rooms", "attic");
         EXPECT_OK((*store)->Verify().status());
         EXPECT_OK((*store)->Close());
-        EXPECT_EQ(name, "index/WRITTEN");  // which is replaced, and not opened, but to be read
+        // The one is replaced, and not opened, but to be read; the other may be missing.
+        EXPECT_TRUE(name == "index/WRITTEN" || name == "HEADROOM");
       } else {
         EXPECT_ERROR(store.status(), StatusCode::kIoError, name);
         EXPECT_ERROR(store.status(), StatusCode::kIoError, "symbolic link");
@@ -135,7 +136,7 @@ TEST_F(HostileDirectoryTest, PipesAreNotWaitedFor) {
     SCOPED_TRACE(name);
     files::rename(path, parent_ / "away");
     ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-    EXPECT_FALSE(Open().ok());
+    EXPECT_EQ(Open().ok(), name == "HEADROOM");  // which may be missing
     files::remove(path);
     files::rename(parent_ / "away", path);
   }
