@@ -55,6 +55,8 @@ class TIDEMARK_API CallBase : public Work,
   void Start(Actor& actor) { Invoke(actor); }
   // When it began to wait for the actor.
   std::chrono::microseconds sent_at{};
+  // Among its actor's open calls; 0: it is none of them.
+  uint64_t open_number = 0;
 
   void Run() final;                                  // Work: its turn has come
   void Drop(const std::exception_ptr& error) final;  // Work: it never comes

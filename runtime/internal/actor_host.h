@@ -20,19 +20,19 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "api/storage.h"
 #include "runtime/actor_id.h"
 #include "runtime/call.h"
 #include "runtime/internal/actor_scope.h"
+#include "runtime/internal/fifo.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
 #include "runtime/work.h"
@@ -94,6 +94,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void PostSystem(WorkPtr work);
   // Lets the actor go if it is idle, and has been since `since`.
   void HibernateIfIdle(std::chrono::microseconds since);
+  // Has it give back memory that it gets again when it needs it, if likewise. Once, until it does
+  // something again.
+  void RestIfIdle(std::chrono::microseconds since);
   // When it last did something (Clock::Monotonic).
   std::chrono::microseconds last_active() const {
     return std::chrono::microseconds(last_active_.load(std::memory_order_relaxed));
@@ -141,6 +144,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
     InputGate::Lock lock;
   };
 
+  void KeepOpen(const std::shared_ptr<CallBase>& call);
   void Schedule();
   void Run();
   bool TakeIn();
@@ -162,6 +166,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   const ActorId id_;
   const std::shared_ptr<Fate> fate_ = std::make_shared<Fate>();
   std::atomic<int64_t> last_active_;
+  std::atomic<bool> resting_ = false;  // its memory was given back, or will be
 
   mutable std::mutex mutex_;
   std::vector<Incoming> incoming_;
@@ -172,15 +177,17 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   // On the actor.
   bool started_ = false;
   std::vector<Incoming> taken_;
-  std::deque<LetIn> let_in_;
+  Fifo<LetIn> let_in_;
   std::shared_ptr<InputGate> input_gate_;
   OutputGate output_gate_;
   ScopePtr root_scope_;
   std::unique_ptr<ObjectStorage> storage_;
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;
-  std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
-  std::vector<std::shared_ptr<Outgoing>> outgoing_;           // of this turn
+  // Whose methods await something, in the order in which they began.
+  std::map<uint64_t, std::shared_ptr<CallBase>> open_calls_;
+  uint64_t last_opened_ = 0;
+  std::vector<std::shared_ptr<Outgoing>> outgoing_;  // of this turn
   std::exception_ptr break_with_;
   bool inline_next_ = false;
   WorkPtr inline_work_;

@@ -12,10 +12,10 @@
 #define TIDEMARK_RUNTIME_INTERNAL_OUTPUT_GATE_H_
 
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <memory>
 
+#include "runtime/internal/fifo.h"
 #include "runtime/work.h"
 
 namespace tidemark::internal {
@@ -42,9 +42,9 @@ class OutputGate {
 
   void LetOut();
 
-  Token first_ = 1;         // of locks_.front()
-  std::deque<bool> locks_;  // from the first that is held on; true: it has ended
-  std::deque<Waiting> waiting_;
+  Token first_ = 1;   // of locks_.front()
+  Fifo<char> locks_;  // from the first that is held on; not 0: it has ended
+  Fifo<Waiting> waiting_;
   std::exception_ptr broken_;
 };
 

@@ -12,6 +12,8 @@ namespace tidemark::internal {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{1};
+// An actor that did nothing for so long keeps only the memory that it cannot get again.
+constexpr std::chrono::seconds kRestAfter{1};
 
 size_t ThreadsOf(const RuntimeOptions& options) {
   if (options.threads > 0) return options.threads;
@@ -145,6 +147,7 @@ void RuntimeState::StartSweeping() {
 void RuntimeState::Sweep() {
   std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
   const std::chrono::microseconds idle_since = Now() - options_.hibernate_after;
+  const std::chrono::microseconds rest_since = Now() - kRestAfter;
   if (hosts.size() > options_.most_resident) {
     const auto nth = hosts.begin() + static_cast<ptrdiff_t>(hosts.size() - options_.most_resident);
     std::nth_element(hosts.begin(), nth, hosts.end(), [](const auto& a, const auto& b) {
@@ -154,7 +157,11 @@ void RuntimeState::Sweep() {
     hosts.erase(hosts.begin(), nth);
   }
   for (const auto& host : hosts) {
-    if (host->last_active() <= idle_since) host->HibernateIfIdle(idle_since);
+    if (host->last_active() <= idle_since) {
+      host->HibernateIfIdle(idle_since);
+    } else if (host->last_active() <= rest_since) {
+      host->RestIfIdle(rest_since);
+    }
   }
 }
 
