@@ -86,6 +86,7 @@ Task<int64_t> Account::NoteAlone(int64_t number, int64_t other) {
     const int64_t place = CountNotes() + 1;
     Stub<Account> stub = Get(other);
     co_await stub.Call(&Account::CountNotes);
+    CHECK(CountNotes() + 1 == place);  // nobody came in meanwhile
     sql().Exec("INSERT INTO note VALUES(?,?)", place, number);
     co_return place;
   };

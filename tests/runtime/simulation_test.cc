@@ -17,11 +17,13 @@ namespace {
 // SimulatedBank, each with its own seed.
 TEST(SimulationTest, MoneyIsNeitherMadeNorLost) {
   SimulatedBank::Counts all;
-  for (uint64_t i = 0; i < Scaled(6) && !HasFailure(); ++i) {
+  for (uint64_t i = 0; i < Scaled(15) && !HasFailure(); ++i) {
     const uint64_t seed = TestSeed() * 1000000 + i;
     SCOPED_TRACE(::testing::Message() << "life " << seed);
     Random random(seed);
-    SimulatedBank bank(seed, static_cast<int64_t>(random.Between(3, 120)));
+    // Few accounts meet each other more often; many come and go.
+    const uint64_t accounts = random.OneIn(3) ? random.Between(20, 200) : random.Between(3, 12);
+    SimulatedBank bank(seed, static_cast<int64_t>(accounts));
     bank.Live(5, 250);
     const SimulatedBank::Counts& counts = bank.counts();
     all.transfers += counts.transfers;
