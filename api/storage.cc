@@ -194,6 +194,8 @@ StorageSnapshot ObjectStorage::Snapshot(const std::optional<Bookmark>& at) {
 
 // ---- All the rest ------------------------------------------------------------------------------
 
+void ObjectStorage::ReleaseMemory() noexcept { state_->connection.ReleaseMemory(); }
+
 void ObjectStorage::Interrupt() noexcept { state_->connection.Interrupt(); }
 
 const StorageOptions& ObjectStorage::options() const { return state_->connection.options(); }

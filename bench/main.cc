@@ -129,6 +129,8 @@ int Run(int argc, char** argv) {
   RegisterObjectBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
   RegisterStorageBenchmarks(settings);
+  RegisterActorBenchmarks(settings);
+  RegisterActorLoadBenchmarks(settings);
 
   RoundsReporter reporter;
   for (long round = 0; round < rounds; ++round) {

@@ -23,6 +23,8 @@ void RegisterReadMostlyBenchmarks(const Settings& settings);  // read_mostly_ben
 void RegisterObjectBenchmarks(const Settings& settings);      // object_bench.cc
 void RegisterRecoveryBenchmarks(const Settings& settings);    // recovery_bench.cc
 void RegisterStorageBenchmarks(const Settings& settings);     // storage_bench.cc
+void RegisterActorBenchmarks(const Settings& settings);       // actor_bench.cc
+void RegisterActorLoadBenchmarks(const Settings& settings);   // actor_load_bench.cc
 
 // The process that recovery_bench.cc kills: writes to the store in `directory` until `log_bytes` of
 // log stand behind the checkpoint, then ends itself by SIGKILL.

@@ -64,6 +64,15 @@ void Transaction::Impl::Rollback() {
   ForgetBatches();
 }
 
+void Transaction::Impl::ReleaseMemory() noexcept {
+  if (!staged_.empty() || encoded_ || batched_ != nullptr) return;
+  staged_.ReleaseMemory();
+  changes_ = std::vector<internal::PageChange>();
+  for (internal::Buffer* buffer : {&payload_, &patch_, &page_, &fields_}) {
+    *buffer = internal::Buffer();  // not {}, which leaves the memory where it is
+  }
+}
+
 void Transaction::Impl::SetAlarm(std::optional<Timestamp> earliest) {
   CHECK(active_);
   const auto alarm = internal::RecordedAlarm(earliest);
@@ -255,5 +264,6 @@ Result<CommitInfo> Transaction::Commit() {
   return Publish();
 }
 void Transaction::Rollback() { impl_->Rollback(); }
+void Transaction::ReleaseMemory() noexcept { impl_->ReleaseMemory(); }
 
 }  // namespace tidemark

@@ -104,6 +104,10 @@ class TIDEMARK_API Transaction {
   // Drops what is staged, keeps the write lock.
   void Rollback();
 
+  // Gives back the buffers that are kept for the next commit: for an object that is idle. Nothing
+  // happens while something is staged.
+  void ReleaseMemory() noexcept;
+
  private:
   friend class TransactionSet;
   class TIDEMARK_HIDDEN Impl;

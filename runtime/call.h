@@ -60,6 +60,8 @@ class TIDEMARK_API CallBase : public Work,
   TraceId trace;
   // That it takes while it waits, about: what it was given.
   size_t bytes = 0;
+  // Among its actor's open calls; 0: it is none of them.
+  uint64_t open_number = 0;
 
   void Run() final;                                  // Work: its turn has come
   void Drop(const std::exception_ptr& error) final;  // Work: it never comes

@@ -134,6 +134,10 @@ void Database::SetWaitsForDurability(bool waits) {
   MainFileOf(handle_)->set_waits_for_durability(waits);
 }
 
+void Database::ReleaseMemory() noexcept {
+  if (internal::MainFile* file = MainFileOf(handle_)) file->ReleaseMemory();
+}
+
 Status Database::SetAlarm(std::optional<Timestamp> earliest) try {
   return MainFileOf(handle_)->SetAlarm(earliest);
 } catch (const std::bad_alloc&) {

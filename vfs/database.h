@@ -84,6 +84,10 @@ class TIDEMARK_API Database {
   // wait until they are durable. Not inside a transaction.
   void SetWaitsForDurability(bool waits);
 
+  // Gives back buffers that are got again when they are needed: for a connection that is idle.
+  // Nothing happens while a transaction has changed something.
+  void ReleaseMemory() noexcept;
+
  private:
   Database(sqlite3* handle, std::shared_ptr<Object> object, Store* store);
   sqlite3* handle_ = nullptr;

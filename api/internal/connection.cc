@@ -100,6 +100,14 @@ void Connection::SetDatabase(std::optional<Database> database) {
   // The one before is closed here.
 }
 
+// SQLite's page cache stays: an empty one would begin with room for twenty pages (ApplyLimits).
+void Connection::ReleaseMemory() noexcept {
+  if (broken_ != nullptr || in_transaction_) return;
+  statements_.DropUnused();
+  for (OwnStatement* statement : own_statements_) statement->FinalizeIfUnused();
+  database_->ReleaseMemory();
+}
+
 void Connection::Interrupt() noexcept {
   std::lock_guard lock(database_mutex_);
   if (database_) sqlite3_interrupt(database_->handle());
@@ -139,8 +147,12 @@ void Connection::ApplyLimits() {
       {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
   };
   for (const auto& [setting, on] : switches) sqlite3_db_config(handle(), setting, on, nullptr);
-  RunOwn(("PRAGMA cache_size=-" + std::to_string(options_.page_cache_bytes / 1024) +
-          ";PRAGMA max_page_count=" +
+  // A page cache begins with room for twenty pages, 87 KB, unless it is to hold fewer than three
+  // when it gets its first page. Most objects have two or three pages, and there are many objects.
+  RunOwn("PRAGMA cache_size=2");
+  sqlite3_db_release_memory(handle());
+  RunOwn(("PRAGMA schema_version;PRAGMA cache_size=-" +
+          std::to_string(options_.page_cache_bytes / 1024) + ";PRAGMA max_page_count=" +
           std::to_string(std::max<int64_t>(1, limits.database_bytes / kPageSize)))
              .c_str());
 }

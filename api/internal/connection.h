@@ -84,6 +84,10 @@ class Connection {
   void Close() noexcept;
   const char* cancelled_because() const { return cancelled_because_; }
 
+  // What is got again when it is needed goes: statements that do not run, buffers. Nothing happens
+  // in a transaction.
+  void ReleaseMemory() noexcept;
+
   // Any thread.
   void Interrupt() noexcept;
 
@@ -165,6 +169,11 @@ class OwnStatement {
     return handle_;
   }
   void Finalize() noexcept;
+  // What is bound is needed between two runs: only Finalize ends it.
+  void KeepBound() { keeps_bound_ = true; }
+  void FinalizeIfUnused() noexcept {
+    if (handle_ != nullptr && !keeps_bound_ && sqlite3_stmt_busy(handle_) == 0) Finalize();
+  }
   void ResetIfCompiled() noexcept { sqlite3_reset(handle_); }  // null is no statement to SQLite
   // SQLite compiles a statement anew in its step if the schema has changed, so it is trusted there.
   static bool StepOwn(Connection& connection, sqlite3_stmt* statement) {
@@ -178,6 +187,7 @@ class OwnStatement {
  private:
   Connection& connection_;
   const char* sql_;
+  bool keeps_bound_ = false;
   sqlite3_stmt* handle_ = nullptr;
 };
 

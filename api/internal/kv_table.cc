@@ -18,7 +18,9 @@ KvTable::KvTable(Connection& connection, TransactionState& transaction)
                          "SELECT key, value FROM _cf_KV WHERE key>=?1 ORDER BY key DESC"),
       list_between_reverse_(
           connection, "SELECT key, value FROM _cf_KV WHERE key>=?1 AND key<?2 ORDER BY key DESC"),
-      lists_{&list_from_, &list_between_, &list_from_reverse_, &list_between_reverse_} {}
+      lists_{&list_from_, &list_between_, &list_from_reverse_, &list_between_reverse_} {
+  for (OwnStatement* list : lists_) list->KeepBound();  // a list is bound before its first row
+}
 
 bool KvTable::Exists() {
   if (known_ == Known::kPresent && known_at_ == transaction_.rollbacks()) return true;

@@ -58,6 +58,14 @@ void StatementCache::Drop(Place place) noexcept {
   }
 }
 
+void StatementCache::DropUnused() noexcept {
+  for (auto place = kept_.begin(); place != kept_.end();) {
+    const auto next = std::next(place);
+    if (!place->in_use) Drop(place);
+    place = next;
+  }
+}
+
 void StatementCache::Clear() noexcept {
   by_text_.clear();
   bytes_ = 0;

@@ -70,6 +70,9 @@ class StatementCache {
   // Compiled statements go, those in use too: their users find a null handle, and release them.
   void Clear() noexcept;
 
+  // Those that nobody uses go.
+  void DropUnused() noexcept;
+
   size_t bytes() const { return bytes_; }  // of texts that are kept
 
  private:

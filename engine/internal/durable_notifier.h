@@ -34,6 +34,13 @@ class DurableNotifier {
   // Waits for what is open, and makes those calls. The queue must not be stopped before.
   void Stop();
 
+  // For tests that own the order of all things: no thread is made, and calls come in RunOnce().
+  // Before the first Add.
+  void UseNoThread() { has_thread_ = false; }
+  // Waits for the lowest LSN that was asked for, and makes its calls, and those of all that are
+  // durable by then. False if nothing was asked for.
+  bool RunOnce();
+
  private:
   void Loop();
 
@@ -42,6 +49,7 @@ class DurableNotifier {
   std::condition_variable wake_;
   std::multimap<Lsn, Call> calls_;
   bool stop_ = false;
+  bool has_thread_ = true;
   std::thread thread_;
 };
 

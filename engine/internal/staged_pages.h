@@ -26,6 +26,14 @@ class StagedPages {
     page_size_ = page_size;
   }
 
+  // Of one that is empty.
+  void ReleaseMemory() noexcept {
+    bytes_ = Buffer();
+    pages_ = std::vector<PageNo>();
+    sorted_ = std::vector<PageNo>();
+    table_ = std::vector<uint32_t>();
+  }
+
   bool empty() const { return pages_.empty(); }
   size_t size() const { return pages_.size(); }
   size_t size_bytes() const { return bytes_.size(); }

@@ -40,6 +40,7 @@ class Transaction::Impl {
   Status Prepare(PreImageSource* pre_images);
   Result<CommitInfo> Publish(AfterPublish after);
   void Rollback();
+  void ReleaseMemory() noexcept;
   void SetSchemaChanged(bool changed) { schema_changed_ = changed; }
   void SetAlarm(std::optional<Timestamp> earliest);
 

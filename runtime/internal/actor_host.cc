@@ -117,6 +117,17 @@ void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
   }));
 }
 
+void ActorHost::RestIfIdle(std::chrono::microseconds since) {
+  if (resting_.exchange(true, std::memory_order_relaxed)) return;
+  PostSystem(MakeWork([this, since] {
+    if (last_active() > since) {
+      resting_.store(false, std::memory_order_relaxed);
+    } else if (storage_ != nullptr) {
+      storage_->ReleaseMemory();
+    }
+  }));
+}
+
 // ---- running -----------------------------------------------------------------------------------
 
 // False: there is nothing, and whoever comes next schedules.
@@ -165,8 +176,10 @@ void ActorHost::Run() {
     if (let_in_.empty()) continue;
     last_active_.store(now_.count(), std::memory_order_relaxed);
     running_since_.store(now_.count(), std::memory_order_relaxed);
-    const LetIn next = std::move(let_in_.front());
-    let_in_.pop_front();
+    if (resting_.load(std::memory_order_relaxed)) {
+      resting_.store(false, std::memory_order_relaxed);
+    }
+    const LetIn next = let_in_.pop_front();
     RunTurn(ScopePtr(next.work->scope() != nullptr ? next.work->scope() : root_scope_.get()),
             next.work);
   }
@@ -331,12 +344,17 @@ void ActorHost::StartCall(CallBase& call) {
 
 void ActorHost::StartBody(CallBase& call) {
   call.Start(*actor_);
-  if (!call.finished()) open_calls_.insert(call.shared_from_this());
+  if (!call.finished()) KeepOpen(call.shared_from_this());
+}
+
+void ActorHost::KeepOpen(const std::shared_ptr<CallBase>& call) {
+  call->open_number = ++last_opened_;
+  open_calls_.emplace_hint(open_calls_.end(), call->open_number, call);
 }
 
 void ActorHost::Finish(const std::shared_ptr<CallBase>& call) {
   if (over_) return;
-  open_calls_.erase(call);
+  open_calls_.erase(call->open_number);
   EventEnded(*call);
   if (call->section() != nullptr) {
     FinishSection(call);
@@ -371,10 +389,10 @@ void ActorHost::FinishSection(const std::shared_ptr<CallBase>& section) {
 }
 
 void ActorHost::EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call) {
-  open_calls_.insert(call);
+  KeepOpen(call);
   runtime_->timers().Add(time, [self = shared_from_this(), call] {
     self->PostSystem(MakeWork([self, call] {
-      if (self->open_calls_.erase(call) > 0) call->Leave();
+      if (self->open_calls_.erase(call->open_number) > 0) call->Leave();
     }));
   });
 }
@@ -422,7 +440,7 @@ void ActorHost::Break(std::exception_ptr error) {
   output_gate_.Break(error);
   for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
   for (const auto& [call, key] : std::exchange(event_limits_, {})) runtime_->timers().Cancel(key);
-  for (const auto& call : std::exchange(open_calls_, {})) call->Drop(error);
+  for (const auto& [number, call] : std::exchange(open_calls_, {})) call->Drop(error);
   for (const Incoming& incoming : late) incoming.work->Drop(error);
 }
 

@@ -20,14 +20,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "api/storage.h"
@@ -35,6 +34,7 @@
 #include "runtime/call.h"
 #include "runtime/internal/actor_metrics.h"
 #include "runtime/internal/actor_scope.h"
+#include "runtime/internal/fifo.h"
 #include "runtime/internal/host_alarms.h"
 #include "runtime/internal/input_gate.h"
 #include "runtime/internal/output_gate.h"
@@ -102,6 +102,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void PostSystem(WorkPtr work);
   // Lets the actor go if it is idle, and has been since `since`. `reason` is counted.
   void HibernateIfIdle(std::chrono::microseconds since, Count reason);
+  // Has it give back memory that it gets again when it needs it, if likewise. Once, until it does
+  // something again.
+  void RestIfIdle(std::chrono::microseconds since);
   // When it last did something (Clock::Monotonic).
   std::chrono::microseconds last_active() const {
     return std::chrono::microseconds(last_active_.load(std::memory_order_relaxed));
@@ -181,6 +184,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   // Resets the actor if the event has not ended by its limit.
   void LimitEvent(const std::shared_ptr<CallBase>& call);
   void EventEnded(const CallBase& call);
+  void KeepOpen(const std::shared_ptr<CallBase>& call);
   void Schedule();
   void Run();
   bool TakeIn(bool read_clock);
@@ -220,6 +224,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   static constexpr int64_t kNotRunning = -1;
   std::atomic<int64_t> running_since_{kNotRunning};
   std::atomic<int64_t> blocked_since_{kNotRunning};
+  std::atomic<bool> resting_ = false;  // its memory was given back, or will be
 
   mutable std::mutex mutex_;
   std::vector<Incoming> incoming_;
@@ -231,7 +236,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   // On the actor.
   bool started_ = false;
   std::vector<Incoming> taken_;
-  std::deque<LetIn> let_in_;
+  Fifo<LetIn> let_in_;
   std::shared_ptr<InputGate> input_gate_;
   OutputGate output_gate_;
   ScopePtr root_scope_;
@@ -243,7 +248,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::unique_ptr<ObjectStorage> storage_;
   std::unique_ptr<ActorState> state_;
   std::unique_ptr<Actor> actor_;
-  std::unordered_set<std::shared_ptr<CallBase>> open_calls_;  // whose methods await something
+  // Whose methods await something, in the order in which they began.
+  std::map<uint64_t, std::shared_ptr<CallBase>> open_calls_;
+  uint64_t last_opened_ = 0;
   std::unordered_map<const CallBase*, TimerQueue::Key> event_limits_;
   std::vector<std::shared_ptr<Outgoing>> outgoing_;  // of this turn
   std::exception_ptr break_with_;

@@ -118,10 +118,10 @@ void ActorHost::LeaveMemory(Count reason) {
   const auto error = std::make_exception_ptr(ActorError(
       ActorFailure::kDisconnected, Status(StatusCode::kBusy, "the actor left memory"), id_.object));
   if (retirement_ != nullptr) retirement_->gate->Fail(error);
-  let_in_.clear();
+  let_in_ = {};
   for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
   output_gate_.Break(error);
-  for (const auto& call : std::exchange(open_calls_, {})) call->Drop(error);
+  for (const auto& [number, call] : std::exchange(open_calls_, {})) call->Drop(error);
 }
 
 std::vector<ActorHost::Incoming> ActorHost::Close(std::vector<WorkPtr>* hand_over) {

@@ -83,14 +83,12 @@ void InputGate::Start(Lock parent_lock) {
 void InputGate::LetNextIn() {
   if (state_ != State::kRunning || locks_ > 0 || root_->broken != nullptr) return;
   if (!sections_.empty()) {
-    const std::shared_ptr<InputGate> section = std::move(sections_.front());
-    sections_.pop_front();
+    const std::shared_ptr<InputGate> section = sections_.pop_front();
     section->Start(Lock(shared_from_this()));
     return;
   }
   if (waiting_.empty()) return;
-  WorkPtr work = std::move(waiting_.front());
-  waiting_.pop_front();
+  WorkPtr work = waiting_.pop_front();
   root_->let_in(std::move(work), Lock(shared_from_this()));
 }
 
@@ -110,10 +108,8 @@ InputGate::Lock InputGate::Succeed() {
   CHECK(parent_ != nullptr);
   state_ = State::kOver;
   const std::shared_ptr<InputGate> heir = parent_->Standing();
-  for (auto& section : sections_) heir->sections_.push_back(std::move(section));
-  for (auto& work : waiting_) heir->waiting_.push_back(std::move(work));
-  sections_.clear();
-  waiting_.clear();
+  for (auto& section : std::exchange(sections_, {})) heir->sections_.push_back(std::move(section));
+  for (auto& work : std::exchange(waiting_, {})) heir->waiting_.push_back(std::move(work));
   Lock lock = parent_lock_;
   if (locks_ == 0) parent_lock_.Drop();
   return lock;
@@ -135,11 +131,13 @@ void InputGate::Fail(std::exception_ptr error) {
 
 std::vector<WorkPtr> InputGate::TakeWaiting(const std::function<bool(const Work&)>& take) {
   std::vector<WorkPtr> taken;
-  std::erase_if(waiting_, [&](WorkPtr& work) {
-    if (!take(*work)) return false;
-    taken.push_back(std::move(work));
-    return true;
-  });
+  for (WorkPtr& work : waiting_.TakeFrom(0)) {
+    if (take(*work)) {
+      taken.push_back(std::move(work));
+    } else {
+      waiting_.push_back(std::move(work));
+    }
+  }
   return taken;
 }
 

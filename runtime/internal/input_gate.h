@@ -22,13 +22,13 @@
 #define TIDEMARK_RUNTIME_INTERNAL_INPUT_GATE_H_
 
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "runtime/internal/fifo.h"
 #include "runtime/work.h"
 
 namespace tidemark::internal {
@@ -109,8 +109,8 @@ class InputGate : public std::enable_shared_from_this<InputGate> {
   bool asked_to_start_ = false;
   Lock parent_lock_;
   size_t locks_ = 0;
-  std::deque<std::shared_ptr<InputGate>> sections_;  // that wait for their first lock
-  std::deque<WorkPtr> waiting_;
+  Fifo<std::shared_ptr<InputGate>> sections_;  // that wait for their first lock
+  Fifo<WorkPtr> waiting_;
 };
 
 }  // namespace tidemark::internal

@@ -7,7 +7,7 @@
 namespace tidemark::internal {
 
 OutputGate::Token OutputGate::Lock() {
-  locks_.push_back(false);
+  locks_.push_back(0);
   return first_ + locks_.size() - 1;
 }
 
@@ -15,25 +15,21 @@ void OutputGate::Unlock(Token token, std::exception_ptr error, Time now) {
   CHECK(token >= first_ && token < first_ + locks_.size());
   if (error != nullptr && broken_ == nullptr) {
     broken_ = std::move(error);
-    std::deque<Waiting> behind;
-    while (!waiting_.empty() && waiting_.back().last >= token) {
-      behind.push_front(std::move(waiting_.back()));
-      waiting_.pop_back();
-    }
-    for (const Waiting& waiting : behind) waiting.outgoing->Fail(broken_);
+    size_t before = 0;
+    while (before < waiting_.size() && waiting_[before].last < token) ++before;
+    for (const Waiting& waiting : waiting_.TakeFrom(before)) waiting.outgoing->Fail(broken_);
   }
-  locks_[token - first_] = true;
+  locks_[token - first_] = 1;
   LetOut(now);
 }
 
 void OutputGate::LetOut(Time now) {
-  while (!locks_.empty() && locks_.front()) {
+  while (!locks_.empty() && locks_.front() != 0) {
     locks_.pop_front();
     ++first_;
   }
   while (!waiting_.empty() && waiting_.front().last < first_) {
-    const Waiting waiting = std::move(waiting_.front());
-    waiting_.pop_front();
+    const Waiting waiting = waiting_.pop_front();
     if (waited_) waited_(now - waiting.since);
     waiting.outgoing->Leave();
   }
@@ -52,8 +48,7 @@ void OutputGate::Wait(std::shared_ptr<Outgoing> outgoing, Time now) {
 
 void OutputGate::Break(std::exception_ptr error) {
   if (broken_ == nullptr) broken_ = std::move(error);
-  const auto waiting = std::exchange(waiting_, {});
-  for (const Waiting& at : waiting) at.outgoing->Fail(broken_);
+  for (const Waiting& at : std::exchange(waiting_, {})) at.outgoing->Fail(broken_);
 }
 
 }  // namespace tidemark::internal

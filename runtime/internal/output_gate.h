@@ -13,12 +13,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "runtime/internal/fifo.h"
 #include "runtime/work.h"
 
 namespace tidemark::internal {
@@ -52,9 +52,9 @@ class OutputGate {
   void LetOut(Time now);
 
   const std::function<void(Time)> waited_;
-  Token first_ = 1;         // of locks_.front()
-  std::deque<bool> locks_;  // from the first that is held on; true: it has ended
-  std::deque<Waiting> waiting_;
+  Token first_ = 1;   // of locks_.front()
+  Fifo<char> locks_;  // from the first that is held on; not 0: it has ended
+  Fifo<Waiting> waiting_;
   std::exception_ptr broken_;
 };
 

@@ -13,6 +13,8 @@ namespace tidemark::internal {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{1};
+// An actor that did nothing for so long keeps only the memory that it cannot get again.
+constexpr std::chrono::seconds kRestAfter{1};
 
 size_t ThreadsOf(const RuntimeOptions& options) {
   if (options.threads > 0) return options.threads;
@@ -163,11 +165,14 @@ void RuntimeState::Sweep() {
   KeepToCap();
   const std::chrono::microseconds now = Now();
   const std::chrono::microseconds idle_since = now - options_.hibernate_after;
+  const std::chrono::microseconds rest_since = now - kRestAfter;
   for (const auto& host : Hosts()) {
     host->ExpireWaiting(now);
     host->ReportIfBlocked(now);
     if (host->last_active() <= idle_since) {
       host->HibernateIfIdle(idle_since, Count::kHibernatedIdle);
+    } else if (host->last_active() <= rest_since) {
+      host->RestIfIdle(rest_since);
     }
   }
 }

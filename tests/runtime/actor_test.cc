@@ -1,6 +1,7 @@
 // Actors as their callers see them: calls, order, gates, resets, hibernation.
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
 #include <future>
@@ -121,12 +122,12 @@ class ActorTest : public ::testing::Test {
   // What the store tells actors comes from a thread of its own, so the context may have nothing to
   // do for a while.
   template <typename Future>
-  void RunUntilReady(Future& future) {
+  auto RunUntilReady(Future& future) {
     while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       context_.restart();
       context_.poll();
     }
-    future.get();
+    return future.get();
   }
 
   // What a task gives that runs outside of actors.
@@ -331,6 +332,34 @@ TEST_F(ActorTest, Hibernation) {
   while (runtime_->resident_count() > 0) std::this_thread::yield();
   EXPECT_EQ(stub.CallBlocking(&Counter::Live), 1);
   EXPECT_EQ(stub.CallBlocking(&Counter::Total), 3);
+}
+
+// Goal: an actor that did nothing for a second has given back what memory it can, is still the same
+// instance, and goes on as if nothing had been. Method: a manual clock; SQLite counts its memory.
+TEST_F(ActorTest, IdleActorsGiveMemoryBack) {
+  Start({.executor = context_.get_executor(), .clock = &clock_});
+  Stub<Counter> stub = Get("home");
+  const auto call = [&](auto method, auto... args) {
+    auto done =
+        boost::asio::co_spawn(context_, stub.Call(method, args...), boost::asio::use_future);
+    return RunUntilReady(done);
+  };
+  EXPECT_EQ(call(&Counter::Increment, 3), 3);
+  EXPECT_EQ(call(&Counter::Live), 1);
+  const auto memory_behind = [&](std::chrono::milliseconds time) {
+    clock_.Advance(time);
+    runtime_->RunDue();
+    context_.restart();
+    context_.poll();
+    return sqlite3_memory_used();
+  };
+  const int64_t before = memory_behind(std::chrono::milliseconds(0));
+  EXPECT_LT(memory_behind(std::chrono::milliseconds(1100)), before - 1000);
+  EXPECT_EQ(call(&Counter::Live), 2);
+  EXPECT_EQ(call(&Counter::Increment, 3), 6);
+  EXPECT_LT(memory_behind(std::chrono::milliseconds(1100)), before - 1000) << "the second time";
+  auto ended = std::async(std::launch::async, [this] { runtime_.reset(); });
+  RunUntilReady(ended);
 }
 
 // C273. Goal: what waits for time keeps its actor in memory, and is resumed when it has passed;

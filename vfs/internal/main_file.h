@@ -104,6 +104,9 @@ class MainFile final : private PreImageSource {
   // kInvalidArgument if none has changed anything yet.
   Status SetAlarm(std::optional<Timestamp> alarm);
 
+  // Buffers for the next transaction go. Outside of one.
+  void ReleaseMemory() noexcept;
+
   bool read_only() const { return read_only_; }
   bool writing() const { return lock_.writing(); }
   Object& object() const { return lock_.object(); }

@@ -37,6 +37,14 @@ std::span<std::byte> MainFile::PageBuffer() {
   return page_buffer_;
 }
 
+void MainFile::ReleaseMemory() noexcept {
+  if (staged_) return;
+  lock_.transaction().ReleaseMemory();
+  page_buffer_ = std::vector<std::byte>();
+  compare_buffer_ = std::vector<std::byte>();
+  if (!page_one_loaded_) page_one_buffer_ = std::vector<std::byte>();
+}
+
 // ---- Reading -----------------------------------------------------------------------------------
 
 int MainFile::Read(std::byte* out, int64_t amount, int64_t offset) {
