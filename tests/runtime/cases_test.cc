@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include "tests/runtime/service_fixture.h"
 
 namespace tidemark::testing {
@@ -50,13 +46,12 @@ TEST_F(CasesTest, EventsWaitForTheConstructorsSection) {
   EXPECT_EQ(Metric("tidemark_actor_events_total{namespace=\"STARTER\"}"), "0");
   EXPECT_EQ(Metric("tidemark_actor_waiting_calls{namespace=\"STARTER\"}"), "2");
   door_.Open();
-  boost::asio::io_context context;
   const auto work = [&]() -> Task<> {
     EXPECT_EQ(co_await std::move(first), "begun event ");
     EXPECT_EQ(co_await std::move(second), "begun event event ");
   };
-  auto done = boost::asio::co_spawn(context, work(), boost::asio::use_future);
-  context.run();
+  auto done = boost::asio::co_spawn(context_, work(), boost::asio::use_future);
+  context_.run();
   done.get();
   Starter::first.reset();
 }

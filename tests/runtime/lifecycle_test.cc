@@ -2,10 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include "tests/runtime/service_fixture.h"
 
 namespace tidemark::testing {
@@ -188,12 +184,11 @@ TEST_F(LifecycleTest, CallsThatMeetHibernation) {
       EXPECT_EQ(co_await std::move(second), total++);
     }
   };
-  boost::asio::io_context context;
-  auto told = boost::asio::co_spawn(context, work(leavers_->GetByName("a"), &Leaver::Add),
+  auto told = boost::asio::co_spawn(context_, work(leavers_->GetByName("a"), &Leaver::Add),
                                     boost::asio::use_future);
   auto not_told =
-      boost::asio::co_spawn(context, work(Get("a"), &Worker::Add), boost::asio::use_future);
-  context.run();
+      boost::asio::co_spawn(context_, work(Get("a"), &Worker::Add), boost::asio::use_future);
+  context_.run();
   done = true;
   time.join();
   told.get();

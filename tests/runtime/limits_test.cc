@@ -3,10 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include "tests/runtime/service_fixture.h"
 
 namespace tidemark::testing {
@@ -43,15 +39,14 @@ TEST_F(LimitsTest, AThousandCallsOnOneActor) {
   EXPECT_EQ(Metric("tidemark_actor_waiting_calls{namespace=\"WORKER\"}"), "1000");
   EXPECT_EQ(Metric("tidemark_actor_most_waiting_calls{namespace=\"WORKER\"}"), "1000");
   door_.Open();
-  boost::asio::io_context context;
   const auto work = [&]() -> Task<> {
     for (int64_t i = 0; i < 1000; ++i) {
       const int64_t total = co_await std::move(calls[size_t(i)]);
       EXPECT_EQ(total, i + 1);
     }
   };
-  auto done = boost::asio::co_spawn(context, work(), boost::asio::use_future);
-  context.run();
+  auto done = boost::asio::co_spawn(context_, work(), boost::asio::use_future);
+  context_.run();
   done.get();
 }
 

@@ -17,6 +17,10 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
 #include "runtime/runtime.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_directory.h"
@@ -184,6 +188,7 @@ class ServiceTest : public ::testing::Test {
     return found;
   }
 
+  boost::asio::io_context context_;  // outlives the actors that post to it
   ManualClock clock_;
   TempDirectory directory_;
   std::unique_ptr<Store> store_;
