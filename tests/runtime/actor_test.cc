@@ -212,12 +212,17 @@ TEST_F(ActorTest, CallsOfAStubStayInOrder) {
 }
 
 // C239. Goal: calls interleave where one awaits another actor: an update is lost. And with
-// BlockConcurrencyWhile none is.
+// BlockConcurrencyWhile none is. Method: the other one answers nobody until both have read.
 TEST_F(ActorTest, AwaitsInterleaveUnlessHeldBack) {
   const auto work = [&]() -> Task<> {
     Stub<Counter> stub = Get("home");
+    auto held = Get("other").Call(&Counter::BlockFor, 1);
     auto first = stub.Call(&Counter::IncrementAcross, Get("other"));
     auto second = stub.Call(&Counter::IncrementAcross, Get("other"));
+    co_await stub.Call(&Counter::Live);  // behind both
+    clock_.Advance(std::chrono::seconds(1));
+    runtime_->RunDue();
+    co_await std::move(held);
     EXPECT_EQ(co_await std::move(first), 1);
     EXPECT_EQ(co_await std::move(second), 1);
     auto third = stub.Call(&Counter::IncrementAcrossAlone, Get("other"));
@@ -226,7 +231,7 @@ TEST_F(ActorTest, AwaitsInterleaveUnlessHeldBack) {
     EXPECT_EQ(co_await std::move(fourth), 3);
   };
   // On one thread, where it is known what comes behind what.
-  Start({.executor = context_.get_executor()});
+  Start({.executor = context_.get_executor(), .clock = &clock_});
   auto done = boost::asio::co_spawn(context_, work(), boost::asio::use_future);
   RunUntilReady(done);
   auto ended = std::async(std::launch::async, [this] { runtime_.reset(); });
