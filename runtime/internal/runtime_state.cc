@@ -150,8 +150,11 @@ void RuntimeState::Sweep() {
   const std::chrono::microseconds rest_since = Now() - kRestAfter;
   if (hosts.size() > options_.most_resident) {
     const auto nth = hosts.begin() + static_cast<ptrdiff_t>(hosts.size() - options_.most_resident);
-    std::nth_element(hosts.begin(), nth, hosts.end(), [](const auto& a, const auto& b) {
-      return a->last_active() < b->last_active();
+    // By when they were active as of now: an order that changes while it is looked for is none.
+    std::unordered_map<const ActorHost*, std::chrono::microseconds> active;
+    for (const auto& host : hosts) active.emplace(host.get(), host->last_active());
+    std::nth_element(hosts.begin(), nth, hosts.end(), [&](const auto& a, const auto& b) {
+      return active.at(a.get()) < active.at(b.get());
     });
     for (auto host = hosts.begin(); host != nth; ++host) (*host)->HibernateIfIdle(Now());
     hosts.erase(hosts.begin(), nth);
