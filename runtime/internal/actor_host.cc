@@ -243,7 +243,11 @@ void ActorHost::Commit() {
     const Bookmark commit = storage_->Commit();
     if (!confirmed) return;
     const OutputGate::Token token = output_gate_.Lock();
-    storage_->OnDurable(commit, [self = shared_from_this(), token](const Status& status) {
+    // Weak: an actor that was reset meanwhile has nothing to hear, and may outlive its runtime
+    // else.
+    storage_->OnDurable(commit, [weak = weak_from_this(), token](const Status& status) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
       self->PostSystem(MakeWork([self, token, status] {
         if (self->over_) return;
         if (status.ok()) {
