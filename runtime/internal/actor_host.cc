@@ -285,7 +285,11 @@ void ActorHost::Commit() {
     const Object& object = storage_->object();
     const Bookmark commit = object.BookmarkOf(object.head());
     const OutputGate::Token token = output_gate_.Lock();
-    storage_->OnDurable(commit, [self = shared_from_this(), token, made](const Status& status) {
+    // Weak: an actor that was reset meanwhile has nothing to hear, and may outlive its runtime
+    // else.
+    storage_->OnDurable(commit, [weak = weak_from_this(), token, made](const Status& status) {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
       self->class_->metrics->Observe(Timing::kDurable, self->runtime_->Now() - made);
       self->PostSystem(MakeWork([self, token, status] {
         if (self->over_) return;

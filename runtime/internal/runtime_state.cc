@@ -184,13 +184,15 @@ void RuntimeState::KeepToCap() {
   std::vector<std::shared_ptr<ActorHost>> hosts = Hosts();
   if (hosts.size() <= options_.most_resident) return;
   const size_t go = std::min(hosts.size(), hosts.size() - options_.most_resident + CapBatch() - 1);
-  const auto end = hosts.begin() + static_cast<ptrdiff_t>(go);
-  std::nth_element(hosts.begin(), end, hosts.end(), [](const auto& a, const auto& b) {
-    return a->last_active() < b->last_active();
-  });
+  // By when they were active as of now: an order that changes while it is looked for is none.
+  std::vector<std::pair<std::chrono::microseconds, ActorHost*>> active;
+  active.reserve(hosts.size());
+  for (const auto& host : hosts) active.emplace_back(host->last_active(), host.get());
+  const auto end = active.begin() + static_cast<ptrdiff_t>(go);
+  std::nth_element(active.begin(), end, active.end());
   const std::chrono::microseconds now = Now();
-  for (auto host = hosts.begin(); host != end; ++host) {
-    (*host)->HibernateIfIdle(now, Count::kHibernatedCap);
+  for (auto host = active.begin(); host != end; ++host) {
+    host->second->HibernateIfIdle(now, Count::kHibernatedCap);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <optional>
@@ -14,14 +15,19 @@
 #include "runtime/runtime.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/store_peer.h"
 #include "tests/support/test_seed.h"
 
 namespace tidemark::testing {
 namespace {
 
+std::atomic<int> cells = 0;
+
 class Cell : public Actor {
  public:
-  using Actor::Actor;
+  explicit Cell(ActorState& ctx) : Actor(ctx) { ++cells; }
+  ~Cell() override { --cells; }
+  void Stop() { ctx().Abort("enough"); }
   std::string Set(std::string value) {
     ctx().storage().kv().Put("value", value);
     return value;
@@ -167,6 +173,22 @@ TEST_F(OutputTest, AFailedWriteReplacesTheResult) {
     EXPECT_EQ(error.object_id(), cell.id().object);
   }
   EXPECT_THROW(Finish(Start(cell.Call(&Cell::Value))), ActorError);
+  Stop();
+}
+
+// Goal: nothing is left of an actor that was reset while a commit of its was on its way, though the
+// store tells of that only when the runtime is gone. Method: the store tells when it is asked to.
+TEST_F(OutputTest, NothingIsLeftOfAResetActor) {
+  internal::DurableNotifier& notifier = internal::StorePeer::Impl(sim_.store()).notifier();
+  notifier.UseNoThread();
+  {
+    Runtime runtime(sim_.store(), {.threads = 1});
+    Stub<Cell> cell = runtime.Define<Cell>("CELL").GetByName("a");
+    const auto unheard = cell.Call(&Cell::Set, "one");
+    EXPECT_THROW(cell.CallBlocking(&Cell::Stop), ActorError);
+  }
+  EXPECT_TRUE(notifier.RunOnce());
+  EXPECT_EQ(cells, 0);
   Stop();
 }
 
