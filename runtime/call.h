@@ -76,7 +76,7 @@ class TIDEMARK_API CallBase : public Work,
   void set_error(std::exception_ptr error) { error_ = std::move(error); }
   // It is done when all of its last turn is, not before what that writes is committed.
   virtual bool EndsItsTurn() const { return false; }
-  // RuntimeOptions::event_limit is not for it.
+  // RuntimeOptions::event_limit and longest_wait are not for it.
   virtual bool HasItsOwnLimit() const { return false; }
 
   // ---- the caller's side ----

@@ -33,7 +33,7 @@ void ActorHost::UncountWaiting(const CallBase& call) {
 }
 
 bool ActorHost::IsTooOld(const CallBase& call, std::chrono::microseconds now) const {
-  return now - call.sent_at > runtime_->options().longest_wait;
+  return !call.HasItsOwnLimit() && now - call.sent_at > runtime_->options().longest_wait;
 }
 
 void ActorHost::ExpireWaiting(std::chrono::microseconds now) {

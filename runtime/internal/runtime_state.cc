@@ -189,7 +189,8 @@ void RuntimeState::KeepToCap() {
   active.reserve(hosts.size());
   for (const auto& host : hosts) active.emplace_back(host->last_active(), host.get());
   const auto end = active.begin() + static_cast<ptrdiff_t>(go);
-  std::nth_element(active.begin(), end, active.end());
+  std::nth_element(active.begin(), end, active.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   const std::chrono::microseconds now = Now();
   for (auto host = active.begin(); host != end; ++host) {
     host->second->HibernateIfIdle(now, Count::kHibernatedCap);

@@ -117,13 +117,13 @@ void Account::SetAlarmForNext() {
   ctx().storage().SetAlarm(Timestamp(std::chrono::microseconds(next.Get<int64_t>(0))));
 }
 
-void Account::OnAlarm(Timestamp due) {
-  if (ctx().storage().BeginAlarm(due).outcome != AlarmOutcome::kRun) return;
-  const int64_t now = clock->Now().time_since_epoch().count();
-  CHECK(due.time_since_epoch().count() <= now);  // never early
-  sql().Exec("UPDATE wakeup SET runs=runs+1 WHERE runs=0 AND due<=?", now);
+Task<> Account::OnAlarm(AlarmEvent event) {
+  const Timestamp now = clock->Now();
+  CHECK(event.scheduled_time <= now);  // never early
+  sql().Exec("UPDATE wakeup SET runs=runs+1 WHERE runs=0 AND due<=?",
+             now.time_since_epoch().count());
   SetAlarmForNext();
-  ctx().storage().EndAlarm(AlarmResult::kSucceeded);
+  co_return;
 }
 
 // ---- All of it ---------------------------------------------------------------------------------

@@ -62,8 +62,7 @@ class Account : public Actor {
 
   // Has an alarm run at that time or later, once at least.
   void WakeAt(int64_t number, Timestamp due);
-  // As the scheduler of alarms calls it: the alarm was due at `due` when it looked.
-  void OnAlarm(Timestamp due);
+  Task<> OnAlarm(AlarmEvent event) override;
 
   Book Read();
   Bookmark Mark() { return ctx().storage().GetCurrentBookmark(); }

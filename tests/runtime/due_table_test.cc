@@ -27,8 +27,8 @@ class DueTableTest : public ::testing::Test {
   void Note(int i, const std::vector<AlarmInfo>& alarms) { table_.Note(class_, Id(i), alarms); }
 
   ObjectIdFactory ids_{"CLASS"};
-  DueTable::ClassPtr class_ = std::make_shared<const ActorClass>(
-      ActorClass{.name = "CLASS", .ids = ObjectIdFactory("CLASS"), .make = nullptr});
+  DueTable::ClassPtr class_ = std::make_shared<const ActorClass>(ActorClass{
+      .name = "CLASS", .space = "CLASS", .ids = ObjectIdFactory("CLASS"), .make = nullptr});
   DueTable table_;
 };
 

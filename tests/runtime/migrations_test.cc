@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 #include "tests/runtime/service_fixture.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/test_seed.h"
@@ -204,8 +206,9 @@ TEST_F(MigrationsTest, ObjectsInUse) {
 
 // Goal: wherever the power fails, all steps of a list are applied or none, no object is lost, and
 // the next start completes what was begun. Method: the same migration again and again, crashing one
-// operation on files later each time, until one gets through; the record and the objects are looked
-// at by a runtime that only defines, and by one that migrates again.
+// operation on files later each time, at all depths of a power loss, until one gets through; the
+// record and the objects are looked at by a runtime that only defines, and by one that migrates
+// again.
 TEST(MigrationsCrashTest, AllOrNothing) {
   const std::vector<Migration> before = {{.tag = "v1", .new_classes = {"A", "B", "C"}},
                                          {.tag = "v2", .deleted_classes = {"C"}}};
@@ -214,7 +217,9 @@ TEST(MigrationsCrashTest, AllOrNothing) {
   after.push_back({.tag = "v4", .new_classes = {"D"}, .restored_classes = {"C"}});
   int applied = 0;
   int not_applied = 0;
-  for (uint64_t crash_at = 1;; ++crash_at) {
+  constexpr PowerLoss kLosses[] = {PowerLoss::kNothing, PowerLoss::kAll, PowerLoss::kSeeded};
+  for (uint64_t run = 0;; ++run) {
+    const uint64_t crash_at = run / std::size(kLosses) + 1;
     SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", crash at " << crash_at);
     SimStore sim(TestSeed() + crash_at);
     ASSERT_OK(sim.Open());
@@ -236,7 +241,7 @@ TEST(MigrationsCrashTest, AllOrNothing) {
       EXPECT_TRUE(sim.fs().crashed());
     }
     const bool crashed = sim.fs().crashed();
-    sim.Crash(PowerLoss::kSeeded);
+    sim.Crash(kLosses[run % std::size(kLosses)]);
     ASSERT_OK(sim.Open());
     const auto totals = [&](Runtime& runtime, const char* name) {
       const auto workers = runtime.Define<Worker>(name);

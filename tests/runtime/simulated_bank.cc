@@ -76,6 +76,7 @@ void SimulatedBank::Stop() {
     LetTimePass(seconds(60));
   }
   PutAllToSleep();
+  counts_.alarms += runtime_->alarm_counters().runs;
   namespace_.reset();
   runtime_.reset();  // nothing is left that its end would wait for
   executor_.RunAll();
@@ -127,8 +128,6 @@ void SimulatedBank::Step() {
     case 3: StartCall(); break;
     case 4: internal::StorePeer::Impl(sim_.store()).notifier().RunOnce(); break;
     case 5:
-      if (random_.OneIn(4)) RunAlarms();
-      break;
     case 6: {
       const size_t before = runtime_->resident_count();
       LetTimePass(seconds(random_.OneIn(8) ? 11 : 1));
@@ -236,28 +235,6 @@ void SimulatedBank::StartCall() {
               });
 }
 
-// As a scheduler of alarms does.
-void SimulatedBank::RunAlarms() {
-  std::vector<std::pair<int64_t, Timestamp>> due;
-  const Status status = sim_.store().ListAlarms(
-      [&](const DueAlarm& alarm) {
-        due.emplace_back(std::stoll(alarm.name), alarm.due);
-        return true;
-      },
-      sim_.clock().Now());
-  if (!status.ok()) return;
-  for (const auto& [account, time] : due) {
-    ++counts_.alarms;
-    auto stub = std::make_shared<Stub<Account>>(Account::Get(account));
-    StartClient(
-        [stub, at = time]() -> Task<int64_t> {
-          co_await stub->Call(&Account::OnAlarm, at);
-          co_return 0;
-        },
-        [](int64_t) {});
-  }
-}
-
 void SimulatedBank::RestoreAll() {
   restoring_ = true;
   for (int64_t i = 0; i < accounts_; ++i) {
@@ -279,7 +256,7 @@ void SimulatedBank::RestoreAll() {
   restoring_ = false;
   ++counts_.restores;
   seen_ = marked_->seen;
-  EXPECT_EQ(Look(), marked_->books);
+  EXPECT_EQ(WithoutRuns(Look()), WithoutRuns(marked_->books));
 }
 
 void SimulatedBank::PayAll() {
@@ -289,7 +266,6 @@ void SimulatedBank::PayAll() {
       co_return 0;
     });
     LetTimePass(seconds(60));
-    RunAlarms();
     RunUntilQuiet();
   }
   const Books books = Look();
@@ -330,6 +306,14 @@ std::vector<R> SimulatedBank::AskAll(Call call) {
     all.push_back(result.value_or(R{}));
   }
   return all;
+}
+
+// Alarms that came back with a restore, and are due, may have come already.
+SimulatedBank::Books SimulatedBank::WithoutRuns(Books books) {
+  for (Book& book : books) {
+    for (auto& [number, runs] : book.wakeups) runs = 0;
+  }
+  return books;
 }
 
 SimulatedBank::Books SimulatedBank::Look() { return AskAll<Book>(&Account::Read); }

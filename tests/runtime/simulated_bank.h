@@ -66,7 +66,6 @@ class SimulatedBank {
   void Work(int steps);
   void Step();
   void StartCall();
-  void RunAlarms();
   void LetTimePass(std::chrono::seconds time);
   void FailSoon();
   void FailNoMore();
@@ -81,6 +80,7 @@ class SimulatedBank {
   template <typename R, typename Call>
   std::vector<R> AskAll(Call call);
   Books Look();
+  static Books WithoutRuns(Books books);
   void CheckMoney(const Books& books);
   void CheckSeen(const Books& books);
 
