@@ -84,7 +84,8 @@ class TIDEMARK_API ActorState {
   const ActorId& id() const;
   // It commits at the end of each turn (CommitMode::kTurn): Commit() is not called by the actor.
   ObjectStorage& storage() const;
-  // Asio's view of the code that runs: what completes on it is a turn of the actor.
+  // Asio's view of the code that runs: what completes on it is a turn of the actor. Whoever holds it
+  // keeps the actor in memory: a timer that is a member of the actor does so for ever.
   boost::asio::any_io_executor executor() const;
 
   // Of the event that runs: its caller's, or one of its own. Calls that it makes have it, and what

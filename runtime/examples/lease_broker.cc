@@ -2,10 +2,9 @@
 // is over.
 //
 // Each lease has a number that only grows, a fencing token: who uses the thing refuses numbers
-// below one it has seen, so a client that believes in a lease which is over can do no harm. Whoever
-// waits for the lease is woken by a timer; what is right is decided by the time that is stored.
+// below one it has seen, so a client that believes in a lease which is over can do no harm. An
+// alarm ends a lease whose time is over, also if nobody asks, or the process began anew meanwhile.
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -16,57 +15,52 @@
 
 using std::chrono::microseconds;
 using tidemark::Task;
+using tidemark::Timestamp;
 
 struct Lease {
   std::string owner;
   int64_t token = 0;
-  int64_t until = 0;  // microseconds since 1970
 };
 
 class Broker : public tidemark::Actor {
  public:
   explicit Broker(tidemark::ActorState& ctx) : Actor(ctx) {
     ctx.storage().sql().Exec(
-        "CREATE TABLE IF NOT EXISTS lease(token INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT, "
-        "until INTEGER)");
+        "CREATE TABLE IF NOT EXISTS lease(token INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT)");
   }
 
   // The lease, if nobody has it.
   std::optional<Lease> TryAcquire(std::string owner, microseconds time) {
-    if (Holder()) return std::nullopt;
-    Lease lease{std::move(owner), 0, Now() + time.count()};
-    auto row = ctx().storage().sql().Exec(
-        "INSERT INTO lease(owner, until) VALUES(?,?) RETURNING token", lease.owner, lease.until);
-    lease.token = row.One().Get<int64_t>(0);
-    return lease;
+    if (IsHeld()) return std::nullopt;
+    auto row =
+        ctx().storage().sql().Exec("INSERT INTO lease(owner) VALUES(?) RETURNING token", owner);
+    ctx().storage().SetAlarm(tidemark::Clock::System()->Now() + time);
+    return Lease{std::move(owner), row.One().Get<int64_t>(0)};
   }
 
   // Waits for it as long as it takes. Others come in meanwhile.
   Task<Lease> Acquire(std::string owner, microseconds time) {
     while (true) {
       if (auto lease = TryAcquire(owner, time)) co_return *lease;
-      const auto left = microseconds(Holder()->until - Now());
-      co_await ctx().Sleep(std::clamp(left, microseconds(100), microseconds(10'000)));
+      co_await ctx().Sleep(std::chrono::milliseconds(5));
     }
   }
 
   // False if it was over already.
   bool Release(int64_t token) {
-    const auto holder = Holder();
-    if (!holder || holder->token != token) return false;
-    ctx().storage().sql().Exec("UPDATE lease SET until = 0 WHERE token = ?", token);
+    const auto held = ctx().storage().sql().Exec("DELETE FROM lease WHERE token = ?", token);
+    if (held.RowsWritten() == 0) return false;
+    ctx().storage().DeleteAlarm();
     return true;
   }
 
- private:
-  static int64_t Now() { return tidemark::Clock::System()->Now().time_since_epoch().count(); }
-
-  std::optional<Lease> Holder() {
-    auto row = ctx().storage().sql().Exec(
-        "SELECT owner, token, until FROM lease WHERE until > ? ORDER BY token DESC LIMIT 1", Now());
-    if (!row.Next()) return std::nullopt;
-    return Lease{row.Get<std::string>(0), row.Get<int64_t>(1), row.Get<int64_t>(2)};
+  Task<> OnAlarm(tidemark::AlarmEvent) override {
+    ctx().storage().sql().Exec("DELETE FROM lease");
+    co_return;
   }
+
+ private:
+  bool IsHeld() { return ctx().storage().sql().Exec("SELECT 1 FROM lease").Next(); }
 };
 
 int main() {

@@ -2,15 +2,14 @@
 // fail.
 //
 // A job is done at least once: it is taken off the queue behind the answer of whoever did it, and a
-// crash in between has it done again. So those who do jobs are given its number. The waiting
-// between two tries is a timer, which ends with the process: the queue goes on with the next job.
+// crash in between has it done again. So those who do jobs are given its number. Each is done by an
+// alarm, so the queue goes on when a process begins anew, without being called.
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "runtime/runtime.h"
 
@@ -34,18 +33,20 @@ class Mailer : public Actor {
 
 class Queue : public Actor {
  public:
+  static const tidemark::ObjectNamespace<Mailer>* mailers;  // main's
+
   explicit Queue(tidemark::ActorState& ctx) : Actor(ctx) {
     ctx.storage().sql().Exec(
         "CREATE TABLE IF NOT EXISTS job(number INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT, "
-        "tries INTEGER DEFAULT 0)");
+        "tries INTEGER DEFAULT 0, due INTEGER)");
   }
 
   // Returns when the job is kept; it is done some time behind that.
-  int64_t Add(std::string text, Stub<Mailer> mailer) {
-    auto row = ctx().storage().sql().Exec("INSERT INTO job(text) VALUES(?) RETURNING number", text);
-    const int64_t number = row.One().Get<int64_t>(0);
-    if (!std::exchange(working_, true)) ctx().WaitUntil(Work(std::move(mailer)));
-    return number;
+  int64_t Add(const std::string& text) {
+    auto row = ctx().storage().sql().Exec("INSERT INTO job(text, due) VALUES(?,?) RETURNING number",
+                                          text, Now());
+    SetAlarmForNext();
+    return row.One().Get<int64_t>(0);
   }
 
   // Returns when all jobs are done.
@@ -53,49 +54,70 @@ class Queue : public Actor {
     while (Left() > 0) co_await ctx().Sleep(std::chrono::milliseconds(5));
   }
 
-  int64_t Left() {
-    return ctx().storage().sql().Exec("SELECT count(*) FROM job").One().Get<int64_t>(0);
+  // Does a job whose time has come. The next alarm is for the one that comes next.
+  Task<> OnAlarm(tidemark::AlarmEvent) override {
+    if (const std::optional<Job> job = FirstDue()) {
+      const bool done = co_await Try(job->number, job->text);
+      if (done || job->tries + 1 == kMostTries) {
+        ctx().storage().sql().Exec("DELETE FROM job WHERE number = ?", job->number);
+      } else {
+        const int64_t later = Now() + (int64_t{1000} << job->tries);
+        ctx().storage().sql().Exec("UPDATE job SET tries = tries + 1, due = ? WHERE number = ?",
+                                   later, job->number);
+      }
+    }
+    SetAlarmForNext();
   }
 
  private:
   static constexpr int64_t kMostTries = 6;
 
-  Task<> Work(Stub<Mailer> mailer) {
-    while (Left() > 0) {
-      auto row = ctx().storage().sql().Exec("SELECT number, text, tries FROM job ORDER BY number");
-      row.Next();
-      const auto number = row.Get<int64_t>(0);
-      const auto text = row.Get<std::string>(1);
-      const auto tries = row.Get<int64_t>(2) + 1;
-      bool done = true;
-      bool reached = true;
-      try {
-        co_await mailer.Call(&Mailer::Send, number, text);
-      } catch (const tidemark::ActorError& error) {
-        done = false;
-        reached = error.remote();
-      }
-      if (!reached) break;  // the runtime shuts down, for one: that is no try
-      if (done || tries == kMostTries) {
-        ctx().storage().sql().Exec("DELETE FROM job WHERE number = ?", number);
-      } else {
-        ctx().storage().sql().Exec("UPDATE job SET tries = ? WHERE number = ?", tries, number);
-        co_await ctx().Sleep(std::chrono::milliseconds(int64_t{1} << std::min<int64_t>(tries, 10)));
-      }
-    }
-    working_ = false;
+  static int64_t Now() { return tidemark::Clock::System()->Now().time_since_epoch().count(); }
+
+  int64_t Left() {
+    return ctx().storage().sql().Exec("SELECT count(*) FROM job").One().Get<int64_t>(0);
   }
 
-  bool working_ = false;
+  struct Job {
+    int64_t number;
+    std::string text;
+    int64_t tries;
+  };
+  std::optional<Job> FirstDue() {
+    auto row = ctx().storage().sql().Exec(
+        "SELECT number, text, tries FROM job WHERE due <= ? ORDER BY due, number", Now());
+    if (!row.Next()) return std::nullopt;
+    return Job{row.Get<int64_t>(0), row.Get<std::string>(1), row.Get<int64_t>(2)};
+  }
+
+  static Task<bool> Try(int64_t number, std::string text) {
+    Stub<Mailer> mailer = mailers->GetByName("post");
+    try {
+      co_await mailer.Call(&Mailer::Send, number, text);
+    } catch (const tidemark::ActorError& error) {
+      if (!error.remote()) throw;  // the runtime shuts down, for one: that is no try
+      co_return false;
+    }
+    co_return true;
+  }
+
+  void SetAlarmForNext() {
+    auto next = ctx().storage().sql().Exec("SELECT min(due) FROM job WHERE due IS NOT NULL");
+    const auto due = next.One().Get<std::optional<int64_t>>(0);
+    if (due) ctx().storage().SetAlarm(tidemark::Timestamp(std::chrono::microseconds(*due)));
+  }
 };
+
+const tidemark::ObjectNamespace<Mailer>* Queue::mailers = nullptr;
 
 int main() {
   const auto store = tidemark::Store::Open("data", {.create_if_missing = true}).value();
   tidemark::Runtime runtime(*store);
   const auto queues = runtime.Define<Queue>("QUEUE");
   const auto mailers = runtime.Define<Mailer>("MAILER");
+  Queue::mailers = &mailers;
 
   auto letters = queues.GetByName("letters");
-  letters.CallBlocking(&Queue::Add, "hello", mailers.GetByName("post"));
+  letters.CallBlocking(&Queue::Add, "hello");
   letters.CallBlocking(&Queue::Drain);
 }
