@@ -216,6 +216,8 @@ void ActorHost::Start() {
   try {
     storage_ = runtime_->OpenStorage(*class_, id_, OptionsOfStorage());
     alarms_.Start(*storage_);
+    // An instance before this one may have been reset behind a commit that is not durable yet.
+    to_confirm_ = to_confirm_ || storage_->object().head().lsn > runtime_->store().durable_lsn();
   } catch (const Error& error) {
     break_reason_ = Count::kOpensFailed;
     Break(std::make_exception_ptr(ActorError(

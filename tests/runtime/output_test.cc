@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "engine/internal/durable_notifier.h"
 #include "runtime/runtime.h"
 #include "tests/support/sim_store.h"
 #include "tests/support/status_matchers.h"
@@ -119,6 +120,28 @@ TEST_F(OutputTest, ResultsWaitForDurability) {
     EXPECT_GE(sim_.store().durable_lsn(), Head().lsn);
     EXPECT_EQ(Finish(std::move(value)), "two");
   }
+  Stop();
+}
+
+// Goal: so do results of an instance that reads what the one before it wrote, which was reset
+// before that was durable. Method: nothing is made durable but when the test says so.
+TEST_F(OutputTest, ResultsWaitForWhatAnInstanceBeforeWrote) {
+  internal::DurableNotifier& notifier = internal::StorePeer::Impl(sim_.store()).notifier();
+  notifier.UseNoThread();
+  auto set = Start(cells_->GetByName("a").Call(&Cell::Set, "new"));
+  auto stop = Start(cells_->GetByName("a").Call(&Cell::Stop));
+  auto value = Start(cells_->GetByName("a").Call(&Cell::Value));
+  for (int i = 0; i < 100; ++i) Step();
+  EXPECT_LT(sim_.store().durable_lsn(), Head().lsn);
+  EXPECT_FALSE(IsDone(value));
+  while (!IsDone(value)) {
+    notifier.RunOnce();
+    Step();
+  }
+  EXPECT_GE(sim_.store().durable_lsn(), Head().lsn);
+  EXPECT_EQ(value.get(), "new");
+  EXPECT_THROW(Finish(std::move(stop)), ActorError);
+  EXPECT_TRUE(IsDone(set));
   Stop();
 }
 
