@@ -28,10 +28,12 @@ void CallBase::Finish() {
 
 void CallBase::Spawn(Task<void> task) {
   const internal::ScopePtr scope = host_->EventScope();
-  host_->RunInThisTurn([&] {
+  // Asio posts where a coroutine begins: it begins now.
+  const WorkPtr begin = host_->FirstPostOf([&] {
     boost::asio::co_spawn(boost::asio::any_io_executor(internal::ActorExecutor(scope)),
                           std::move(task), boost::asio::detached);
   });
+  if (begin != nullptr) begin->Run();
 }
 
 void CallBase::Complete() {

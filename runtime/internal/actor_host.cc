@@ -87,9 +87,8 @@ bool ActorHost::Deliver(const std::shared_ptr<CallBase>& call) {
 }
 
 void ActorHost::Post(ScopePtr scope, WorkPtr work) {
-  if (current_turn.host == this && inline_next_) {
-    inline_next_ = false;
-    inline_work_ = std::move(work);
+  if (current_turn.host == this && first_post_ != nullptr) {
+    *std::exchange(first_post_, nullptr) = std::move(work);
     return;
   }
   {
@@ -104,11 +103,6 @@ void ActorHost::PostSystem(WorkPtr work) { Post(nullptr, std::move(work)); }
 
 void ActorHost::Schedule() {
   runtime_->Execute([self = shared_from_this()] { self->Run(); });
-}
-
-void ActorHost::BreakSoon(std::exception_ptr error, Count reason) {
-  PostSystem(
-      MakeWork([this, error = std::move(error), reason] { BreakAtEndOfTurn(error, reason); }));
 }
 
 void ActorHost::HibernateIfIdle(std::chrono::microseconds since, Count reason) {
@@ -386,12 +380,8 @@ void ActorHost::FinishSection(const std::shared_ptr<CallBase>& section) {
     return;
   }
   InputGate::Lock lock = section->section()->Succeed();
-  inline_next_ = true;
-  section->Leave();
-  inline_next_ = false;
-  if (WorkPtr work = std::move(inline_work_)) {
-    let_in_.push_front({std::move(work), std::move(lock)});
-  }
+  WorkPtr behind = FirstPostOf([&] { section->Leave(); });
+  if (behind != nullptr) let_in_.push_front({std::move(behind), std::move(lock)});
 }
 
 void ActorHost::EndAfter(std::chrono::microseconds time, const std::shared_ptr<CallBase>& call) {
@@ -401,87 +391,6 @@ void ActorHost::EndAfter(std::chrono::microseconds time, const std::shared_ptr<C
       if (self->open_calls_.erase(call->open_number) > 0) call->Leave();
     }));
   });
-}
-
-void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
-  const std::chrono::milliseconds limit = runtime_->options().section_limit;
-  const std::weak_ptr<ActorHost> weak = weak_from_this();
-  const std::weak_ptr<CallBase> weak_section = section;
-  runtime_->timers().Add(limit, [weak, weak_section, limit] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    self->PostSystem(MakeWork([self, weak_section, limit] {
-      const auto late = weak_section.lock();
-      if (late == nullptr || late->finished()) return;
-      self->BreakAtEndOfTurn(
-          std::make_exception_ptr(ActorError(
-              ActorFailure::kOverloaded,
-              Status(StatusCode::kLimitExceeded,
-                     "BlockConcurrencyWhile() or Transaction() of " + self->class_->name + " " +
-                         self->id_.ToString() + " lasted longer than " +
-                         std::to_string(limit.count()) + " ms: the actor was reset"),
-              self->id_.object)),
-          Count::kResetBySectionLimit);
-    }));
-  });
-}
-
-void ActorHost::BreakAtEndOfTurn(std::exception_ptr error, Count reason) {
-  if (break_with_ != nullptr) return;
-  break_with_ = std::move(error);
-  break_reason_ = reason;
-}
-
-// ---- the end -----------------------------------------------------------------------------------
-
-// Nobody hears of it before the next instance can be made: who hears of it may ask for that.
-void ActorHost::Break(std::exception_ptr error) {
-  if (over_) return;
-  fate_->Break(error);
-  ReportBreak(error);
-  const std::vector<Incoming> late = Close(nullptr);
-  input_gate_->Fail(error);
-  if (retirement_ != nullptr) retirement_->gate->Fail(error);
-  for (const LetIn& let_in : std::exchange(let_in_, {})) let_in.work->Drop(error);
-  output_gate_.Break(error);
-  for (const auto& outgoing : std::exchange(outgoing_, {})) outgoing->Fail(error);
-  for (const auto& [call, key] : std::exchange(event_limits_, {})) runtime_->timers().Cancel(key);
-  for (const auto& [number, call] : std::exchange(open_calls_, {})) call->Drop(error);
-  for (const Incoming& incoming : late) incoming.work->Drop(error);
-}
-
-std::exception_ptr ActorHost::ResetError(StatusCode code, const std::string& message) const {
-  return std::make_exception_ptr(
-      ActorError(ActorFailure::kReset, Status(code, message), id_.object));
-}
-
-// What the application threw, as the error that resets the actor.
-std::exception_ptr ActorHost::SectionError(std::exception_ptr thrown) const {
-  try {
-    std::rethrow_exception(ErrorFor(std::move(thrown)));
-  } catch (const ActorError& error) {
-    return std::make_exception_ptr(
-        ActorError(ActorFailure::kReset, error.status(), id_.object, error.cause()));
-  }
-}
-
-std::exception_ptr ActorHost::ErrorFor(std::exception_ptr thrown) const {
-  if (break_with_ != nullptr) return break_with_;
-  const auto remote = [&](StatusCode code, const char* message) {
-    return std::make_exception_ptr(
-        ActorError(ActorFailure::kThrown, Status(code, message), id_.object, thrown));
-  };
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const Error& error) {
-    return remote(error.code(), error.what());
-  } catch (const std::exception& error) {
-    return remote(StatusCode::kUnknown, error.what());
-  } catch (...) {
-    const std::string text = "internal error; reference = " + TraceScope::Current().ToString();
-    Log(LogLevel::kError, "unknown_exception", text + ": what was thrown is no std::exception");
-    return remote(StatusCode::kUnknown, text.c_str());
-  }
 }
 
 }  // namespace tidemark::internal

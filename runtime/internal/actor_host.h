@@ -145,13 +145,18 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void LeaveTransaction() { --transactions_; }
   // Resets the actor if the section has not ended by its limit.
   void LimitSection(const std::shared_ptr<CallBase>& section);
-  // The next thing that is given to an executor of this turn is run in it, behind `start`.
-  template <typename Start>
-  void RunInThisTurn(Start start) {
-    inline_next_ = true;
-    start();
-    inline_next_ = false;
-    if (WorkPtr work = std::move(inline_work_)) work->Run();
+  // The first thing that `call`, in a turn, gives to an executor of the actor: whoever asks runs
+  // it, in place of the queue. Null: nothing was.
+  template <typename Call>
+  WorkPtr FirstPostOf(Call call) {
+    struct Until {
+      WorkPtr*& at;
+      ~Until() { at = nullptr; }
+    };
+    WorkPtr first;
+    const Until until{first_post_ = &first};
+    call();
+    return first;
   }
   // Breaks the actor at the end of the turn.
   void BreakAtEndOfTurn(std::exception_ptr error, Count reason);
@@ -256,8 +261,7 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::exception_ptr break_with_;
   Count break_reason_ = Count::kResetByStorage;
   std::unique_ptr<Retirement> retirement_;
-  bool inline_next_ = false;
-  WorkPtr inline_work_;
+  WorkPtr* first_post_ = nullptr;  // where FirstPostOf wants it
 };
 
 }  // namespace internal

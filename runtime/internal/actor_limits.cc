@@ -1,5 +1,5 @@
-// The limits of ActorHost: what waits for it, how long an event lasts, how long its code keeps a
-// thread.
+// The limits of ActorHost: what waits for it, how long an event or a section lasts, how long its
+// code keeps a thread.
 
 #include <algorithm>
 #include <string>
@@ -83,6 +83,29 @@ void ActorHost::LimitEvent(const std::shared_ptr<CallBase>& call) {
                                " lasted longer than " + std::to_string(limit.count()) +
                                " ms: the actor was reset"),
           Count::kResetByEventLimit);
+    }));
+  });
+}
+
+void ActorHost::LimitSection(const std::shared_ptr<CallBase>& section) {
+  const std::chrono::milliseconds limit = runtime_->options().section_limit;
+  const std::weak_ptr<ActorHost> weak = weak_from_this();
+  const std::weak_ptr<CallBase> weak_section = section;
+  runtime_->timers().Add(limit, [weak, weak_section, limit] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->PostSystem(MakeWork([self, weak_section, limit] {
+      const auto late = weak_section.lock();
+      if (late == nullptr || late->finished()) return;
+      self->BreakAtEndOfTurn(
+          std::make_exception_ptr(ActorError(
+              ActorFailure::kOverloaded,
+              Status(StatusCode::kLimitExceeded,
+                     "BlockConcurrencyWhile() or Transaction() of " + self->class_->name + " " +
+                         self->id_.ToString() + " lasted longer than " +
+                         std::to_string(limit.count()) + " ms: the actor was reset"),
+              self->id_.object)),
+          Count::kResetBySectionLimit);
     }));
   });
 }
