@@ -42,7 +42,7 @@ void ActorState::BeginSection(const std::shared_ptr<runtime_detail::CallBase>& s
   section->set_host(&host_);
   section->set_section(gate);
   const internal::ScopePtr scope(
-      new internal::ActorScope(host_.shared_from_this(), gate, host_.root_scope(), trace_id()));
+      new internal::ActorScope(host_.shared_from_this(), gate, trace_id()));
   host_.LimitSection(section);
   host_.WaitInSection(scope, internal::MakeWork([this, section] { host_.StartBody(*section); }));
 }

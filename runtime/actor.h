@@ -84,8 +84,10 @@ class TIDEMARK_API ActorState {
   const ActorId& id() const;
   // It commits at the end of each turn (CommitMode::kTurn): Commit() is not called by the actor.
   ObjectStorage& storage() const;
-  // Asio's view of the code that runs: what completes on it is a turn of the actor. Whoever holds it
-  // keeps the actor in memory: a timer that is a member of the actor does so for ever.
+  // Asio's view of the code that runs: what completes on it is a turn of the actor. What is under
+  // way on it, a coroutine, a timer that somebody waits for, keeps the actor in memory; who merely
+  // holds it does not, and what that one gives it when the actor is gone is dropped. (Asio's
+  // outstanding_work.tracked, or a work guard, holds it and keeps the actor.)
   boost::asio::any_io_executor executor() const;
 
   // Of the event that runs: its caller's, or one of its own. Calls that it makes have it, and what

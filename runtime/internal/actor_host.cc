@@ -96,10 +96,19 @@ void ActorHost::Post(ScopePtr scope, WorkPtr work) {
     incoming_.push_back({std::move(scope), std::move(work)});
     if (std::exchange(scheduled_, true)) return;
   }
-  Schedule();
+  if (over_) {
+    Run();
+  } else {
+    Schedule();
+  }
 }
 
 void ActorHost::PostSystem(WorkPtr work) { Post(nullptr, std::move(work)); }
+
+void ActorHost::EndWork() {
+  // It may have been what an actor that is over was kept for: DestroyIfOver.
+  if (work_.fetch_sub(1) == 1 && over_) PostSystem(MakeWork([] {}));
+}
 
 void ActorHost::Schedule() {
   runtime_->Execute([self = shared_from_this()] { self->Run(); });
@@ -123,6 +132,14 @@ void ActorHost::RestIfIdle(std::chrono::microseconds since) {
 }
 
 // ---- running -----------------------------------------------------------------------------------
+
+// What its members hold, a timer the actor's executor for one, may hold this. But code that awaits
+// something may look at them still.
+void ActorHost::DestroyIfOver() {
+  if (!over_ || actor_ == nullptr || work_ > 0) return;
+  actor_.reset();
+  state_.reset();
+}
 
 // False: there is nothing, and whoever comes next schedules.
 bool ActorHost::TakeIn(bool read_clock) {
@@ -164,9 +181,10 @@ void ActorHost::Run() {
   now_ = runtime_->Now();
   running_since_.store(now_.count(), std::memory_order_relaxed);
   if (!std::exchange(started_, true)) Start();
-  int count = 0;
-  for (; count < kMostInARow; ++count) {
-    if (let_in_.empty() && !TakeIn(count > 0)) break;
+  bool more = true;
+  for (int count = 0; more && (count < kMostInARow || over_); ++count) {
+    DestroyIfOver();
+    more = !let_in_.empty() || TakeIn(count > 0);
     if (let_in_.empty()) continue;
     last_active_.store(now_.count(), std::memory_order_relaxed);
     running_since_.store(now_.count(), std::memory_order_relaxed);
@@ -178,7 +196,7 @@ void ActorHost::Run() {
             next.work);
   }
   running_since_.store(kNotRunning, std::memory_order_relaxed);
-  if (count == kMostInARow) Schedule();
+  if (more) Schedule();
 }
 
 StorageOptions ActorHost::OptionsOfStorage() {

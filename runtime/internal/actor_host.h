@@ -9,7 +9,8 @@
 //   starting -> running -> over      hibernated (idle: nobody notices) or broken (calls fail)
 //
 // It leaves the runtime's directory only when its storage is closed: so the next instance of the
-// same object can open it.
+// same object can open it. What comes for one that is over is dropped by whoever brings it, for the
+// runtime's threads may have ended.
 //
 // Threads: Deliver, Post and the const accessors are for any; everything else is done by Run, which
 // one thread at a time is in.
@@ -100,6 +101,9 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void Post(ScopePtr scope, WorkPtr work);
   // Past the gate, and not a turn: what the actor's own machinery has to do.
   void PostSystem(WorkPtr work);
+  // Somebody has work under way that is code of the actor, a coroutine for one: it stays meanwhile.
+  void BeginWork() { work_.fetch_add(1, std::memory_order_relaxed); }
+  void EndWork();
   // Lets the actor go if it is idle, and has been since `since`. `reason` is counted.
   void HibernateIfIdle(std::chrono::microseconds since, Count reason);
   // Has it give back memory that it gets again when it needs it, if likewise. Once, until it does
@@ -193,6 +197,8 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   void Schedule();
   void Run();
   bool TakeIn(bool read_clock);
+  bool NothingHasCome() const;
+  void DestroyIfOver();
   void RunSystem(const WorkPtr& work);
   void Start();
   void RunTurn(const ScopePtr& scope, const WorkPtr& work);
@@ -230,11 +236,12 @@ class ActorHost final : public std::enable_shared_from_this<ActorHost> {
   std::atomic<int64_t> running_since_{kNotRunning};
   std::atomic<int64_t> blocked_since_{kNotRunning};
   std::atomic<bool> resting_ = false;  // its memory was given back, or will be
+  std::atomic<size_t> work_ = 0;       // under way: BeginWork
 
   mutable std::mutex mutex_;
   std::vector<Incoming> incoming_;
   bool scheduled_ = false;
-  bool over_ = false;
+  std::atomic<bool> over_ = false;  // set under it
   size_t waiting_calls_ = 0;
   size_t waiting_bytes_ = 0;
 

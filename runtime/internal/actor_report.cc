@@ -26,8 +26,7 @@ std::string MessageOf(const std::exception_ptr& error) {
 ScopePtr ActorHost::EventScope() {
   const ScopePtr current(CurrentTurn().scope);
   if (current != root_scope_) return current;
-  event_scope_ =
-      new ActorScope(shared_from_this(), input_gate_, root_scope_, TraceScope::Current());
+  event_scope_ = new ActorScope(shared_from_this(), input_gate_, TraceScope::Current());
   SetTurnScope(event_scope_.get());
   return event_scope_;
 }

@@ -5,6 +5,7 @@
 // Whoever waits is called by the next instance: calls of one stub stay in order, for the old
 // instance takes and sends on what comes until all of it is with the new one.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -53,8 +54,15 @@ bool IsEmpty(ObjectStorage& storage) {
 
 bool ActorHost::IsIdle() const {
   return !over_ && actor_ != nullptr && retirement_ == nullptr && let_in_.empty() &&
-         input_gate_->idle() && output_gate_.open() && open_calls_.empty() &&
-         root_scope_->use_count() == 1;
+         input_gate_->idle() && output_gate_.open() && open_calls_.empty() && work_ == 0 &&
+         NothingHasCome();
+}
+
+bool ActorHost::NothingHasCome() const {
+  const auto is_of_the_system = [](const Incoming& incoming) { return incoming.scope == nullptr; };
+  if (!std::all_of(taken_.begin(), taken_.end(), is_of_the_system)) return false;
+  std::lock_guard lock(mutex_);
+  return std::all_of(incoming_.begin(), incoming_.end(), is_of_the_system);
 }
 
 void ActorHost::TryHibernate(Count reason) {
@@ -94,8 +102,7 @@ void ActorHost::BeginRetirement(Count reason) {
   // When what it wrote is durable.
   call->WhenDone(MakeWork([leave] { leave(); }));
   retirement_->limit = runtime_->timers().Add(runtime_->options().pre_shutdown_limit, leave);
-  const ScopePtr scope(
-      new ActorScope(shared_from_this(), retirement_->gate, root_scope_, TraceId::New()));
+  const ScopePtr scope(new ActorScope(shared_from_this(), retirement_->gate, TraceId::New()));
   WaitInSection(scope, MakeWork([this, call] { StartBody(*call); }));
 }
 
@@ -108,7 +115,7 @@ void ActorHost::LeaveMemory(Count reason) {
   for (Incoming& rest : taken_) {
     if (rest.work != nullptr) waiting.push_back(std::move(rest.work));
   }
-  if (open_calls_.empty()) {  // else what is left of a coroutine may look at it
+  if (work_ == 0) {  // else what is left of a coroutine may look at it
     actor_.reset();
     state_.reset();
   }

@@ -12,6 +12,10 @@ ActorScope::~ActorScope() {
 
 void ActorScope::Post(WorkPtr work) { host_->Post(ScopePtr(this), std::move(work)); }
 
+void ActorScope::BeginWork() const { host_->BeginWork(); }
+
+void ActorScope::EndWork() const { host_->EndWork(); }
+
 bool ActorScope::IsRunning() const { return CurrentTurn().scope == this; }
 
 boost::asio::execution_context& ActorScope::context() const { return host_->runtime().context(); }

@@ -5,12 +5,14 @@
 // its trace.
 //
 // All code of an actor is run by ActorHost, one piece at a time: what an executor is given waits at
-// the input gate of its scope like any event. A scope that somebody holds, a coroutine that waits
-// for I/O for one, keeps its host in memory.
+// the input gate of its scope like any event. An executor that tracks outstanding work, as Asio has
+// one for each coroutine and each operation that is under way, keeps the actor in memory; one that
+// somebody merely holds, a timer that nobody waits for, does not.
 
 #ifndef TIDEMARK_RUNTIME_INTERNAL_ACTOR_SCOPE_H_
 #define TIDEMARK_RUNTIME_INTERNAL_ACTOR_SCOPE_H_
 
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -30,10 +32,9 @@ class ActorHost;
 
 class ActorScope : public boost::intrusive_ref_counter<ActorScope> {
  public:
-  // `root` is null for the actor's root scope.
   ActorScope(std::shared_ptr<ActorHost> host, std::shared_ptr<InputGate> gate,
-             boost::intrusive_ptr<ActorScope> root = nullptr, const TraceId& trace = {})
-      : host_(std::move(host)), gate_(std::move(gate)), root_(std::move(root)), trace_(trace) {}
+             const TraceId& trace = {})
+      : host_(std::move(host)), gate_(std::move(gate)), trace_(trace) {}
   ~ActorScope();
 
   ActorHost& host() const { return *host_; }
@@ -42,6 +43,8 @@ class ActorScope : public boost::intrusive_ref_counter<ActorScope> {
 
   // To be run when its turn has come. Any thread.
   void Post(WorkPtr work);
+  void BeginWork() const;
+  void EndWork() const;
   // Does this thread run code of this very scope?
   bool IsRunning() const;
   boost::asio::execution_context& context() const;
@@ -49,8 +52,6 @@ class ActorScope : public boost::intrusive_ref_counter<ActorScope> {
  private:
   const std::shared_ptr<ActorHost> host_;
   std::shared_ptr<InputGate> gate_;  // let go of on the actor
-  // Whoever looks at the root scope sees that there are others.
-  const boost::intrusive_ptr<ActorScope> root_;
   const TraceId trace_;
 };
 
@@ -59,25 +60,39 @@ using ScopePtr = boost::intrusive_ptr<ActorScope>;
 // Satisfies Asio's executor concept; small enough to be held by any_io_executor without memory.
 class ActorExecutor {
  public:
-  explicit ActorExecutor(ScopePtr scope, bool never_inline = false) noexcept
-      : scope_(std::move(scope)), never_inline_(never_inline) {}
+  enum class Inline : uint8_t { kMay, kNever };
+  enum class Work : uint8_t { kUntracked, kTracked };
 
-  // Boost's pointer does not say that it cannot throw, which Asio asks for.
+  explicit ActorExecutor(ScopePtr scope, Inline may_inline = Inline::kMay,
+                         Work work = Work::kUntracked) noexcept
+      : scope_(std::move(scope)), inline_(may_inline), work_(work) {
+    if (work_ == Work::kTracked) scope_->BeginWork();
+  }
   ActorExecutor(const ActorExecutor& other) noexcept
-      : scope_(other.scope_), never_inline_(other.never_inline_) {}
-  ActorExecutor(ActorExecutor&& other) noexcept = default;
-  ActorExecutor& operator=(const ActorExecutor&) noexcept = default;
-  ActorExecutor& operator=(ActorExecutor&&) noexcept = default;
+      : ActorExecutor(other.scope_, other.inline_, other.work_) {}
+  ActorExecutor(ActorExecutor&& other) noexcept
+      : scope_(std::move(other.scope_)),
+        inline_(other.inline_),
+        work_(std::exchange(other.work_, Work::kUntracked)) {}
+  ActorExecutor& operator=(ActorExecutor other) noexcept {
+    scope_.swap(other.scope_);
+    std::swap(inline_, other.inline_);
+    std::swap(work_, other.work_);
+    return *this;
+  }
+  ~ActorExecutor() {
+    if (work_ == Work::kTracked) scope_->EndWork();
+  }
 
   const ScopePtr& scope() const { return scope_; }
 
   bool operator==(const ActorExecutor& other) const noexcept {
-    return scope_ == other.scope_ && never_inline_ == other.never_inline_;
+    return scope_ == other.scope_ && inline_ == other.inline_ && work_ == other.work_;
   }
 
   template <typename Call>
   void execute(Call&& call) const {
-    if (!never_inline_ && scope_->IsRunning()) {
+    if (inline_ == Inline::kMay && scope_->IsRunning()) {
       std::decay_t<Call>(std::forward<Call>(call))();
       return;
     }
@@ -90,19 +105,31 @@ class ActorExecutor {
     return scope_->context();
   }
   boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept {
-    if (never_inline_) return boost::asio::execution::blocking.never;
+    if (inline_ == Inline::kNever) return boost::asio::execution::blocking.never;
     return boost::asio::execution::blocking.possibly;
   }
   ActorExecutor require(boost::asio::execution::blocking_t::never_t) const noexcept {
-    return ActorExecutor(scope_, true);
+    return ActorExecutor(scope_, Inline::kNever, work_);
   }
   ActorExecutor require(boost::asio::execution::blocking_t::possibly_t) const noexcept {
-    return ActorExecutor(scope_, false);
+    return ActorExecutor(scope_, Inline::kMay, work_);
+  }
+  boost::asio::execution::outstanding_work_t query(
+      boost::asio::execution::outstanding_work_t) const noexcept {
+    if (work_ == Work::kTracked) return boost::asio::execution::outstanding_work.tracked;
+    return boost::asio::execution::outstanding_work.untracked;
+  }
+  ActorExecutor require(boost::asio::execution::outstanding_work_t::tracked_t) const noexcept {
+    return ActorExecutor(scope_, inline_, Work::kTracked);
+  }
+  ActorExecutor require(boost::asio::execution::outstanding_work_t::untracked_t) const noexcept {
+    return ActorExecutor(scope_, inline_, Work::kUntracked);
   }
 
  private:
   ScopePtr scope_;
-  bool never_inline_;
+  Inline inline_;
+  Work work_;
 };
 
 }  // namespace tidemark::internal
