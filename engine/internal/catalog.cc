@@ -7,6 +7,12 @@
 #include "engine/internal/store_impl.h"
 
 namespace tidemark::internal {
+namespace {
+
+// So many entries of a table are not worth a sweep.
+constexpr size_t kFewEntries = 1024;
+
+}  // namespace
 
 Result<std::shared_ptr<NamespaceState>> StoreImpl::FindNamespace(std::string_view name,
                                                                  IfMissing if_missing) {
@@ -99,16 +105,41 @@ Result<std::shared_ptr<ObjectState>> StoreImpl::AdoptObject(uint64_t namespace_i
                                              ", of which it has no record");
 }
 
-// Expired entries cost memory only; they go when the maps have doubled.
+// Expired entries cost memory only: what they pointed to, for it is in one piece with its weak
+// count. They go when the maps have doubled, or a checkpoint finds many.
 void StoreImpl::SweepLocked() {
   if (objects_.size() >= sweep_objects_at_) {
     std::erase_if(objects_, [](const auto& entry) { return entry.second.expired(); });
-    sweep_objects_at_ = std::max<size_t>(1024, objects_.size() * 2);
+    sweep_objects_at_ = std::max(kFewEntries, objects_.size() * 2);
   }
   if (timelines_.size() >= sweep_timelines_at_) {
     std::erase_if(timelines_, [](const auto& entry) { return entry.second.expired(); });
-    sweep_timelines_at_ = std::max<size_t>(1024, timelines_.size() * 2);
+    sweep_timelines_at_ = std::max(kFewEntries, timelines_.size() * 2);
   }
+}
+
+size_t StoreImpl::table_entries() const {
+  std::lock_guard lock(mutex_);
+  return objects_.size() + timelines_.size();
+}
+
+// Have a quarter of the objects expired? By a look at some: ids are random, and so are buckets.
+void StoreImpl::SweepIfManyExpired() {
+  std::lock_guard lock(mutex_);
+  if (objects_.size() < kFewEntries) return;
+  const size_t step = std::max<size_t>(1, objects_.bucket_count() / kFewEntries);
+  size_t seen = 0;
+  size_t expired = 0;
+  for (size_t bucket = 0; bucket < objects_.bucket_count(); bucket += step) {
+    for (auto entry = objects_.begin(bucket); entry != objects_.end(bucket); ++entry) {
+      ++seen;
+      if (entry->second.expired()) ++expired;
+    }
+  }
+  if (expired * 4 < seen) return;
+  sweep_objects_at_ = 0;
+  sweep_timelines_at_ = 0;
+  SweepLocked();
 }
 
 // ---- timelines ---------------------------------------------------------------------------------

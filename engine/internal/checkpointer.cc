@@ -126,6 +126,7 @@ Status Checkpointer::Run() {
   TIDEMARK_ASSIGN_OR_RETURN(const CheckpointRow cut, store_->queue().CutForCheckpoint());
   TIDEMARK_RETURN_IF_ERROR(RunLocked(cut));
   appended_at_checkpoint_.store(appended, std::memory_order_relaxed);
+  store_->SweepIfManyExpired();
   return OkStatus();
 }
 

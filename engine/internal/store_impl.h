@@ -210,12 +210,16 @@ class StoreImpl {
   void DropPending(Lsn cut);
   // Lets go of the objects that have no recent commits any more.
   void UndirtyObjects();
+  // Gives back what the tables have of objects that nobody uses any more, if these are many.
+  void SweepIfManyExpired();
 
   Result<std::vector<RestoreRow>> RestoresOf(const ObjectId& object) const;
   // The epoch in which `lsn` was, or would have been, written.
   Result<std::optional<EpochRow>> EpochOf(Lsn lsn) const;
   Result<std::optional<EpochRow>> FindEpoch(uint32_t epoch) const;
   uint64_t damaged_timeline_count() const;
+  // Objects and timelines that the tables have, with those that nobody uses any more.
+  size_t table_entries() const;
   // Is what quarantines a timeline, or an object's or a namespace's creation, the record `lsn`?
   bool IsKnownDamage(Lsn lsn) const;
 

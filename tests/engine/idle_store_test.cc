@@ -1,6 +1,7 @@
 // What a store costs that nobody writes to: opening and closing it again and again.
 
 #include "tests/engine/log_fixture.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -55,6 +56,32 @@ TEST_F(IdleStoreTest, OpenedAndDied) {
   ASSERT_OK(sim_.Open());
   // The index grows by whole pages: some tables get their first.
   EXPECT_LE(sim_.store().Stats().index_bytes - before.index_bytes, 32768 + cycles_ * 96);
+}
+
+// Goal: what a store has in memory of objects that nobody uses any more goes with the next
+// checkpoint, if they are many; those that are used stay. Method: thousands that were written and
+// closed, and as many that are held over a checkpoint.
+TEST_F(IdleStoreTest, ObjectsThatWereClosed) {
+  const internal::StoreImpl& store = internal::StorePeer::Impl(sim_.store());
+  const uint64_t count = 2000;
+  for (uint64_t i = 0; i < count; ++i) ASSERT_OK(Put("closed" + std::to_string(i), i));
+  EXPECT_GT(store.table_entries(), count);
+  ASSERT_OK(sim_.store().Checkpoint());
+  EXPECT_LT(store.table_entries(), 100u);
+
+  std::vector<std::shared_ptr<Object>> held;
+  for (uint64_t i = 0; i < count; ++i) {
+    const std::string name = "held" + std::to_string(i);
+    ASSERT_OK(Put(name, i));
+    held.push_back(Open(name).value());
+  }
+  ASSERT_OK(sim_.store().Checkpoint());
+  EXPECT_GE(store.table_entries(), 2 * count) << "an object and its timeline each";
+  held.clear();
+  ASSERT_OK(sim_.store().Checkpoint());
+  EXPECT_LT(store.table_entries(), 100u);
+  EXPECT_TRUE(Holds("held7", 7));
+  EXPECT_TRUE(Holds("closed7", 7));
 }
 
 }  // namespace
