@@ -16,7 +16,14 @@ namespace tidemark {
 namespace {
 
 constexpr size_t kBaseSize = 16;
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kMaxNameBytes = 1024;
+constexpr size_t kMaxNamespaceNameBytes = 512;
+
+Status TooLong(std::string_view what, size_t size, size_t most) {
+  return Status(StatusCode::kInvalidArgument, std::string(what) + " has " + std::to_string(size) +
+                                                  " bytes; at most " + std::to_string(most) +
+                                                  " are allowed");
+}
 
 const unsigned char* AsUnsigned(const void* bytes) {
   return static_cast<const unsigned char*>(bytes);
@@ -123,10 +130,7 @@ Status ValidateName(std::string_view what, std::string_view name) {
     return Status(StatusCode::kInvalidArgument, std::string(what) + " " + why);
   };
   if (name.empty()) return invalid("is empty");
-  if (name.size() > kMaxNameBytes) {
-    return invalid("has " + std::to_string(name.size()) + " bytes; at most " +
-                   std::to_string(kMaxNameBytes) + " are allowed");
-  }
+  if (name.size() > kMaxNameBytes) return TooLong(what, name.size(), kMaxNameBytes);
   for (size_t i = 0; i < name.size();) {
     if (name[i] == '\0') return invalid("has a NUL at byte " + std::to_string(i));
     const size_t length = Utf8SequenceLength(name.substr(i));
@@ -137,6 +141,9 @@ Status ValidateName(std::string_view what, std::string_view name) {
 }
 
 Status ValidateNamespaceName(std::string_view name) {
+  if (name.size() > kMaxNamespaceNameBytes) {
+    return TooLong("namespace name", name.size(), kMaxNamespaceNameBytes);
+  }
   TIDEMARK_RETURN_IF_ERROR(ValidateName("namespace name", name));
   if (const size_t slash = name.find('/'); slash != std::string_view::npos) {
     return Status(StatusCode::kInvalidArgument,

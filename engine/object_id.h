@@ -30,8 +30,8 @@ struct TIDEMARK_API ObjectId {
   std::string ToString() const;
 };
 
-// Names of namespaces and objects: 1 to 512 bytes of valid UTF-8 without NUL; a namespace's name
-// also has no '/'. `what` ("object name") begins the message. Errors: kInvalidArgument.
+// Names: 1 to 1024 bytes of valid UTF-8 without NUL. A namespace's name has 512 at most, and no '/'.
+// `what` ("object name") begins the message. Errors: kInvalidArgument.
 TIDEMARK_API Status ValidateName(std::string_view what, std::string_view name);
 TIDEMARK_API Status ValidateNamespaceName(std::string_view name);
 

@@ -54,7 +54,7 @@ std::string ExistsHint(const Subject& subject) {
 std::string InvalidArgumentHint(const Subject& subject) {
   switch (subject.kind) {
     case Subject::Kind::kObject:
-      return "OBJECT is NAMESPACE/NAME, each 1 to 512 bytes of UTF-8, such as rooms/lobby";
+      return "OBJECT is NAMESPACE/NAME, up to 512 and 1024 bytes of UTF-8, such as rooms/lobby";
     case Subject::Kind::kLabel: return "choose another name, such as before-migration";
     default: return "see: " + Command({"--help"});
   }

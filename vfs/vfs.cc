@@ -40,7 +40,7 @@ namespace tidemark {
 namespace internal {
 namespace {
 
-// Room for a store's directory, two names of 512 bytes and a point.
+// Room for a store's directory, names of 512 and 1024 bytes and a point.
 constexpr int kMaxPathname = 6144;
 
 sqlite3_vfs* Base(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }

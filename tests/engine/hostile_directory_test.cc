@@ -217,7 +217,7 @@ TEST_F(HostileDirectoryTest, WhatIsNoName) {
   const std::string wrong[] = {"",
                                std::string("a\0b", 3),
                                std::string(1, '\0'),
-                               std::string(513, 'n'),
+                               std::string(1025, 'n'),
                                "\xff",
                                "a\xc3",
                                "\xc0\xaf",           // '/' in two bytes

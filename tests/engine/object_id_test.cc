@@ -78,11 +78,11 @@ TEST(ObjectIdTest, AnyNameMakesAnId) {
   EXPECT_EQ(ids.size(), 9u);
 }
 
-// Goal: names that are not 1 to 512 bytes of UTF-8 are refused, and the message says what and
+// Goal: names that are not 1 to 1024 bytes of UTF-8 are refused, and the message says what and
 // where. Method: the borders of every rule of the encoding (Unicode, table 3-7).
 TEST(ObjectIdTest, Names) {
   for (const std::string& name :
-       {std::string("a"), std::string(512, 'x'), std::string("with space/and slash\n"),
+       {std::string("a"), std::string(1024, 'x'), std::string("with space/and slash\n"),
         std::string("\x7f"), std::string("\xc2\x80"), std::string("\xdf\xbf"),
         std::string("\xe0\xa0\x80"), std::string("\xed\x9f\xbf"), std::string("\xee\x80\x80"),
         std::string("\xef\xbf\xbf"), std::string("\xf0\x90\x80\x80"),
@@ -91,8 +91,8 @@ TEST(ObjectIdTest, Names) {
   }
   EXPECT_ERROR(ValidateName("object name", ""), StatusCode::kInvalidArgument,
                "object name is empty");
-  EXPECT_ERROR(ValidateName("object name", std::string(513, 'x')), StatusCode::kInvalidArgument,
-               "513 bytes");
+  EXPECT_ERROR(ValidateName("object name", std::string(1025, 'x')), StatusCode::kInvalidArgument,
+               "1025 bytes; at most 1024");
   EXPECT_ERROR(ValidateName("object name", std::string("ab\0c", 4)), StatusCode::kInvalidArgument,
                "NUL at byte 2");
   for (const char* bytes :
@@ -104,6 +104,9 @@ TEST(ObjectIdTest, Names) {
         << ::testing::PrintToString(std::string(bytes));
   }
   EXPECT_OK(ValidateNamespaceName("rooms"));
+  EXPECT_OK(ValidateNamespaceName(std::string(512, 'x')));
+  EXPECT_ERROR(ValidateNamespaceName(std::string(513, 'x')), StatusCode::kInvalidArgument,
+               "513 bytes; at most 512");
   EXPECT_ERROR(ValidateNamespaceName("a/b"), StatusCode::kInvalidArgument, "'/' at byte 1");
   EXPECT_ERROR(ValidateNamespaceName(""), StatusCode::kInvalidArgument, "namespace name is empty");
 }

@@ -135,12 +135,12 @@ TEST_F(BadInputTest, MissingObjectAndBadNames) {
   EXPECT_ENDS(Tool({"log", store(), ""}), 2, "NAMESPACE/NAME");
   EXPECT_ENDS(Tool({"log", store(), "/lobby"}), 2, "namespace name is empty");
   EXPECT_ENDS(Tool({"log", store(), "rooms/"}), 2, "object name is empty");
-  EXPECT_ENDS(Tool({"log", store(), "rooms/" + std::string(513, 'x')}), 2, "512");
+  EXPECT_ENDS(Tool({"log", store(), "rooms/" + std::string(1025, 'x')}), 2, "1024");
   EXPECT_ENDS(Tool({"log", store(), std::string(513, 'x') + "/a"}), 2, "512");
   EXPECT_ENDS(Tool({"log", store(), "rooms/\xff"}), 2, "UTF-8");
   EXPECT_ENDS(Tool({"sql", store(), "rooms/\xff", "--create", "create table t(a)"}), 2, "UTF-8");
   ASSERT_DONE(
-      Tool({"sql", store(), "rooms/" + std::string(512, 'x'), "--create", "create table t(a)"}));
+      Tool({"sql", store(), "rooms/" + std::string(1024, 'x'), "--create", "create table t(a)"}));
 }
 
 // Goal: each way in which a bookmark can be wrong has its own error. Method: four are made from a

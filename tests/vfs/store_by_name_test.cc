@@ -112,7 +112,7 @@ TEST_F(StoreByNameTest, WrongNamesSayWhy) {
       {Uri("../a"), "\"../a\" has a \".\" or \"..\" in it"},
       {Uri("ns/../../a"), "is no path"},
       {Uri("ns/%ff"), "not valid UTF-8"},
-      {Uri("ns/" + std::string(513, 'n')), "at most 512"},
+      {Uri("ns/" + std::string(1025, 'n')), "at most 1024"},
       {Uri("ns/none", "&mode=rw"), "object ns/none does not exist"},
       {Uri("ns/none", "&at=now"), "object ns/none does not exist"},
       {Uri("ns/a", "&at="), "at= is not a point in time"},
