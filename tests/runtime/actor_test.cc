@@ -14,6 +14,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include "runtime/runtime.h"
+#include "tests/runtime/worker.h"
 #include "tests/support/temp_directory.h"
 
 namespace tidemark::testing {
@@ -26,21 +27,14 @@ struct OutOfStock : std::runtime_error {
 std::atomic<int> constructed = 0;
 std::atomic<bool> constructor_throws = false;
 
-class Counter : public Actor {
+class Counter : public Worker {
  public:
-  explicit Counter(ActorState& ctx) : Actor(ctx) {
+  explicit Counter(ActorState& ctx) : Worker(ctx) {
     ++constructed;
     if (constructor_throws) throw std::runtime_error("not today");
     ctx.storage().sql().Exec("CREATE TABLE IF NOT EXISTS log(text TEXT)");
   }
 
-  int64_t Increment(int64_t by) {
-    const int64_t total = Total() + by;
-    ctx().storage().kv().Put("total", total);
-    return total;
-  }
-  int64_t Total() { return ctx().storage().kv().Get<int64_t>("total").value_or(0); }
-  int64_t Live() { return ++live_; }
   // Reads, awaits another actor, writes what it read and one more.
   Task<int64_t> IncrementAcross(Stub<Counter> other) {
     const int64_t total = Total();
@@ -65,21 +59,12 @@ class Counter : public Actor {
     co_await other.Call(&Counter::Live);
     throw OutOfStock("no books left");
   }
-  void ThrowNumber() { throw 42; }
-  Task<int64_t> SleepThenLive(int seconds) {
-    co_await ctx().Sleep(std::chrono::seconds(seconds));
-    co_return Live();
-  }
   void LiveLater(int seconds) {
     ctx().WaitUntil([](Counter* self, int after) -> Task<> {
       co_await self->ctx().Sleep(std::chrono::seconds(after));
       self->Live();
       throw std::runtime_error("nobody hears of this");
     }(this, seconds));
-  }
-  Task<> BlockFor(int seconds) {
-    co_await ctx().BlockConcurrencyWhile(
-        [&]() -> Task<> { co_await ctx().Sleep(std::chrono::seconds(seconds)); });
   }
   Task<> FailAlone() {
     co_await ctx().BlockConcurrencyWhile([]() -> Task<> {
@@ -95,11 +80,7 @@ class Counter : public Actor {
       return 99;  // code that returns all the same
     }
   }
-  std::string Name() { return ctx().id().name.value_or("none"); }
   Task<std::string> Fetch(std::string request) override { co_return "you said " + request; }
-
- private:
-  int64_t live_ = 0;
 };
 
 class ActorTest : public ::testing::Test {
@@ -139,18 +120,6 @@ class ActorTest : public ::testing::Test {
     return future.get();
   }
 
-  // The error of a call that fails.
-  template <typename Call>
-  ActorError ErrorOf(Call call) {
-    try {
-      call();
-    } catch (const ActorError& error) {
-      return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return ActorError(ActorFailure::kThrown, Status(StatusCode::kUnknown, "nothing"));
-  }
-
   ManualClock clock_;
   boost::asio::io_context context_;  // outlives the actors that post to it
   TempDirectory directory_;
@@ -172,9 +141,9 @@ TEST_F(ActorTest, AStubStartsNothing) {
 // C256, C259. Goal: a name is one object, two names are two, and their storage outlives the
 // runtime.
 TEST_F(ActorTest, NamesAreObjects) {
-  EXPECT_EQ(Get("a").CallBlocking(&Counter::Increment, 1), 1);
-  EXPECT_EQ(Get("b").CallBlocking(&Counter::Increment, 10), 10);
-  EXPECT_EQ(counters_->Get(counters_->IdFromName("a")).CallBlocking(&Counter::Increment, 1), 2);
+  EXPECT_EQ(Get("a").CallBlocking(&Counter::Add, 1), 1);
+  EXPECT_EQ(Get("b").CallBlocking(&Counter::Add, 10), 10);
+  EXPECT_EQ(counters_->Get(counters_->IdFromName("a")).CallBlocking(&Counter::Add, 1), 2);
   EXPECT_EQ(Get("a").CallBlocking(&Counter::Name), "a");
   Start();
   EXPECT_EQ(Get("a").CallBlocking(&Counter::Total), 2);
@@ -186,7 +155,7 @@ TEST_F(ActorTest, NamesAreObjects) {
 TEST_F(ActorTest, Coroutines) {
   const auto work = [&]() -> Task<int64_t> {
     Stub<Counter> a = Get("a");
-    co_await a.Call(&Counter::Increment, 5);
+    co_await a.Call(&Counter::Add, 5);
     EXPECT_EQ(co_await a.Fetch("hello"), "you said hello");
     co_return co_await a.Call(&Counter::IncrementAcross, Get("b"));
   };
@@ -203,7 +172,7 @@ TEST_F(ActorTest, CallsOfAStubStayInOrder) {
       if (i % 3 == 0) {
         calls.push_back(stub.Call(&Counter::IncrementAcrossAlone, Get("other")));
       } else {
-        calls.push_back(stub.Call(&Counter::Increment, 1));
+        calls.push_back(stub.Call(&Counter::Add, 1));
       }
     }
     for (int64_t i = 0; i < 200; ++i) EXPECT_EQ(co_await std::move(calls[size_t(i)]), i + 1);
@@ -216,7 +185,7 @@ TEST_F(ActorTest, CallsOfAStubStayInOrder) {
 TEST_F(ActorTest, AwaitsInterleaveUnlessHeldBack) {
   const auto work = [&]() -> Task<> {
     Stub<Counter> stub = Get("home");
-    auto held = Get("other").Call(&Counter::BlockFor, 1);
+    auto held = Get("other").Call(&Counter::SleepAlone, std::chrono::seconds(1));
     auto first = stub.Call(&Counter::IncrementAcross, Get("other"));
     auto second = stub.Call(&Counter::IncrementAcross, Get("other"));
     co_await stub.Call(&Counter::Live);  // behind both
@@ -271,7 +240,7 @@ TEST_F(ActorTest, ExceptionsOfTheApplication) {
 // gets out, and breaks the stub for ever; a new one works.
 TEST_F(ActorTest, Abort) {
   Stub<Counter> stub = Get("home");
-  stub.CallBlocking(&Counter::Increment, 5);
+  stub.CallBlocking(&Counter::Add, 5);
   const ActorError error = ErrorOf([&] { stub.CallBlocking(&Counter::AbortNow, "enough"); });
   EXPECT_TRUE(error.reset());
   EXPECT_STREQ(error.what(), "enough");
@@ -327,7 +296,7 @@ TEST_F(ActorTest, AConstructorThatThrows) {
 TEST_F(ActorTest, Hibernation) {
   Start({.threads = 2, .clock = &clock_});
   Stub<Counter> stub = Get("home");
-  stub.CallBlocking(&Counter::Increment, 3);
+  stub.CallBlocking(&Counter::Add, 3);
   EXPECT_EQ(stub.CallBlocking(&Counter::Live), 1);
   clock_.Advance(std::chrono::seconds(9));
   runtime_->RunDue();
@@ -349,7 +318,7 @@ TEST_F(ActorTest, IdleActorsGiveMemoryBack) {
         boost::asio::co_spawn(context_, stub.Call(method, args...), boost::asio::use_future);
     return RunUntilReady(done);
   };
-  EXPECT_EQ(call(&Counter::Increment, 3), 3);
+  EXPECT_EQ(call(&Counter::Add, 3), 3);
   EXPECT_EQ(call(&Counter::Live), 1);
   const auto memory_behind = [&](std::chrono::milliseconds time) {
     clock_.Advance(time);
@@ -361,7 +330,7 @@ TEST_F(ActorTest, IdleActorsGiveMemoryBack) {
   const int64_t before = memory_behind(std::chrono::milliseconds(0));
   EXPECT_LT(memory_behind(std::chrono::milliseconds(1100)), before - 1000);
   EXPECT_EQ(call(&Counter::Live), 2);
-  EXPECT_EQ(call(&Counter::Increment, 3), 6);
+  EXPECT_EQ(call(&Counter::Add, 3), 6);
   EXPECT_LT(memory_behind(std::chrono::milliseconds(1100)), before - 1000) << "the second time";
   auto ended = std::async(std::launch::async, [this] { runtime_.reset(); });
   RunUntilReady(ended);
@@ -375,7 +344,7 @@ TEST_F(ActorTest, Timers) {
   Stub<Counter> stub = Get("home");
   stub.CallBlocking(&Counter::LiveLater, 30);
   std::future<int64_t> slept = std::async(std::launch::async, [other = stub]() mutable {
-    return other.CallBlocking(&Counter::SleepThenLive, 20);
+    return other.CallBlocking(&Counter::SleepFor, std::chrono::seconds(20));
   });
   const auto pass = [&](int seconds) {
     clock_.Advance(std::chrono::seconds(seconds));
@@ -394,8 +363,9 @@ TEST_F(ActorTest, Timers) {
 TEST_F(ActorTest, ASectionThatLastsTooLong) {
   Start({.threads = 2, .clock = &clock_, .longest_wait = std::chrono::hours(10'000)});
   Stub<Counter> stub = Get("home");
-  auto blocked = std::async(std::launch::async,
-                            [stub]() mutable { stub.CallBlocking(&Counter::BlockFor, 1'000'000); });
+  auto blocked = std::async(std::launch::async, [stub]() mutable {
+    stub.CallBlocking(&Counter::SleepAlone, std::chrono::hours(1000));
+  });
   while (blocked.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
     clock_.Advance(std::chrono::seconds(1));
     runtime_->RunDue();
@@ -410,7 +380,7 @@ TEST_F(ActorTest, ASectionThatLastsTooLong) {
 // fails as one that may be tried again.
 TEST_F(ActorTest, AfterShutdown) {
   Stub<Counter> stub = Get("home");
-  stub.CallBlocking(&Counter::Increment, 1);
+  stub.CallBlocking(&Counter::Add, 1);
   runtime_->Shutdown();
   EXPECT_TRUE(ErrorOf([&] { stub.CallBlocking(&Counter::Live); }).retryable());
   EXPECT_TRUE(ErrorOf([&] { Get("other").CallBlocking(&Counter::Live); }).retryable());
@@ -423,10 +393,10 @@ TEST_F(ActorTest, ById) {
   const ActorId unique = counters_->NewUniqueId();
   const ActorId named = counters_->IdFromName("home");
   const ActorId digits = counters_->IdFromString(named.ToString());
-  EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Increment, 7), 7);
+  EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Add, 7), 7);
   EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Name), "none");
-  EXPECT_EQ(counters_->Get(named).CallBlocking(&Counter::Increment, 1), 1);
-  EXPECT_EQ(counters_->Get(digits).CallBlocking(&Counter::Increment, 1), 2);
+  EXPECT_EQ(counters_->Get(named).CallBlocking(&Counter::Add, 1), 1);
+  EXPECT_EQ(counters_->Get(digits).CallBlocking(&Counter::Add, 1), 2);
   Start();
   EXPECT_EQ(counters_->Get(unique).CallBlocking(&Counter::Total), 7);
   EXPECT_EQ(counters_->Get(digits).CallBlocking(&Counter::Total), 2);
