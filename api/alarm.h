@@ -17,6 +17,7 @@
 #ifndef TIDEMARK_API_ALARM_H_
 #define TIDEMARK_API_ALARM_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -41,6 +42,8 @@ struct AlarmRun {
   AlarmOutcome outcome = AlarmOutcome::kCanceled;
   // When the alarm of that name is due: what is stored, if it is canceled.
   std::optional<Timestamp> next{};
+  // What ObjectStorage::KeepAlarmTries was given for the one that runs; 0: nothing.
+  int64_t tries = 0;
 };
 
 enum class AlarmResult {

@@ -213,6 +213,10 @@ class TIDEMARK_API ObjectStorage {
   // Ends the run. Deletes the alarm, if it succeeded, as a write of the turn; if that cannot be
   // committed the alarm is still there. Nothing happens to a broken object.
   void EndAlarm(AlarmResult result);
+  // Keeps with an alarm what the host knows of its tries, until it is set anew or deleted: a write
+  // of the turn, which nobody waits for. Nothing happens if there is no such alarm, or it is so
+  // already.
+  void KeepAlarmTries(int64_t tries, std::string_view name = kDefaultAlarm);
   // Gives an alarm up: deletes it if it is due at `due`, else returns when it is. Nothing happens
   // while a handler runs.
   std::optional<Timestamp> AbandonAlarm(Timestamp due, std::string_view name = kDefaultAlarm);

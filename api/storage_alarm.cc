@@ -85,7 +85,16 @@ AlarmRun ObjectStorage::BeginAlarm(Timestamp due, std::string_view name) {
     }
   }
   alarms.BeginRun(name, stored);
-  return {.outcome = AlarmOutcome::kRun, .next = stored};
+  return {.outcome = AlarmOutcome::kRun, .next = stored, .tries = alarms.Tries(name)};
+}
+
+void ObjectStorage::KeepAlarmTries(int64_t tries, std::string_view name) {
+  state_->connection.RequireUsable();
+  AlarmTable& alarms = state_->alarm_table;
+  if (!alarms.Stored(name) || alarms.Tries(name) == tries) return;
+  TransactionState::Call call(state_->transaction, true, false);
+  alarms.SetTries(name, tries);
+  call.Done();
 }
 
 void ObjectStorage::EndAlarm(AlarmResult result) {

@@ -11,20 +11,20 @@
 // is in use) do not count: those are tried again without an end, at most 1024 s apart. Each delay
 // is up to a quarter longer, by chance.
 //
-// How often it was tried is remembered by the runtime: it outlives the actor, not the process. The
-// alarm itself is in the object's storage, and outlives both.
+// The alarm is in the object's storage, and how often it was tried: both outlive the actor and the
+// process. The last failure of an actor that was reset is noted with the next try; those of an
+// actor that could not be started are remembered by the process only. What was to be tried again
+// when a process ended is tried at the start of the next.
 
 #ifndef TIDEMARK_RUNTIME_ALARM_H_
 #define TIDEMARK_RUNTIME_ALARM_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <string>
 
 #include "api/alarm.h"
 #include "engine/clock.h"
-#include "runtime/actor_id.h"
 
 namespace tidemark {
 
@@ -35,14 +35,6 @@ struct AlarmEvent {
   // Runs of it before this one, all of which failed.
   int retry_count = 0;
   bool is_retry = false;
-};
-
-// An alarm that nobody tries any more: it failed too often, or its actor said so (Abort).
-struct GivenUpAlarm {
-  std::string namespace_name;
-  ActorId id;
-  AlarmEvent last;           // the run that was its last
-  std::exception_ptr error;  // what that failed with
 };
 
 // Since the runtime was made; `running` and `waiting` as of now.

@@ -8,7 +8,8 @@
 //   task_failed          error    an exception left a WaitUntil task
 //   unknown_exception    error    what left a method is no std::exception: the caller was told of
 //                                 an internal error and the trace id
-//   alarm_given_up       error    an alarm failed for the last time
+//   alarm_given_up       error    an alarm is tried no more: it failed for the last time, or its
+//                                 actor said so (Abort); fields "alarm", its name, and "runs"
 //   pre_shutdown_failed  error    an exception left PreShutdown, or its time was over
 //   overloaded           warning  a call was refused; field "reason": count, bytes, age
 //   thread_blocked       warning  code of an actor keeps its thread; field "ms"

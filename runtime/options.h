@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,7 +12,6 @@
 
 #include "api/options.h"
 #include "engine/clock.h"
-#include "runtime/alarm.h"
 #include "runtime/log.h"
 
 namespace tidemark {
@@ -62,9 +60,6 @@ struct RuntimeOptions {
   // Handlers of alarms under way at once, those that await something too; more that are due wait
   // until one of them has ended.
   size_t most_running_alarms = 1000;
-  // Told of an alarm that is tried no more. Comes from a thread of the runtime, which it must not
-  // block, and must not throw.
-  std::function<void(const GivenUpAlarm&)> on_alarm_given_up{};
   // Is told what people may want to know of (runtime/log.h). None: nobody is.
   LogHook log{};
 

@@ -13,14 +13,6 @@ int64_t Milliseconds(Timestamp time) {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
 }
 
-std::optional<Timestamp> Earliest(const std::map<std::string, Timestamp, std::less<>>& alarms) {
-  std::optional<Timestamp> earliest;
-  for (const auto& [name, time] : alarms) {
-    if (!earliest || time < *earliest) earliest = time;
-  }
-  return earliest;
-}
-
 }  // namespace
 
 AlarmTable::AlarmTable(Connection& connection, TransactionState& transaction)
@@ -30,14 +22,24 @@ AlarmTable::AlarmTable(Connection& connection, TransactionState& transaction)
       create_(connection,
               "CREATE TABLE IF NOT EXISTS _cf_ALARM(name TEXT PRIMARY KEY, "
               "time_ms INTEGER NOT NULL) WITHOUT ROWID"),
-      load_(connection, "SELECT name, time_ms FROM _cf_ALARM"),
-      put_(connection, "INSERT OR REPLACE INTO _cf_ALARM VALUES(?1,?2)"),
+      load_(connection, "SELECT * FROM _cf_ALARM"),
+      put_(connection, "INSERT OR REPLACE INTO _cf_ALARM(name, time_ms) VALUES(?1,?2)"),
+      put_tries_(connection, "UPDATE _cf_ALARM SET tries=?2 WHERE name=?1"),
       remove_(connection, "DELETE FROM _cf_ALARM WHERE name=?1"),
       clear_(connection, "DELETE FROM _cf_ALARM") {}
+
+std::optional<Timestamp> AlarmTable::Earliest(const Rows& rows) {
+  std::optional<Timestamp> earliest;
+  for (const auto& [name, row] : rows) {
+    if (!earliest || row.time < *earliest) earliest = row.time;
+  }
+  return earliest;
+}
 
 void AlarmTable::Load() {
   if (loaded_ && loaded_at_ == transaction_.rollbacks()) return;
   alarms_.clear();
+  has_tries_ = false;
   {
     OwnStatement::Use use(exists_);
     exists_now_ = use.Step();
@@ -47,9 +49,11 @@ void AlarmTable::Load() {
     while (use.Step()) {
       const auto* name = reinterpret_cast<const char*>(sqlite3_column_text(use.handle(), 0));
       const auto size = static_cast<size_t>(sqlite3_column_bytes(use.handle(), 0));
-      alarms_.emplace(std::string(name, size),
-                      Timestamp(milliseconds(sqlite3_column_int64(use.handle(), 1))));
+      Row row{.time = Timestamp(milliseconds(sqlite3_column_int64(use.handle(), 1)))};
+      if (sqlite3_column_count(use.handle()) > 2) row.tries = sqlite3_column_int64(use.handle(), 2);
+      alarms_.emplace(std::string(name, size), row);
     }
+    has_tries_ = sqlite3_column_count(use.handle()) > 2;
   }
   loaded_ = true;
   loaded_at_ = transaction_.rollbacks();
@@ -64,7 +68,7 @@ std::optional<Timestamp> AlarmTable::Stored(std::string_view name) {
   Load();
   const auto found = alarms_.find(name);
   if (found == alarms_.end()) return std::nullopt;
-  return found->second;
+  return found->second.time;
 }
 
 std::optional<Timestamp> AlarmTable::Get(std::string_view name) {
@@ -75,8 +79,8 @@ std::optional<Timestamp> AlarmTable::Get(std::string_view name) {
 std::vector<AlarmInfo> AlarmTable::List() {
   Load();
   std::vector<AlarmInfo> list;
-  for (const auto& [name, time] : alarms_) {
-    if (!IsDeferred(name, time)) list.push_back({.name = name, .time = time});
+  for (const auto& [name, row] : alarms_) {
+    if (!IsDeferred(name, row.time)) list.push_back({.name = name, .time = row.time});
   }
   return list;
 }
@@ -109,7 +113,7 @@ void AlarmTable::Write(std::string_view name, std::optional<Timestamp> time) {
   loaded_ = false;  // until it is done: what is in memory must not be ahead of the table
   Create();
   if (time) {
-    alarms_.insert_or_assign(std::string(name), *time);
+    alarms_.insert_or_assign(std::string(name), Row{.time = *time});
   } else if (const auto found = alarms_.find(name); found != alarms_.end()) {
     alarms_.erase(found);
   }
@@ -117,6 +121,25 @@ void AlarmTable::Write(std::string_view name, std::optional<Timestamp> time) {
   sqlite3_bind_text64(use.handle(), 1, name.data(), name.size(), SQLITE_STATIC, SQLITE_UTF8);
   if (time) sqlite3_bind_int64(use.handle(), 2, Milliseconds(*time));
   use.Step();
+  loaded_ = true;
+}
+
+int64_t AlarmTable::Tries(std::string_view name) {
+  Load();
+  const auto found = alarms_.find(name);
+  return found == alarms_.end() ? 0 : found->second.tries;
+}
+
+void AlarmTable::SetTries(std::string_view name, int64_t tries) {
+  Load();
+  loaded_ = false;  // until it is done
+  if (!has_tries_) connection_.RunOwn("ALTER TABLE _cf_ALARM ADD COLUMN tries INTEGER");
+  has_tries_ = true;
+  OwnStatement::Use use(put_tries_);
+  sqlite3_bind_text64(use.handle(), 1, name.data(), name.size(), SQLITE_STATIC, SQLITE_UTF8);
+  sqlite3_bind_int64(use.handle(), 2, tries);
+  use.Step();
+  if (const auto found = alarms_.find(name); found != alarms_.end()) found->second.tries = tries;
   loaded_ = true;
 }
 
@@ -139,6 +162,7 @@ void AlarmTable::Clear() {
   loaded_ = true;
   loaded_at_ = transaction_.rollbacks();
   exists_now_ = false;
+  has_tries_ = false;
   alarms_.clear();
 }
 

@@ -4,6 +4,9 @@
 // or a fork that left alarms behind, or gave the object another one, says so there only. Reconcile,
 // when the storage is opened, makes the table agree: empty, or with that one default alarm.
 //
+// What the host knows of an alarm's tries is a column that the table gets when it is first needed:
+// an alarm that does not fail costs nothing. Setting the alarm anew forgets it.
+//
 // Deferred deletion: while the handler of an alarm runs, its row stays, and is not told; it is
 // deleted when the handler has succeeded. A row that was changed meanwhile is another alarm.
 
@@ -39,6 +42,9 @@ class AlarmTable {
   void Set(std::string_view name, Timestamp time);
   bool WouldDelete(std::string_view name);
   void Delete(std::string_view name);
+  // What was kept with a stored alarm; 0: nothing.
+  int64_t Tries(std::string_view name);
+  void SetTries(std::string_view name, int64_t tries);
   // After everything was deleted, within the transaction that goes on with an empty database.
   void Clear();
   void Restore(const std::vector<AlarmInfo>& alarms);
@@ -61,6 +67,13 @@ class AlarmTable {
     uint64_t kept_at = 0;             // TransactionState::rollbacks() then
   };
 
+  struct Row {
+    Timestamp time;
+    int64_t tries = 0;
+  };
+  using Rows = std::map<std::string, Row, std::less<>>;
+
+  static std::optional<Timestamp> Earliest(const Rows& rows);
   void Load();
   bool IsDeferred(std::string_view name, Timestamp time);
   void Create();
@@ -72,13 +85,15 @@ class AlarmTable {
   OwnStatement create_;
   OwnStatement load_;
   OwnStatement put_;
+  OwnStatement put_tries_;
   OwnStatement remove_;
   OwnStatement clear_;
   bool loaded_ = false;
   uint64_t loaded_at_ = 0;  // TransactionState::rollbacks() then
   bool exists_now_ = false;
-  bool touched_ = false;  // since the last commit
-  std::map<std::string, Timestamp, std::less<>> alarms_;
+  bool has_tries_ = false;  // the column
+  bool touched_ = false;    // since the last commit
+  Rows alarms_;
   std::optional<Run> run_;
 };
 

@@ -55,6 +55,9 @@ using runtime_detail::CallBase;
 class RuntimeState;
 struct ActorClass;
 
+// For a log.
+std::string MessageOf(const std::exception_ptr& error);
+
 // The code that this thread runs, if it is an actor's.
 struct Turn {
   ActorHost* host = nullptr;

@@ -9,7 +9,6 @@
 #include "runtime/internal/runtime_state.h"
 
 namespace tidemark::internal {
-namespace {
 
 std::string MessageOf(const std::exception_ptr& error) {
   try {
@@ -20,8 +19,6 @@ std::string MessageOf(const std::exception_ptr& error) {
     return "what was thrown is no std::exception";
   }
 }
-
-}  // namespace
 
 ScopePtr ActorHost::EventScope() {
   const ScopePtr current(CurrentTurn().scope);

@@ -71,10 +71,17 @@ bool AlarmCall::Begin(ObjectStorage& storage) {
   if (!name) return false;
   const AlarmRun run = storage.BeginAlarm(alarm.due, *name);
   if (run.outcome == AlarmOutcome::kCanceled) return false;
+  const AlarmRetry kept = AlarmRetry::Unpack(run.tries);
+  retry_ = kept.failures() > alarm.retry.failures() ? kept : alarm.retry;
   event_ = AlarmEvent{.name = *name,
                       .scheduled_time = run.next && *run.next <= now ? *run.next : alarm.due,
-                      .retry_count = alarm.retry.failures(),
-                      .is_retry = alarm.retry.failures() > 0};
+                      .retry_count = retry_.failures(),
+                      .is_retry = retry_.failures() > 0};
+  // What a reset took with it.
+  if (kept.failures() < retry_.failures()) {
+    storage.KeepAlarmTries(retry_.Pack(), *name);
+    storage.Commit();
+  }
   return true;
 }
 
@@ -126,6 +133,8 @@ void AlarmCall::End(ObjectStorage& storage) {
   }
   storage.EndAlarm(AlarmResult::kFailed);
   gone_ = storage.GetAlarm(event_->name) != event_->scheduled_time;
+  AlarmRetry failed = retry_;
+  if (!gone_ && failed.Fail(Counts(), 0)) storage.KeepAlarmTries(failed.Pack(), event_->name);
 }
 
 bool AlarmCall::WantsNoRetry() const {

@@ -39,6 +39,8 @@ class AlarmCall final : public runtime_detail::Reply<void> {
 
   // The run, if the handler was begun.
   const std::optional<AlarmEvent>& event() const { return event_; }
+  // Of the runs before it: what the scheduler knows, or what is kept with the alarm.
+  const AlarmRetry& retry() const { return retry_; }
   bool canceled() const { return canceled_; }
   // The alarm is not there any more: the handler deleted it, or set another one.
   bool gone() const { return gone_; }
@@ -64,6 +66,7 @@ class AlarmCall final : public runtime_detail::Reply<void> {
   const std::shared_ptr<AlarmScheduler> scheduler_;
   const DueTable::Taken taken_;
   std::optional<AlarmEvent> event_;
+  AlarmRetry retry_;
   bool canceled_ = false;
   bool gone_ = false;
   bool over_time_ = false;

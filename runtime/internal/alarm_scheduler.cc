@@ -230,13 +230,13 @@ void AlarmScheduler::Ended(const std::shared_ptr<AlarmCall>& call) {
   const auto runtime = runtime_.lock();
   if (runtime == nullptr) return;
   if (call->limit()) runtime->timers().Cancel(*call->limit());
-  std::optional<GivenUpAlarm> given_up;
+  std::optional<AlarmEvent> given_up;
   {
     std::lock_guard lock(mutex_);
     --counters_.running;
     CountLocked(*call);
     if (const auto& event = call->event()) {
-      table_.Identify(call->key(), event->name, event->scheduled_time);
+      table_.Identify(call->key(), event->name, event->scheduled_time, call->retry());
     }
     if (call->thrown() != nullptr && !call->gone()) {
       given_up = FailedLocked(*call);
@@ -244,21 +244,21 @@ void AlarmScheduler::Ended(const std::shared_ptr<AlarmCall>& call) {
       table_.Drop(call->key());
     }
   }
-  if (given_up) Report(*runtime, *given_up);
+  if (given_up) ReportGivenUp(*runtime, *call, *given_up);
   Pump();
 }
 
-void AlarmScheduler::Report(const RuntimeState& runtime, const GivenUpAlarm& alarm) {
+void AlarmScheduler::ReportGivenUp(const RuntimeState& runtime, const AlarmCall& call,
+                                   const AlarmEvent& last) {
+  const DueTable::Taken& taken = call.taken();
   runtime.Log({.level = LogLevel::kError,
                .event = "alarm_given_up",
-               .namespace_name = alarm.namespace_name,
-               .object_id = alarm.id.object,
-               .object_name = alarm.id.name ? std::string_view(*alarm.id.name) : "",
-               .trace = {},
-               .message = "an alarm failed for the last time, and is deleted",
-               .fields = {{"name", alarm.last.name},
-                          {"runs", std::to_string(alarm.last.retry_count + 1)}}});
-  if (runtime.options().on_alarm_given_up) runtime.options().on_alarm_given_up(alarm);
+               .namespace_name = taken.actor_class->name,
+               .object_id = taken.id.object,
+               .object_name = taken.id.name ? std::string_view(*taken.id.name) : "",
+               .trace = call.trace,
+               .message = MessageOf(call.thrown()),
+               .fields = {{"alarm", last.name}, {"runs", std::to_string(last.retry_count + 1)}}});
 }
 
 void AlarmScheduler::CountLocked(const AlarmCall& call) {
@@ -277,7 +277,7 @@ void AlarmScheduler::CountLocked(const AlarmCall& call) {
   if (call.over_time()) ++counters_.over_time;
 }
 
-std::optional<GivenUpAlarm> AlarmScheduler::FailedLocked(const AlarmCall& call) {
+std::optional<AlarmEvent> AlarmScheduler::FailedLocked(const AlarmCall& call) {
   const DueTable::Key key = call.key();
   bool given_up = false;
   if (call.WantsNoRetry() && !call.taken().alarm.given_up) {
@@ -291,20 +291,12 @@ std::optional<GivenUpAlarm> AlarmScheduler::FailedLocked(const AlarmCall& call) 
   }
   if (!given_up) return std::nullopt;
   ++counters_.given_up;
-  const DueTable::Taken& taken = call.taken();
-  GivenUpAlarm alarm{.namespace_name = taken.actor_class->name,
-                     .id = taken.id,
-                     .last = {},
-                     .error = call.thrown()};
-  if (call.event()) {
-    alarm.last = *call.event();
-  } else {
-    alarm.last = {.name = taken.alarm.name.value_or(kDefaultAlarm),
-                  .scheduled_time = taken.alarm.due,
-                  .retry_count = taken.alarm.retry.failures(),
-                  .is_retry = taken.alarm.retry.failures() > 0};
-  }
-  return alarm;
+  if (call.event()) return call.event();
+  const DueTable::Alarm& alarm = call.taken().alarm;
+  return AlarmEvent{.name = alarm.name.value_or(kDefaultAlarm),
+                    .scheduled_time = alarm.due,
+                    .retry_count = alarm.retry.failures(),
+                    .is_retry = alarm.retry.failures() > 0};
 }
 
 void AlarmScheduler::RetryLocked(const DueTable::Key& key, const DueTable::Retry& retry) {

@@ -65,9 +65,10 @@ class AlarmScheduler : public std::enable_shared_from_this<AlarmScheduler> {
   void Pump();
   void Dispatch(const DueTable::Taken& taken);
   void Ended(const std::shared_ptr<AlarmCall>& call);
-  // Returns the alarm, if it is tried no more.
-  std::optional<GivenUpAlarm> FailedLocked(const AlarmCall& call);
-  static void Report(const RuntimeState& runtime, const GivenUpAlarm& alarm);
+  // Returns its last run, if it is tried no more.
+  std::optional<AlarmEvent> FailedLocked(const AlarmCall& call);
+  static void ReportGivenUp(const RuntimeState& runtime, const AlarmCall& call,
+                            const AlarmEvent& last);
   void CountLocked(const AlarmCall& call);
   void RetryLocked(const DueTable::Key& key, const DueTable::Retry& retry);
 

@@ -136,11 +136,13 @@ std::optional<DueTable::Taken> DueTable::Take(Timestamp now) {
   return Taken{.actor_class = entry.actor_class, .id = entry.id, .alarm = *entry.running};
 }
 
-void DueTable::Identify(const Key& key, const std::string& name, Timestamp due) {
+void DueTable::Identify(const Key& key, const std::string& name, Timestamp due,
+                        const AlarmRetry& retry) {
   const auto at = entries_.find(key);
   CHECK(at != entries_.end() && at->second.running);
   at->second.running->name = name;
   at->second.running->due = due;
+  at->second.running->retry = retry;
 }
 
 void DueTable::Drop(const Key& key) {

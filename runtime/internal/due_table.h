@@ -69,8 +69,8 @@ class DueTable {
 
   // Takes the first alarm that is due by `now`; it is running then.
   std::optional<Taken> Take(Timestamp now);
-  // What runs turned out to be this alarm of its object.
-  void Identify(const Key& key, const std::string& name, Timestamp due);
+  // What runs turned out to be this alarm of its object, which was tried before.
+  void Identify(const Key& key, const std::string& name, Timestamp due, const AlarmRetry& retry);
   // It ended, and is not tried again. What was set meanwhile stands in its place.
   void Drop(const Key& key);
   // It was not begun, because its time has not come: the object is to be woken at `due`.

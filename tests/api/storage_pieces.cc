@@ -92,6 +92,7 @@ StoragePieces::StoragePieces(std::function<Store&()> store, Durability durabilit
     (void)o.BeginAlarm(due_);
     o.EndAlarm(AlarmResult::kSucceeded);
   });
+  add("keep an alarm's tries", [](ObjectStorage& o) { o.KeepAlarmTries(3); });
   add("abandon an alarm", [this](ObjectStorage& o) { (void)o.AbandonAlarm(due_); });
   add("transaction", [=](ObjectStorage& o) {
     o.Transaction([&] {
