@@ -4,7 +4,9 @@
 
 #include <stdexcept>
 
+#include "engine/internal/durable_notifier.h"
 #include "tests/runtime/alarm_fixture.h"
+#include "tests/support/store_peer.h"
 
 namespace tidemark::testing {
 namespace {
@@ -72,6 +74,43 @@ TEST_F(AlarmsTest, TheLastChangeCounts) {
   Do("a", [](Waker& waker) { waker.storage().DeleteAlarm(); });
   Pass(hours(3));
   EXPECT_EQ(runs().size(), 2u);
+}
+
+// C193, C199. Goal: changes that follow each other before any of them is durable, to later and to
+// before again, leave the last one: the alarm comes then, once, and what was later does not come.
+// The scheduler knows of it before anybody hears that it is set. Method: the store tells nothing of
+// what is durable until the scheduler was looked at.
+TEST_F(AlarmsTest, AChangeBehindAnother) {
+  internal::DurableNotifier& notifier = internal::StorePeer::Impl(sim_.store()).notifier();
+  notifier.UseNoThread();
+  const auto pass = [&](std::chrono::microseconds time) {
+    clock().Advance(time);
+    runtime_->RunDue();
+    while (Step() > 0 || notifier.RunOnce()) continue;
+  };
+  const auto set = [&](const char* name, std::chrono::microseconds in) {
+    return Start(Get(name).Call(
+        &Waker::Do, [this, in](Waker& waker) { waker.storage().SetAlarm(Now() + in); }));
+  };
+  auto first = set("a", hours(1));
+  pass(seconds(0));
+  EXPECT_TRUE(IsDone(first));
+  auto later = set("a", hours(2));
+  auto earlier = set("a", seconds(10));
+  auto other = set("b", seconds(10));
+  while (Step() > 0) continue;
+  EXPECT_FALSE(IsDone(later) || IsDone(earlier) || IsDone(other));
+  EXPECT_EQ(counters().waiting, 2u);
+  pass(seconds(0));
+  EXPECT_TRUE(IsDone(later) && IsDone(earlier) && IsDone(other));
+  pass(seconds(9));
+  EXPECT_THAT(runs(), IsEmpty());
+  pass(seconds(1));
+  EXPECT_EQ(runs().size(), 2u);
+  for (int i = 0; i < 3; ++i) pass(hours(1));
+  EXPECT_EQ(runs().size(), 2u);
+  EXPECT_EQ(counters().canceled, 0u);
+  while (runtime_->resident_count() > 0) pass(seconds(11));
 }
 
 // C188. Goal: times before 1970 are refused; the past means now.
