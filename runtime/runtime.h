@@ -7,6 +7,9 @@
 // An actor comes into memory with the first call to it, and leaves it when it is idle; its storage
 // stays. Its namespace in the store has the name it is defined with, and its objects those they
 // were made from: so everything that reads a store reads them.
+//
+// Runtimes may share a store. An object's actor is in one of them at a time: calls in another one
+// fail as kDisconnected, to be tried again, until it has left memory there.
 
 #ifndef TIDEMARK_RUNTIME_RUNTIME_H_
 #define TIDEMARK_RUNTIME_RUNTIME_H_
