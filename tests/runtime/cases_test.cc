@@ -190,5 +190,97 @@ TEST_F(CasesTest, StatementsAreTold) {
   EXPECT_FALSE(told[5].finished);
 }
 
+// Throws whatever it is told to, out of each handler.
+class Thrower : public Worker {
+ public:
+  explicit Thrower(ActorState& ctx) : Worker(ctx) {
+    if (in_constructor) ThrowIt();
+  }
+  static inline std::atomic<int> kind = 0;
+  static constexpr int kKinds = 6;
+  static inline std::atomic<bool> in_constructor = false;
+  static inline std::atomic<bool> at_end = false;
+
+  void Method() { ThrowIt(); }
+  Task<> Coroutine() {
+    ThrowIt();
+    co_return;
+  }
+  void WaitUntil() { ctx().WaitUntil(Coroutine()); }
+  Task<> Section() {
+    co_await ctx().BlockConcurrencyWhile([this]() -> Task<> { return Coroutine(); });
+  }
+  Task<> Transaction() {
+    co_await ctx().Transaction([this]() -> Task<> { return Coroutine(); });
+  }
+  void SetAlarm(Timestamp due) { ctx().storage().SetAlarm(due); }
+  void DeleteAlarm() { ctx().storage().DeleteAlarm(); }
+  Task<std::string> Fetch(std::string) override {
+    ThrowIt();
+    co_return "";
+  }
+  Task<> OnAlarm(AlarmEvent) override { return Coroutine(); }
+  Task<> PreShutdown(ShutdownReason) override {
+    if (at_end) ThrowIt();
+    co_return;
+  }
+
+ private:
+  static void ThrowIt() {
+    switch (kind.load()) {
+      case 0: throw std::runtime_error("an exception");
+      case 1: throw 42;
+      case 2: throw "text";
+      case 3: throw std::bad_alloc();
+      case 4: throw Error(Status(StatusCode::kNotFound, "it is not there"));
+      default: throw ActorError(ActorFailure::kReset, Status(StatusCode::kBroken, "another one"));
+    }
+  }
+};
+
+// Goal: whatever leaves whichever handler, its caller gets the documented error, the actor is reset
+// only by a section and a constructor that fail, and nobody else notices. Method: each kind out of
+// each handler, beside an actor that must stay the same.
+TEST_F(CasesTest, WhateverLeavesAHandler) {
+  // The store's clock is the machine's: what is due by that is due.
+  clock_.Advance(Clock::System()->Now() - clock_.Now() + std::chrono::hours(1));
+  auto throwers = runtime_->Define<Thrower>("THROWER");
+  Stub<Worker> other = Get("other");
+  int64_t lived = 0;
+  for (Thrower::kind = 0; Thrower::kind < Thrower::kKinds; ++Thrower::kind) {
+    SCOPED_TRACE(Thrower::kind);
+    Stub<Thrower> stub = throwers.GetByName("a");
+    int64_t its_life = stub.CallBlocking(&Thrower::Live);
+    const auto expect_thrown = [&](auto call) {
+      EXPECT_TRUE(ErrorOf(call).remote());
+      EXPECT_EQ(stub.CallBlocking(&Thrower::Live), ++its_life) << "it is the same instance";
+    };
+    expect_thrown([&] { stub.CallBlocking(&Thrower::Method); });
+    expect_thrown([&] { stub.CallBlocking(&Thrower::Coroutine); });
+    expect_thrown([&] { stub.CallBlocking(&Thrower::Transaction); });
+    expect_thrown([&] { stub.CallBlocking(&Thrower::Fetch, ""); });
+    stub.CallBlocking(&Thrower::WaitUntil);
+    EXPECT_EQ(LoggedAs("task_failed").size(), static_cast<size_t>(Thrower::kind + 1));
+
+    const uint64_t failed = runtime_->alarm_counters().failed;
+    stub.CallBlocking(&Thrower::SetAlarm, Clock::System()->Now());
+    while (runtime_->alarm_counters().failed == failed) Pass(std::chrono::seconds(0));
+    EXPECT_EQ(stub.CallBlocking(&Thrower::Live), ++its_life);
+    stub.CallBlocking(&Thrower::DeleteAlarm);
+
+    EXPECT_TRUE(ErrorOf([&] { stub.CallBlocking(&Thrower::Section); }).reset());
+    EXPECT_EQ(throwers.GetByName("a").CallBlocking(&Thrower::Live), 1);
+    Thrower::at_end = true;
+    while (LoggedAs("pre_shutdown_failed").size() <= static_cast<size_t>(Thrower::kind)) {
+      EXPECT_EQ(other.CallBlocking(&Worker::Live), ++lived);
+      Pass(std::chrono::seconds(1));
+    }
+    Thrower::at_end = false;
+    Thrower::in_constructor = true;
+    EXPECT_TRUE(ErrorOf([&] { throwers.GetByName("b").CallBlocking(&Thrower::Live); }).remote());
+    Thrower::in_constructor = false;
+  }
+}
+
 }  // namespace
 }  // namespace tidemark::testing
