@@ -30,7 +30,7 @@ struct TIDEMARK_API ObjectId {
   std::string ToString() const;
 };
 
-// Names: 1 to 1024 bytes of valid UTF-8 without NUL. A namespace's name has 512 at most, and no '/'.
+// Names: 1 to 1024 bytes of valid UTF-8 without NUL; a namespace's has 512 at most, and no '/'.
 // `what` ("object name") begins the message. Errors: kInvalidArgument.
 TIDEMARK_API Status ValidateName(std::string_view what, std::string_view name);
 TIDEMARK_API Status ValidateNamespaceName(std::string_view name);
