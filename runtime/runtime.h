@@ -103,7 +103,8 @@ class TIDEMARK_API Runtime {
 
   // Counters, histograms and gauges in Prometheus' text format (version 0.0.4): events, starts,
   // failures, resets, refusals and hibernations, waits for the gates, commits and their durability,
-  // and who is in memory and waits, by namespace. Any thread; costs a look at each actor in memory.
+  // and who is in memory and waits, by namespace; alarms; and what the store says of itself
+  // (StoreStats), scrubs and drills among it. Any thread; costs a look at each actor in memory.
   void WriteMetrics(std::ostream& out) const;
   std::string Metrics() const;
 

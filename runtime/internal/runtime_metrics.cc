@@ -5,6 +5,7 @@
 
 #include "runtime/internal/prometheus.h"
 #include "runtime/internal/runtime_state.h"
+#include "runtime/internal/store_metrics.h"
 
 namespace tidemark::internal {
 namespace {
@@ -167,6 +168,7 @@ void RuntimeState::WriteMetrics(std::ostream& out) const {
                 "Calls that wait for the actor for which most wait.");
   write([&](size_t i) { return waiting[classes[i].get()].most_calls; });
   WriteAlarms(alarms_->counters(), writer);
+  WriteStoreMetrics(store_.Stats(), writer);
 }
 
 void RuntimeState::Log(const LogRecord& record) const noexcept {

@@ -98,6 +98,30 @@ TEST_F(ObservabilityTest, Metrics) {
   EXPECT_EQ(Metric("tidemark_actor_events_total{namespace=\"a \\\"quoted\\\\\\nname\\\"\"}"), "0");
 }
 
+// Goal: what the store says of itself is there, and what it does not know yet is not.
+TEST_F(ObservabilityTest, MetricsOfTheStore) {
+  EXPECT_EQ(Metric("tidemark_store_last_drill_ok"), "");
+  EXPECT_EQ(Metric("tidemark_store_oldest_verified_restorable_time_seconds"), "");
+  EXPECT_EQ(Metric("tidemark_store_commits_total"), "0");
+  clock_.Advance(std::chrono::hours(24));
+  Get("a").CallBlocking(&Worker::Add, 1);
+  ASSERT_TRUE(store_->Checkpoint().ok());
+  ASSERT_EQ(store_->Drill(3).value().failures, 0u);
+  ExpectValid(runtime_->Metrics());
+  const auto seconds = [](Timestamp time) {
+    return std::to_string(
+        std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+  };
+  const StoreStats stats = store_->Stats();
+  EXPECT_EQ(Metric("tidemark_store_commits_total"), std::to_string(stats.commits));
+  EXPECT_EQ(Metric("tidemark_store_drills_total"), std::to_string(stats.drills));
+  EXPECT_EQ(Metric("tidemark_store_last_drill_ok"), "1");
+  EXPECT_EQ(Metric("tidemark_store_last_drill_seconds"), seconds(stats.health.last_drill));
+  EXPECT_EQ(Metric("tidemark_store_oldest_verified_restorable_time_seconds"),
+            seconds(stats.health.oldest_verified));
+  EXPECT_EQ(Metric("tidemark_store_clock_alarm"), "0");
+}
+
 // Goal: buckets are those that a time falls into, and sums are exact.
 TEST(PrometheusTest, Histogram) {
   internal::ActorMetrics metrics;
