@@ -39,6 +39,11 @@ struct StoreOptions {
   // Beside them it takes four bytes a page of the database, once there are batches.
   uint64_t transaction_memory_bytes = 4u << 20;
 
+  // Memory for pages that were read from the log, decoded, for all connections together: what
+  // SQLite's own cache of a connection (`pragma cache_size`) does not have is looked for there first.
+  // It is allocated as it fills. 0: none.
+  uint64_t page_cache_bytes = 64u << 20;
+
   // The longest chain of patches a read may have to follow.
   uint32_t max_chain_length = 64;
 

@@ -63,7 +63,15 @@ Snapshot::Snapshot(internal::StoreImpl* store, std::unique_ptr<internal::Pin> pi
                    std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit)
     : store_(store), pin_(std::move(pin)), timeline_(std::move(timeline)), commit_(commit) {}
 
-Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const try {
+Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const {
+  return ReadPage(page_no, out, From::kCacheOrStore);
+}
+
+Status Snapshot::ReadStoredPage(PageNo page_no, std::span<std::byte> out) const {
+  return ReadPage(page_no, out, From::kStore);
+}
+
+Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out, From from) const try {
   if (!page_no.valid() || page_no.value > page_count()) {
     return Status(StatusCode::kOutOfRange,
                   "page " + std::to_string(page_no.value) + " of " + std::to_string(page_count()));
@@ -74,13 +82,13 @@ Status Snapshot::ReadPage(PageNo page_no, std::span<std::byte> out) const try {
                                                     std::to_string(page_size()));
   }
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
-  Status status = Read(page_no, out);
+  Status status = Read(page_no, out, from);
   return status.ok() ? status : status.WithContext("object " + pin_->object().DisplayName());
 } catch (const std::bad_alloc&) {
   return store_->OutOfMemory();
 }
 
-Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
+Status Snapshot::Read(PageNo page_no, std::span<std::byte> out, From from) const {
   const internal::PageReader& reader = store_->reader();
   if (read_ahead_ == nullptr) read_ahead_ = std::make_unique<ReadAhead>();
   ReadAhead& ahead = *read_ahead_;
@@ -90,7 +98,14 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
   std::optional<PageVersion> version;
   const uint32_t position = page_no.value - ahead.first;
   const bool fetched = page_no.value >= ahead.first && position < ahead.versions.size();
-  if (!fetched && ahead.run_length >= ReadAhead::kSequentialReads) {
+  const bool sequential = fetched || ahead.run_length >= ReadAhead::kSequentialReads;
+  // What is read in order is not kept: it would only drive out what is read again.
+  const bool cached = !sequential && from == From::kCacheOrStore;
+  if (cached) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool hit, reader.ReadCached(*timeline_, page_no, lsn(), out));
+    if (hit) return OkStatus();
+  }
+  if (!fetched && sequential) {
     TIDEMARK_RETURN_IF_ERROR(Fetch(reader, *timeline_, page_no.value, page_count(), lsn(), ahead));
     version = ahead.versions[0];
   } else if (fetched) {
@@ -116,6 +131,7 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out) const {
                            internal::ConstBytes(ahead.bytes).subspan(from, version->length), out);
     }
   }
+  if (cached) return reader.ReadAndKeep(*timeline_, page_no, lsn(), *version, out);
   return reader.Read(timeline_.get(), page_no, *version, out);
 }
 
@@ -124,7 +140,7 @@ Status Snapshot::Verify() const try {
   uint64_t hash = 0;
   for (uint64_t number = 1; number <= page_count(); ++number) {
     const PageNo page_no(static_cast<uint32_t>(number));
-    TIDEMARK_RETURN_IF_ERROR(ReadPage(page_no, page));
+    TIDEMARK_RETURN_IF_ERROR(ReadStoredPage(page_no, page));
     hash ^= internal::PageHash(page_no, page);
   }
   if (hash != commit_.state_hash) {

@@ -40,16 +40,19 @@ class TIDEMARK_API Snapshot {
 
   // Copies page `page_no`, as it was at lsn(), into `out`, which must be exactly page_size() bytes;
   // on error its contents are unspecified. A page that was never written reads as zeros. Takes no
-  // lock that a commit holds across I/O. Cost: one index lookup and one disk read a link of the
-  // page's patch chain.
+  // lock that a commit holds across I/O. Cost: a copy if the store has it in memory
+  // (StoreOptions::page_cache_bytes); else an index lookup and a disk read a link of its chain.
   //
   // Errors: kOutOfRange if page_no is 0 or above page_count(); kInvalidArgument if out has another
   // size; kCorruption if the bytes fail their hash, naming object, page, LSN, segment and
   // offset; kIoError; kBroken.
   Status ReadPage(PageNo page_no, std::span<std::byte> out) const;
 
-  // Reads every page and proves by the state hash that they are exactly what was committed.
-  // Errors: kCorruption, naming the first page that is wrong.
+  // Likewise from the disk, whatever is in memory: for those who check what is stored.
+  Status ReadStoredPage(PageNo page_no, std::span<std::byte> out) const;
+
+  // Reads every page from the disk and proves by the state hash that they are exactly what was
+  // committed. Errors: kCorruption, naming the first page that is wrong.
   Status Verify() const;
 
  private:
@@ -57,7 +60,9 @@ class TIDEMARK_API Snapshot {
   friend class Transaction;
   Snapshot(internal::StoreImpl* store, std::unique_ptr<internal::Pin> pin,
            std::shared_ptr<internal::Timeline> timeline, const CommitInfo& commit);
-  Status Read(PageNo page_no, std::span<std::byte> out) const;
+  enum class From { kStore, kCacheOrStore };
+  Status ReadPage(PageNo page_no, std::span<std::byte> out, From from) const;
+  Status Read(PageNo page_no, std::span<std::byte> out, From from) const;
 
   internal::StoreImpl* store_ = nullptr;
   std::unique_ptr<internal::Pin> pin_;

@@ -336,6 +336,9 @@ StoreStats Store::Stats() const {
   stats.packed_bytes = impl_->packer().packed_bytes();
   stats.rewritten_bytes = impl_->packer().rewritten_bytes();
   stats.checkpoints = impl_->checkpointer().count();
+  stats.page_cache_bytes = impl_->page_cache().bytes();
+  stats.page_cache_hits = impl_->page_cache().hits();
+  stats.page_cache_misses = impl_->page_cache().misses();
   return stats;
 }
 

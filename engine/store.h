@@ -143,6 +143,7 @@ struct StoreStats {
   uint64_t index_bytes = 0;     // LMDB pages in use
   uint64_t index_file_bytes = 0;
   uint64_t recent_version_count = 0;  // page versions not yet in LMDB
+  uint64_t page_cache_bytes = 0;      // StoreOptions::page_cache_bytes: of them in use
   // Where the store's own policy counts bookmarks reach back to here; 1970 if nothing has expired.
   Timestamp horizon;
   // Nothing expires until Store::ConfirmClock().
@@ -170,6 +171,8 @@ struct StoreStats {
   uint64_t packed_bytes = 0;     // of the log's own segments that were packed
   uint64_t rewritten_bytes = 0;  // that packing wrote: what it adds to the bytes that commits wrote
   uint64_t checkpoints = 0;
+  uint64_t page_cache_hits = 0;  // pages that were read, one by one, and were in memory
+  uint64_t page_cache_misses = 0;
   uint64_t background_licences = 0;         // granted by RunRetention
   uint64_t background_reclaimed_bytes = 0;  // that it gave back
   uint64_t scrubs = 0;

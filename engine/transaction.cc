@@ -141,14 +141,22 @@ Status Transaction::Impl::ReadPage(PageNo page, std::span<std::byte> out) {
     std::copy(image.begin(), image.end(), out.begin());
     return OkStatus();
   }
+  const internal::PageReader& reader = store_.reader();
+  const bool of_base = page.value <= kept_ && (batched_ == nullptr || !batched_->Contains(page));
+  if (of_base) {
+    TIDEMARK_ASSIGN_OR_RETURN(const bool hit, reader.ReadCached(*timeline_, page, base_.lsn, out));
+    if (hit) return OkStatus();
+  }
   TIDEMARK_ASSIGN_OR_RETURN(const auto version, Current(page));
   if (!version) {
     std::fill(out.begin(), out.end(), std::byte{0});
     return OkStatus();
   }
-  return store_.reader()
-      .Read(timeline_.get(), page, *version, out)
-      .WithContext(state_->DisplayName());
+  if (of_base) {
+    return reader.ReadAndKeep(*timeline_, page, base_.lsn, *version, out)
+        .WithContext(state_->DisplayName());
+  }
+  return reader.Read(timeline_.get(), page, *version, out).WithContext(state_->DisplayName());
 }
 
 Result<std::optional<PageVersion>> Transaction::Impl::Current(PageNo page) const {

@@ -188,6 +188,30 @@ Status PageReader::Read(const Timeline* timeline, PageNo page, const PageVersion
   return ReadAt(timeline, page, version, out, identity, 0);
 }
 
+Result<bool> PageReader::ReadCached(const Timeline& timeline, PageNo page, Lsn lsn,
+                                    Bytes out) const {
+  const auto written = cache_->Read(timeline.id(), page, lsn, out);
+  if (!written) return false;
+  // What Find asks of each timeline down to the one that wrote it.
+  for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
+    TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
+    lsn = std::min(lsn, at->row().parent_lsn);
+    if (*written > lsn) break;
+  }
+  return true;
+}
+
+Status PageReader::ReadAndKeep(const Timeline& timeline, PageNo page, Lsn lsn,
+                               const PageVersion& version, Bytes out) const {
+  if (!version.is_indirect() && cache_->ReadVersion(timeline.id(), page, version.lsn, lsn, out)) {
+    return OkStatus();
+  }
+  PageIdentity identity;
+  TIDEMARK_RETURN_IF_ERROR(Read(&timeline, page, version, out, &identity));
+  cache_->Put(timeline.id(), page, identity.lsn, lsn, out);
+  return OkStatus();
+}
+
 Result<uint64_t> PageReader::HashOf(const Timeline& timeline, PageNo page,
                                     const PageVersion& version, uint32_t page_size) const {
   if (!version.is_indirect()) return version.hash;

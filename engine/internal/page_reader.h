@@ -23,6 +23,7 @@
 #include "engine/internal/dictionary_cache.h"
 #include "engine/internal/history_block.h"
 #include "engine/internal/index.h"
+#include "engine/internal/page_cache.h"
 #include "engine/internal/segments.h"
 #include "engine/internal/timeline.h"
 #include "engine/result.h"
@@ -42,8 +43,8 @@ struct PageIdentity {
 
 class PageReader {
  public:
-  PageReader(Index* index, Segments* segments, CommitQueue* queue)
-      : index_(index), segments_(segments), queue_(queue) {}
+  PageReader(Index* index, Segments* segments, CommitQueue* queue, PageCache* cache)
+      : index_(index), segments_(segments), queue_(queue), cache_(cache) {}
 
   // The version of `page` at `lsn`; empty if nobody wrote it. One that is indirect is given with
   // the LSN that was asked for, or where the child begins.
@@ -66,6 +67,13 @@ class PageReader {
   // of what is indirect what others have in their row. Errors: kCorruption, naming the place.
   Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out,
               PageIdentity* identity = nullptr) const;
+
+  // The page as it is on the timeline at `lsn`, if it is in memory; false if not.
+  // Errors: kCorruption if the timeline cannot be trusted at that LSN.
+  Result<bool> ReadCached(const Timeline& timeline, PageNo page, Lsn lsn, Bytes out) const;
+  // Reads what Find gave for `lsn`, and keeps it in memory.
+  Status ReadAndKeep(const Timeline& timeline, PageNo page, Lsn lsn, const PageVersion& version,
+                     Bytes out) const;
 
   // The hash of the page that a version decodes to: of what is indirect it is read.
   Result<uint64_t> HashOf(const Timeline& timeline, PageNo page, const PageVersion& version,
@@ -141,6 +149,7 @@ class PageReader {
   Segments* const segments_;
   mutable DictionaryCache dictionaries_;
   CommitQueue* const queue_;
+  PageCache* const cache_;
 };
 
 // "page 7 at LSN 12 (segment 1, offset 8300)", for messages.

@@ -308,7 +308,7 @@ Status Scrubber::CheckState(const Object& object, const CommitInfo& commit, bool
   for (uint64_t number = 1; number <= snapshot.page_count(); ++number) {
     const PageNo page_no(static_cast<uint32_t>(number));
     TIDEMARK_RETURN_IF_ERROR(Spend(page.size(), paced));
-    TIDEMARK_RETURN_IF_ERROR(snapshot.ReadPage(page_no, page));
+    TIDEMARK_RETURN_IF_ERROR(snapshot.ReadStoredPage(page_no, page));
     hash ^= PageHash(page_no, page);
     *bytes += page.size();
   }

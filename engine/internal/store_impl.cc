@@ -103,7 +103,8 @@ Status AskForRebuild(const Status& status, const std::string& directory) {
 StoreImpl::StoreImpl(std::string directory, const StoreOptions& options)
     : directory_(std::move(directory)),
       options_(options),
-      closed_(StatusCode::kBroken, "the store " + directory_ + " is closed: reopen it") {}
+      closed_(StatusCode::kBroken, "the store " + directory_ + " is closed: reopen it"),
+      page_cache_(options.page_cache_bytes) {}
 
 Status StoreImpl::Create(const std::string& directory, const StoreOptions& options) {
   TIDEMARK_RETURN_IF_ERROR(CheckOptions(options));
@@ -215,7 +216,7 @@ Status StoreImpl::OpenFiles() {
   TIDEMARK_RETURN_IF_ERROR(retention_->table().Load());
   queue_ = std::make_unique<CommitQueue>(segments_.get(), options_);
   notifier_ = std::make_unique<DurableNotifier>(*queue_);
-  reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get());
+  reader_ = std::make_unique<PageReader>(index_.get(), segments_.get(), queue_.get(), &page_cache_);
   checkpointer_ = std::make_unique<Checkpointer>(this);
   packer_ = std::make_unique<Packer>(this);
   purger_ = std::make_unique<Purger>(this);

@@ -3,7 +3,7 @@
 //   Store, Object, Snapshot, Transaction   (public, thin)
 //     StoreImpl      this file: what is open, and finding it
 //       CommitQueue, Segments              commit path (commit_queue.h)
-//       PageReader, Index                  read path (page_reader.h)
+//       PageReader, PageCache, Index       read path (page_reader.h)
 //       Recovery                           at open (recovery.h)
 //       Checkpointer                       behind the log (checkpointer.h)
 //       Packer, RetentionWorker            history that expires, and its space (packer.h)
@@ -37,6 +37,7 @@
 #include "engine/internal/label_table.h"
 #include "engine/internal/object_state.h"
 #include "engine/internal/open_batches.h"
+#include "engine/internal/page_cache.h"
 #include "engine/internal/page_reader.h"
 #include "engine/internal/purge_table.h"
 #include "engine/internal/retention.h"
@@ -96,6 +97,7 @@ class StoreImpl {
   CommitQueue& queue() { return *queue_; }
   DurableNotifier& notifier() { return *notifier_; }
   const PageReader& reader() const { return *reader_; }
+  PageCache& page_cache() { return page_cache_; }
   ChainReads& chain_reads() { return chain_reads_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
   OpenBatches& open_batches() { return open_batches_; }
@@ -295,6 +297,7 @@ class StoreImpl {
   std::mutex seal_mutex_;
   Lsn sealed_;  // the record that began the segment behind the last seal
   std::unique_ptr<PageReader> reader_;
+  PageCache page_cache_;
   ChainReads chain_reads_;
   std::unique_ptr<Checkpointer> checkpointer_;
   OpenBatches open_batches_;

@@ -26,6 +26,7 @@ SimStore::SimStore(uint64_t seed, const Machine& machine)
   options_.create_if_missing = true;
   options_.segment_size_bytes = 1u << 20;
   options_.transaction_memory_bytes = 64u << 10;
+  options_.page_cache_bytes = 0;  // what is read is what stands in the files
   options_.background_work = BackgroundWork::kManual;
   options_.check_index = true;  // whatever the tests do, the index is one that LMDB can have made
   options_.file_system = &fs_;
