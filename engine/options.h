@@ -44,8 +44,9 @@ struct StoreOptions {
   // It is allocated as it fills. 0: none.
   uint64_t page_cache_bytes = 64u << 20;
 
-  // The longest chain of patches a read may have to follow.
-  uint32_t max_chain_length = 64;
+  // The longest chain of patches a read may have to follow: 1 to 126. An image of the page, which
+  // begins the next one, takes 4 KiB of log; a link of the chain some 0.3 us of a read.
+  uint32_t max_chain_length = 96;
 
   // The index may not outgrow this; a checkpoint that needs more fails with kFull.
   uint64_t max_index_bytes = uint64_t{1} << 40;

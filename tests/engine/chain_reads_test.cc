@@ -144,7 +144,7 @@ TEST_F(OftenReadTest, NoImageForWhoReadsAndWrites) {
   Write(1);
   for (int i = 1; i < 500; ++i) {
     Write(1, 2);
-    EXPECT_EQ(last_is_image(), i % 65 == 0) << i;  // max_chain_length, and the first one
+    EXPECT_EQ(last_is_image(), i % 97 == 0) << i;  // max_chain_length, and the first one
   }
   const CommitInfo past = last_;
   Write(1);

@@ -77,7 +77,7 @@ TEST_F(PatchChainTest, ValuesReplaced) {
   for (const CommitInfo& commit : commits_) {
     EXPECT_TRUE(commit.log_bytes > kPageSize || commit.log_bytes < 180) << commit.log_bytes;
   }
-  EXPECT_EQ(FullImages(), 2u);  // with the first; the other one at the 65th
+  EXPECT_EQ(FullImages(), 2u);  // with the first; the other one at the 97th
   ExpectAllReadable();
 }
 

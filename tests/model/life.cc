@@ -16,7 +16,7 @@ constexpr int kLook = 100;  // for dictionaries, every so many steps
 
 Life::Life(uint64_t seed, const StoreModel::Limits& limits)
     : model_(seed, limits), sim_(seed), random_(model_.random()) {
-  sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 64));
+  sim_.options().max_chain_length = static_cast<uint32_t>(random_.Between(1, 126));
   sim_.options().packing_backlog_bytes = 4u << 20;
   if (random_.OneIn(3)) sim_.options().page_cache_bytes = 256u << 10;
   if (random_.OneIn(2)) sim_.use_dictionaries_early();
