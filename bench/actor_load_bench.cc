@@ -172,7 +172,7 @@ constexpr int64_t kCallers = 4;  // of each counter
 void Durable(benchmark::State& state, const Settings& settings) {
   ActorSide actors(settings);
   PlainSide plain(settings);
-  const int64_t each = settings.Scaled(20, 1);
+  const int64_t each = settings.Scaled(20, 10, 1);
   double seconds = 0;
   double plain_seconds = 0;
   for (auto _ : state) {
@@ -187,10 +187,10 @@ void Durable(benchmark::State& state, const Settings& settings) {
 
 void Half(benchmark::State& state, const Settings& settings) {
   ActorSide actors(settings);
-  const int64_t each = settings.Scaled(20, 1);
+  const int64_t each = settings.Scaled(20, 10, 1);
   const double full = static_cast<double>(kCallers * kCounters * each) / actors.Run(kCallers, each);
   const auto run = [&](double rate, const char* p50, const char* p99) {
-    std::vector<double> latencies = actors.RunAt(rate, settings.smoke ? 0.05 : 3);
+    std::vector<double> latencies = actors.RunAt(rate, settings.smoke() ? 0.05 : 3);
     state.counters[p50] = Percentile(latencies, 0.50);
     state.counters[p99] = Percentile(latencies, 0.99);
   };
@@ -204,7 +204,7 @@ void Half(benchmark::State& state, const Settings& settings) {
 }  // namespace
 
 void RegisterActorLoadBenchmarks(const Settings& settings) {
-  Register("actor/load/durable", settings.Scaled(5, 1),
+  Register("actor/load/durable", settings.Scaled(5, 2, 1),
            [=](benchmark::State& state) { Durable(state, settings); });
   Register("actor/load/half", 1, [=](benchmark::State& state) { Half(state, settings); });
 }

@@ -91,7 +91,7 @@ void RegisterCommitBenchmarks(const Settings& settings) {
   pipelined("one", Mode::kWalNormal, 1, 150'000);
   pipelined("one", Mode::kMemory, 1, 300'000);
 
-  const int64_t many = settings.Scaled(1000, 10);
+  const int64_t many = settings.Scaled(1000, 1000, 10);
   pipelined("many", Mode::kTidemarkNormal, many, 100'000);
   pipelined("many", Mode::kWalFull, many, 5'000);
   pipelined("many", Mode::kWalNormal, many, 50'000);

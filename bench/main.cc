@@ -1,8 +1,11 @@
 // tidemark_bench: runs the benchmarks in rounds and compares them with their targets.
 //
-//   tidemark_bench [--directory=DIR] [--rounds=N] [--longer=N] [--smoke] [--benchmark_filter=REGEX]
+//   tidemark_bench [--directory=DIR] [--rounds=N] [--quick | --smoke] [--longer=N] [--json=FILE]
+//                  [--peers=DIR] [--benchmark_filter=REGEX]
 //
-// --longer multiplies the iterations: so that a profiler sees the work and not its preparation.
+// --quick takes smaller sizes, --smoke the smallest. --longer multiplies the iterations: so that a
+// profiler sees the work and not its preparation. --json writes every figure of every round, and
+// the targets (results.h). --peers names the folder where npm has put what peers_bench.cc runs.
 // Exit status: 0 if every benchmark ran (targets may be missed: a busy machine is no error), 1 if
 // one failed or none matched, 2 for a wrong argument.
 
@@ -17,8 +20,11 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "bench/durability.h"
 #include "bench/registry.h"
+#include "bench/results.h"
 #include "bench/rounds.h"
 #include "bench/workload.h"
 
@@ -27,11 +33,17 @@ namespace tidemark::bench {
 namespace {
 
 int64_t longer = 1;  // --longer
+std::vector<std::string> skipped;
 
 }  // namespace
 
+void Skip(const std::string& what_and_why) { skipped.push_back(what_and_why); }
+
+const std::vector<std::string>& Skipped() { return skipped; }
+
 void Register(const std::string& name, int64_t iterations,
               std::function<void(benchmark::State&)> run) {
+  DurabilityOf(name);  // each has one, or this ends here
   benchmark::RegisterBenchmark(name.c_str(), std::move(run))
       ->Iterations(iterations * longer)
       ->UseRealTime()
@@ -88,6 +100,7 @@ const char* FlagValue(std::string_view argument, std::string_view name) {
 
 int Run(int argc, char** argv) {
   Settings settings;
+  std::string json;
   long rounds = 1;
   benchmark::Initialize(&argc, argv);  // takes out the flags that are its own
   for (int i = 1; i < argc; ++i) {
@@ -99,7 +112,13 @@ int Run(int argc, char** argv) {
     } else if (const char* factor = FlagValue(argument, "--longer")) {
       longer = std::strtol(factor, nullptr, 10);
     } else if (argument == "--smoke") {
-      settings.smoke = true;
+      settings.size = RunSize::kSmoke;
+    } else if (argument == "--quick") {
+      settings.size = RunSize::kQuick;
+    } else if (const char* file = FlagValue(argument, "--json")) {
+      json = file;
+    } else if (const char* packages = FlagValue(argument, "--peers")) {
+      settings.peers = packages;
     } else {
       std::fprintf(stderr, "tidemark_bench: unknown argument %s\n", argv[i]);
       return 2;
@@ -110,7 +129,7 @@ int Run(int argc, char** argv) {
     return 2;
   }
   const long magic = FileSystemMagic(settings.directory);
-  if ((magic == kTmpfsMagic || magic == kRamfsMagic) && !settings.smoke) {
+  if ((magic == kTmpfsMagic || magic == kRamfsMagic) && !settings.smoke()) {
     std::fprintf(stderr,
                  "tidemark_bench: %s is in memory, where a sync costs nothing and every figure is "
                  "wrong; choose another with --directory\n",
@@ -140,6 +159,14 @@ int Run(int argc, char** argv) {
   benchmark::ClearRegisteredBenchmarks();  // and with them their tables and stores
   if (rounds > 1) reporter.PrintFigures();
   reporter.PrintTargets();
+  for (const std::string& reason : Skipped()) std::printf("skipped: %s\n", reason.c_str());
+  if (!json.empty()) {
+    WriteResults(json, reporter,
+                 {.settings = settings,
+                  .rounds = rounds,
+                  .file_system = FileSystemName(magic),
+                  .build_type = TIDEMARK_BUILD_TYPE});
+  }
   return reporter.failed() ? 1 : 0;
 }
 

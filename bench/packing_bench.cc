@@ -94,7 +94,7 @@ Side Commits(const Settings& settings, double share, int64_t databases, int64_t 
     side.most_waiting = std::max(side.most_waiting, bed.store()->Stats().waiting_bytes);
   };
   constexpr int64_t kAtATime = 10'000;
-  const uint64_t warm = settings.smoke ? 0 : 2 * options.store.packing_backlog_bytes;
+  const uint64_t warm = settings.smoke() ? 0 : 2 * options.store.packing_backlog_bytes;
   while (bed.store()->Stats().appended_bytes < warm) commit(kAtATime);
   bed.Sync();
   side.begin = bed.store()->Stats();
@@ -227,7 +227,7 @@ void Space(benchmark::State& state, const Settings& settings, int64_t commits) {
 }  // namespace
 
 void RegisterPackingBenchmarks(const Settings& settings) {
-  const int64_t many = settings.Scaled(1000, 10);
+  const int64_t many = settings.Scaled(1000, 1000, 10);
   Register("packing/one", 1, [=](benchmark::State& state) {
     Packing(state, settings, 1, settings.Scaled(4'000'000, 1000));
   });

@@ -157,9 +157,9 @@ void WriteAndDie(const std::string& directory, int64_t log_bytes, int64_t object
 }
 
 void RegisterRecoveryBenchmarks(const Settings& settings) {
-  const int64_t log_bytes = settings.Scaled(64 << 20, 64 << 10);
+  const int64_t log_bytes = settings.Scaled(64 << 20, 64 << 20, 64 << 10);
   for (const int64_t objects : {int64_t{1}, int64_t{1000}}) {
-    const int64_t count = settings.Scaled(objects, objects == 1 ? 1 : 10);
+    const int64_t count = settings.Scaled(objects, objects, objects == 1 ? 1 : 10);
     const std::string family = objects == 1 ? "one_object" : "1000_objects";
     Register("recovery/after_kill/" + family, 1,
              [=](benchmark::State& state) { AfterKill(state, settings, log_bytes, count); });

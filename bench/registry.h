@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/workload.h"
 
@@ -35,6 +36,10 @@ void RegisterActorLoadBenchmarks(const Settings& settings);   // actor_load_benc
 void Register(const std::string& name, int64_t iterations,
               std::function<void(benchmark::State&)> run);
 
+// Says that a benchmark cannot run here, and why: "kv/*/rocksdb: ...". Comes with the results.
+void Skip(const std::string& what_and_why);
+const std::vector<std::string>& Skipped();
+
 // A speed that must be reached: `figure` (items a second, or a counter) of `subject`, as it is or
 // divided by that of `base`, must be at least, or at most, `bound`.
 struct Target {
@@ -46,6 +51,8 @@ struct Target {
   std::string_view figure;
   Sense sense = Sense::kAtLeast;
   double bound = 0;
+  // The target before this one is met if this one is.
+  bool alternative = false;
 };
 
 std::span<const Target> Targets();  // targets.cc

@@ -6,14 +6,15 @@
 namespace tidemark::bench {
 namespace {
 
-struct Summary {
-  double median, least, most;
-};
-
-Summary Summarise(std::vector<double> samples) {
+RoundsReporter::Summary Summarise(std::vector<double> samples) {
+  RoundsReporter::Summary summary;
+  summary.samples = samples;
+  if (samples.empty()) return summary;
+  summary.median = Percentile(samples, 0.5);  // reorders them
   const auto [least, most] = std::minmax_element(samples.begin(), samples.end());
-  const Summary ends{0, *least, *most};
-  return {Percentile(samples, 0.5), ends.least, ends.most};
+  summary.least = *least;
+  summary.most = *most;
+  return summary;
 }
 
 // Four digits that count, without the exponent that %g would give a rate.
@@ -60,17 +61,30 @@ void RoundsReporter::PrintFigures() const {
 void RoundsReporter::PrintTargets() const {
   std::printf("\nTargets: median [least .. most] of the rounds\n");
   for (const Target& target : Targets()) {
-    const Samples samples = TargetSamples(target);
-    if (samples.empty()) continue;
-    const Summary summary = Summarise(samples);
+    const Summary summary = SummaryOf(target);
+    if (summary.samples.empty()) continue;
     const bool at_least = target.sense == Target::Sense::kAtLeast;
-    const bool met = at_least ? summary.median >= target.bound : summary.median <= target.bound;
-    std::printf("  %-6s  %-60.*s %8s [%s .. %s]  at %s %s\n", met ? "met" : "MISSED",
-                static_cast<int>(target.text.size()), target.text.data(),
-                Format(summary.median).c_str(), Format(summary.least).c_str(),
+    std::printf("  %-6s  %-60.*s %8s [%s .. %s]  at %s %s\n",
+                IsMet(target, summary) ? "met" : "MISSED", static_cast<int>(target.text.size()),
+                target.text.data(), Format(summary.median).c_str(), Format(summary.least).c_str(),
                 Format(summary.most).c_str(), at_least ? "least" : "most",
                 Format(target.bound).c_str());
   }
+}
+
+RoundsReporter::Figures RoundsReporter::FiguresOf(const std::string& benchmark) const {
+  Figures figures;
+  for (const auto& [name, samples] : figures_.at(benchmark)) figures[name] = Summarise(samples);
+  return figures;
+}
+
+RoundsReporter::Summary RoundsReporter::SummaryOf(const Target& target) const {
+  return Summarise(TargetSamples(target));
+}
+
+bool RoundsReporter::IsMet(const Target& target, const Summary& summary) {
+  return target.sense == Target::Sense::kAtLeast ? summary.median >= target.bound
+                                                 : summary.median <= target.bound;
 }
 
 RoundsReporter::Samples RoundsReporter::TargetSamples(const Target& target) const {

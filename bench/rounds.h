@@ -28,6 +28,19 @@ class RoundsReporter : public benchmark::ConsoleReporter {
   // The targets whose benchmarks ran, each met or missed. Ratios are taken round by round.
   void PrintTargets() const;
 
+  // Of a benchmark's figure, or of a target; `samples` one a round.
+  struct Summary {
+    std::vector<double> samples;
+    double median = 0, least = 0, most = 0;
+  };
+  using Figures = std::map<std::string, Summary, std::less<>>;
+
+  const std::vector<std::string>& benchmarks() const { return order_; }  // in the order they ran
+  Figures FiguresOf(const std::string& benchmark) const;
+  // No samples if its benchmarks did not run.
+  Summary SummaryOf(const Target& target) const;
+  static bool IsMet(const Target& target, const Summary& summary);
+
   bool failed() const { return failed_; }
 
  private:

@@ -8,26 +8,24 @@
 //
 // The floor is one pwrite of as many bytes as Tidemark's groups have, and one fdatasync, nothing
 // else, group behind group on blocks that were written before, in a file made as a spare segment
-// is. The size of the writes that made it is not all the same: see kChunkBytes.
+// is (raw_file.h). `disk/sync` is the same alone, with a block of 4 KB: what the disk can do that
+// the other figures were taken on.
 //
 // The bound is a commit of SQLite in memory and then the same write and sync: what an engine behind
 // SQLite would reach that takes no time itself. Its own `bound_to_floor` says how much of the floor
 // that is.
 
-#include <fcntl.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "bench/log_meter.h"
+#include "bench/raw_file.h"
 #include "bench/registry.h"
 #include "bench/workload.h"
 
@@ -76,52 +74,6 @@ class Pinned {
 
  private:
   cpu_set_t before_{};
-};
-
-// What the disk allows: groups in a file that was made as Segments::PrepareSpare makes one.
-class RawFile {
- public:
-  RawFile(const Settings& settings, size_t group_bytes)
-      : directory_(settings), group_(group_bytes, 'g') {
-    const std::string path = directory_.path() + "/floor";
-    fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd_ < 0) Fail("opening " + path, std::strerror(errno));
-    if (fallocate(fd_, 0, 0, kFileBytes) != 0 && errno != EOPNOTSUPP) {
-      Fail("allocating " + path, std::strerror(errno));
-    }
-    const std::vector<char> zeros(kChunkBytes);
-    for (size_t offset = 0; offset < kFileBytes; offset += zeros.size()) Write(zeros, offset);
-    if (fdatasync(fd_) != 0) Fail("syncing " + path, std::strerror(errno));
-  }
-  ~RawFile() { close(fd_); }
-  RawFile(const RawFile&) = delete;
-  RawFile& operator=(const RawFile&) = delete;
-
-  void WriteAndSync() {
-    if (offset_ + group_.size() > kFileBytes) offset_ = kFirstGroup;
-    Write(group_, offset_);
-    if (fdatasync(fd_) != 0) Fail("syncing the floor's file", std::strerror(errno));
-    offset_ += group_.size();
-  }
-
- private:
-  void Write(const std::vector<char>& bytes, size_t offset) {
-    if (pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)) !=
-        static_cast<ssize_t>(bytes.size())) {
-      Fail("writing the floor's file", std::strerror(errno));
-    }
-  }
-
-  static constexpr size_t kFileBytes = 8u << 20;
-  // A large write leaves large folios in the page cache, whose buffers Linux then walks at every
-  // small write and sync: after one write of 8 MB a group cost a fifth more. 4 to 16 KB are best.
-  static constexpr size_t kChunkBytes = 16u << 10;
-  static constexpr size_t kFirstGroup = 8192;  // behind a segment's header, as the log's first
-
-  ScratchDirectory directory_;
-  std::vector<char> group_;
-  size_t offset_ = kFirstGroup;
-  int fd_ = -1;
 };
 
 // One of those that take turns.
@@ -197,9 +149,25 @@ void Alone(benchmark::State& state, const Settings& settings, Mode mode) {
   meter.Report(state);
 }
 
+void DiskSync(benchmark::State& state, const Settings& settings) {
+  constexpr size_t kBlockBytes = 4096;
+  RawFile file(settings, kBlockBytes);
+  std::vector<double> latencies;
+  for (auto _ : state) {
+    const auto start = SteadyClock::now();
+    file.WriteAndSync();
+    latencies.push_back(SecondsSince(start) * 1e6);
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.counters["p50_us"] = Percentile(latencies, 0.50);
+  state.counters["p99_us"] = Percentile(latencies, 0.99);
+}
+
 }  // namespace
 
 void RegisterWaitingBenchmarks(const Settings& settings) {
+  Register("disk/sync", settings.Scaled(2000, 3),
+           [=](benchmark::State& state) { DiskSync(state, settings); });
   Register("commit/waiting/interleaved", settings.Scaled(50, 1),
            [=](benchmark::State& state) { Interleaved(state, settings); });
   const auto alone = [&](Mode mode, int64_t commits) {

@@ -10,6 +10,15 @@
 
 namespace tidemark::bench {
 
+const char* RunSizeName(RunSize size) {
+  switch (size) {
+    case RunSize::kFull: return "full";
+    case RunSize::kQuick: return "quick";
+    case RunSize::kSmoke: return "smoke";
+  }
+  return "?";
+}
+
 const char* ModeName(Mode mode) {
   switch (mode) {
     case Mode::kTidemarkFull: return "tidemark_full";

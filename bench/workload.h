@@ -15,6 +15,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,13 +34,27 @@ namespace tidemark::bench {
 inline constexpr int64_t kKeys = 1000;
 inline constexpr size_t kValueBytes = 100;
 
+// How much work: what figures are published of, a few minutes of it, or as little as shows that it
+// still runs.
+enum class RunSize { kFull, kQuick, kSmoke };
+
 struct Settings {
   std::string directory = ".";  // on the disk that is measured
-  bool smoke = false;           // smallest sizes: does it still run?
+  RunSize size = RunSize::kFull;
+  std::string peers = {};  // where npm has put the packages of peers_bench.cc; empty: none are run
 
-  // The size of a workload: `full`, or `small` for a smoke test.
-  int64_t Scaled(int64_t full, int64_t small) const { return smoke ? small : full; }
+  bool smoke() const { return size == RunSize::kSmoke; }
+  // The size of a workload: `full`, `quick` of it, or `small` for a smoke test.
+  int64_t Scaled(int64_t full, int64_t quick, int64_t small) const {
+    return size == RunSize::kFull ? full : size == RunSize::kQuick ? quick : small;
+  }
+  // The same, for what is a fifth in a quick run.
+  int64_t Scaled(int64_t full, int64_t small) const {
+    return Scaled(full, std::max(full / 5, small), small);
+  }
 };
+
+const char* RunSizeName(RunSize size);  // "full", "quick", "smoke"
 
 enum class Mode {
   kTidemarkFull,    // a commit returns when it is durable
