@@ -89,12 +89,14 @@ void RegisterCommitBenchmarks(const Settings& settings) {
   pipelined("one", Mode::kTidemarkNormal, 1, 300'000);
   pipelined("one", Mode::kWalFull, 1, 8'000);
   pipelined("one", Mode::kWalNormal, 1, 150'000);
+  pipelined("one", Mode::kRollbackFull, 1, 2'000);
   pipelined("one", Mode::kMemory, 1, 300'000);
 
   const int64_t many = settings.Scaled(1000, 1000, 10);
   pipelined("many", Mode::kTidemarkNormal, many, 100'000);
   pipelined("many", Mode::kWalFull, many, 5'000);
   pipelined("many", Mode::kWalNormal, many, 50'000);
+  pipelined("many", Mode::kRollbackFull, many, 2'000);
   pipelined("many", Mode::kMemory, many, 100'000);
 
   const auto history = [&](const char* family, Mode mode, const char* change) {

@@ -21,6 +21,9 @@ constexpr struct {
 } kTable[] = {
     {"disk/sync", "", kEach},
     {"commit/waiting/interleaved", "", kEach},
+    {"small_cache/", "", kReads},
+    {"idle/", "", kReads},
+    {"growth/", "", kAtEnd},
     {"object/open_and_read/", "", kReads},
     {"object/ancestry", "", kReads},
     {"recovery/", "", "what is recovered was durable"},

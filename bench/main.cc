@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "bench/durability.h"
+#include "bench/population.h"
 #include "bench/registry.h"
 #include "bench/results.h"
 #include "bench/rounds.h"
@@ -141,11 +142,14 @@ int Run(int argc, char** argv) {
 
   RegisterWaitingBenchmarks(settings);
   RegisterCommitBenchmarks(settings);
+  RegisterThreadsBenchmarks(settings);
   RegisterHistoryBenchmarks(settings);
   RegisterPackingBenchmarks(settings);
   RegisterReadBenchmarks(settings);
+  RegisterSmallCacheBenchmarks(settings);
   RegisterReadMostlyBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
+  RegisterGrowthBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
   RegisterStorageBenchmarks(settings);
   RegisterActorBenchmarks(settings);
@@ -174,7 +178,11 @@ int Run(int argc, char** argv) {
 }  // namespace tidemark::bench
 
 int main(int argc, char** argv) {
-  // Not a flag for people: recovery_bench.cc starts this program again as the writer it kills.
+  // Not flags for people: recovery_bench.cc starts this program again as the writer it kills, and
+  // population.cc as one that opens a store.
+  if (argc == 4 && std::strcmp(argv[1], "--open-and-tell") == 0) {
+    tidemark::bench::OpenAndTell(argv[2], std::strtoll(argv[3], nullptr, 10));
+  }
   if (argc == 5 && std::strcmp(argv[1], "--write-and-die") == 0) {
     tidemark::bench::WriteAndDie(argv[2], std::strtoll(argv[3], nullptr, 10),
                                  std::strtoll(argv[4], nullptr, 10));

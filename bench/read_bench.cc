@@ -6,14 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/interleaved.h"
 #include "bench/registry.h"
 #include "bench/workload.h"
 
@@ -107,44 +106,18 @@ void HotPoint(benchmark::State& state, Tables& tables, Mode mode) {
   state.SetItemsProcessed(state.iterations());
 }
 
-// Tidemark and a stock file in turns, `run` being one turn that returns how many rows it read: for
-// ratios near 1, which the noise between two runs a second apart would drown. `to_file` is the
-// median of the turns' ratios, so that a turn in which another process had the processor does not
-// count. Half of the turns are with Tidemark's connection opened first, half with the file's: of
-// two connections to equal stock files, the one opened first read hot rows 2 to 3% slower.
+// Tidemark and the stock file in turns, from connections that are warm.
 void Interleaved(benchmark::State& state, Tables& tables,
                  const std::function<void(Connection&)>& warm,
-                 const std::function<int64_t(Connection&)>& run) {
-  constexpr std::array kModes = {Mode::kTidemarkFull, Mode::kRollbackFull};
-  std::array<std::optional<Connection>, 2> connections;
-  std::array<double, 2> seconds{};
-  std::vector<double> ratios;
-  int64_t rows = 0;
-  size_t first = 1;
-  const auto half = static_cast<size_t>(state.max_iterations / 2);
-  for (auto _ : state) {
-    if (ratios.empty() || ratios.size() == half) {
-      for (auto& connection : connections) connection.reset();
-      const size_t opened_first = ratios.empty() ? 0 : 1;
-      for (const size_t side : {opened_first, 1 - opened_first}) {
-        connections[side].emplace(tables.Get(kModes[side]).Open("large"));
-        warm(*connections[side]);
-      }
-    }
-    // Who begins changes with every turn, so that neither always finds the other's cache lines.
-    first = 1 - first;
-    std::array<double, 2> turn{};
-    for (const size_t side : {first, 1 - first}) {
-      const auto start = std::chrono::steady_clock::now();
-      rows += run(*connections[side]);
-      turn[side] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      seconds[side] += turn[side];
-    }
-    ratios.push_back(turn[1] / turn[0]);
-  }
-  state.counters["tidemark_per_s"] = static_cast<double>(rows) / 2 / seconds[0];
-  state.counters["file_per_s"] = static_cast<double>(rows) / 2 / seconds[1];
-  state.counters["to_file"] = Percentile(ratios, 0.5);
+                 const std::function<int64_t(Connection&)>& turn) {
+  const auto open = [&](Mode mode) {
+    Connection connection = tables.Get(mode).Open("large");
+    warm(connection);
+    return connection;
+  };
+  Interleave(state, {.open_tidemark = [&] { return open(Mode::kTidemarkFull); },
+                     .open_file = [&] { return open(Mode::kRollbackFull); },
+                     .turn = turn});
 }
 
 void InterleavedScan(benchmark::State& state, Tables& tables) {

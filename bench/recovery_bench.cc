@@ -1,9 +1,7 @@
 // Opening a store: after a kill, with 64 MB of log behind the checkpoint, and after a clean close,
 // with 100,000 objects in it. `open_s` is the time of Store::Open plus the first row read.
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,10 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "bench/process.h"
 #include "bench/registry.h"
 #include "bench/workload.h"
-
-extern char** environ;
 
 namespace tidemark::bench {
 namespace {
@@ -42,17 +39,9 @@ Connection OpenObject(Store& store, const std::string& name) {
 
 // Runs this program again as the writer that dies.
 void SpawnWriter(const std::string& store_path, int64_t log_bytes, int64_t objects) {
-  std::vector<std::string> words = {"bench", "--write-and-die", store_path,
-                                    std::to_string(log_bytes), std::to_string(objects)};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  if (posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ) != 0) {
-    Fail("starting the writer", store_path);
-  }
-  int status = 0;
-  if (waitpid(pid, &status, 0) != pid) Fail("waiting for the writer", store_path);
+  const int status =
+      RunSelf({"--write-and-die", store_path, std::to_string(log_bytes), std::to_string(objects)})
+          .status;
   if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
     Fail("the writer", "ended otherwise than by its kill");
   }

@@ -17,11 +17,14 @@ namespace tidemark::bench {
 
 void RegisterWaitingBenchmarks(const Settings& settings);     // waiting_bench.cc
 void RegisterCommitBenchmarks(const Settings& settings);      // commit_bench.cc
+void RegisterThreadsBenchmarks(const Settings& settings);     // threads_bench.cc
 void RegisterHistoryBenchmarks(const Settings& settings);     // history_bench.cc
 void RegisterPackingBenchmarks(const Settings& settings);     // packing_bench.cc
 void RegisterReadBenchmarks(const Settings& settings);        // read_bench.cc
 void RegisterReadMostlyBenchmarks(const Settings& settings);  // read_mostly_bench.cc
+void RegisterSmallCacheBenchmarks(const Settings& settings);  // small_cache_bench.cc
 void RegisterObjectBenchmarks(const Settings& settings);      // object_bench.cc
+void RegisterGrowthBenchmarks(const Settings& settings);      // growth_bench.cc
 void RegisterRecoveryBenchmarks(const Settings& settings);    // recovery_bench.cc
 void RegisterStorageBenchmarks(const Settings& settings);     // storage_bench.cc
 void RegisterActorBenchmarks(const Settings& settings);       // actor_bench.cc
