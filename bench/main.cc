@@ -1,11 +1,12 @@
 // tidemark_bench: runs the benchmarks in rounds and compares them with their targets.
 //
 //   tidemark_bench [--directory=DIR] [--rounds=N] [--quick | --smoke] [--longer=N] [--json=FILE]
-//                  [--peers=DIR] [--benchmark_filter=REGEX]
+//                  [--peers=DIR] [--import-mb=N] [--benchmark_filter=REGEX]
 //
 // --quick takes smaller sizes, --smoke the smallest. --longer multiplies the iterations: so that a
 // profiler sees the work and not its preparation. --json writes every figure of every round, and
-// the targets (results.h). --peers names the folder where npm has put what peers_bench.cc runs.
+// the targets (results.h). --peers names the folder where npm has put what peers_bench.cc runs,
+// --import-mb another size for the object of import_bench.cc.
 // Exit status: 0 if every benchmark ran (targets may be missed: a busy machine is no error), 1 if
 // one failed or none matched, 2 for a wrong argument.
 
@@ -118,6 +119,8 @@ int Run(int argc, char** argv) {
       settings.size = RunSize::kQuick;
     } else if (const char* file = FlagValue(argument, "--json")) {
       json = file;
+    } else if (const char* megabytes = FlagValue(argument, "--import-mb")) {
+      settings.import_mb = std::strtoll(megabytes, nullptr, 10);
     } else if (const char* packages = FlagValue(argument, "--peers")) {
       settings.peers = packages;
     } else {
@@ -149,6 +152,11 @@ int Run(int argc, char** argv) {
   RegisterSmallCacheBenchmarks(settings);
   RegisterReadMostlyBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
+  RegisterLargeBenchmarks(settings);
+  RegisterImportBenchmarks(settings);
+  RegisterMixBenchmarks(settings);
+  RegisterKvBenchmarks(settings);
+  RegisterPeersBenchmarks(settings);
   RegisterGrowthBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
   RegisterStorageBenchmarks(settings);

@@ -1,6 +1,7 @@
 #include "bench/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,25 +16,36 @@ extern char** environ;
 
 namespace tidemark::bench {
 
-ProcessEnd RunProcess(const std::string& program, const std::vector<std::string>& arguments) {
+namespace {
+
+// With `output` and `errors` in the place of what it prints, and nothing to read.
+pid_t Start(const std::string& program, const std::vector<std::string>& arguments, int output,
+            int errors) {
   std::vector<std::string> words = {program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) Fail("a pipe", std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
   pid_t pid = 0;
   const int error =
       posix_spawnp(&pid, program.c_str(), &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
   if (error != 0) Fail("starting " + program, std::strerror(error));
+  return pid;
+}
+
+}  // namespace
+
+ProcessEnd RunProcess(const std::string& program, const std::vector<std::string>& arguments) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) Fail("a pipe", std::strerror(errno));
+  const pid_t pid = Start(program, arguments, ends[1], STDERR_FILENO);
+  close(ends[1]);
 
   ProcessEnd end;
   std::array<char, 4096> buffer{};
@@ -51,6 +63,25 @@ ProcessEnd RunProcess(const std::string& program, const std::vector<std::string>
 
 ProcessEnd RunSelf(const std::vector<std::string>& arguments) {
   return RunProcess("/proc/self/exe", arguments);
+}
+
+BackgroundProcess::BackgroundProcess(const std::string& program,
+                                     const std::vector<std::string>& arguments) {
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) Fail("opening /dev/null", std::strerror(errno));
+  pid_ = Start(program, arguments, nowhere, nowhere);
+  close(nowhere);
+}
+
+BackgroundProcess::~BackgroundProcess() {
+  if (!running()) return;
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+}
+
+bool BackgroundProcess::running() {
+  if (pid_ != 0 && waitpid(pid_, nullptr, WNOHANG) != 0) pid_ = 0;
+  return pid_ != 0;
 }
 
 }  // namespace tidemark::bench

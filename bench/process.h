@@ -20,6 +20,20 @@ ProcessEnd RunProcess(const std::string& program, const std::vector<std::string>
 // The same with this program.
 ProcessEnd RunSelf(const std::vector<std::string>& arguments);
 
+// One that runs beside the benchmark, its output left out, until this goes.
+class BackgroundProcess {
+ public:
+  BackgroundProcess(const std::string& program, const std::vector<std::string>& arguments);
+  ~BackgroundProcess();  // ends it by SIGTERM, and waits for it
+  BackgroundProcess(const BackgroundProcess&) = delete;
+  BackgroundProcess& operator=(const BackgroundProcess&) = delete;
+
+  bool running();
+
+ private:
+  int pid_ = 0;
+};
+
 }  // namespace tidemark::bench
 
 #endif  // TIDEMARK_BENCH_PROCESS_H_

@@ -24,6 +24,11 @@ void RegisterReadBenchmarks(const Settings& settings);        // read_bench.cc
 void RegisterReadMostlyBenchmarks(const Settings& settings);  // read_mostly_bench.cc
 void RegisterSmallCacheBenchmarks(const Settings& settings);  // small_cache_bench.cc
 void RegisterObjectBenchmarks(const Settings& settings);      // object_bench.cc
+void RegisterLargeBenchmarks(const Settings& settings);       // large_bench.cc
+void RegisterImportBenchmarks(const Settings& settings);      // import_bench.cc
+void RegisterMixBenchmarks(const Settings& settings);         // mix_bench.cc
+void RegisterKvBenchmarks(const Settings& settings);          // kv_bench.cc
+void RegisterPeersBenchmarks(const Settings& settings);       // peers_bench.cc
 void RegisterGrowthBenchmarks(const Settings& settings);      // growth_bench.cc
 void RegisterRecoveryBenchmarks(const Settings& settings);    // recovery_bench.cc
 void RegisterStorageBenchmarks(const Settings& settings);     // storage_bench.cc

@@ -110,13 +110,13 @@ void Connection::Upsert(int64_t key, std::span<const std::byte> value) {
   StepToEnd(upsert_);
 }
 
-void Connection::ReadRow(int64_t key) {
+void Connection::ReadRow(int64_t key, size_t value_bytes) {
   if (read_ == nullptr) Prepare("select v from t where k=?", &read_);
   sqlite3_bind_int64(read_, 1, key);
   if (sqlite3_step(read_) != SQLITE_ROW) {
     Fail("reading row " + std::to_string(key), sqlite3_errmsg(handle()));
   }
-  if (sqlite3_column_bytes(read_, 0) != static_cast<int>(kValueBytes)) {
+  if (sqlite3_column_bytes(read_, 0) != static_cast<int>(value_bytes)) {
     Fail("reading row " + std::to_string(key), "the value has another size");
   }
   sqlite3_reset(read_);

@@ -43,6 +43,8 @@ struct Settings {
   RunSize size = RunSize::kFull;
   std::string peers = {};  // where npm has put the packages of peers_bench.cc; empty: none are run
 
+  int64_t import_mb = 0;  // size of import_bench.cc's object; 0: that of the run's size
+
   bool smoke() const { return size == RunSize::kSmoke; }
   // The size of a workload: `full`, `quick` of it, or `small` for a smoke test.
   int64_t Scaled(int64_t full, int64_t quick, int64_t small) const {
@@ -120,8 +122,8 @@ class Connection {
 
   void CreateTable();
   void Upsert(int64_t key, std::span<const std::byte> value);
-  // Reads one row; ends the process if it is not there.
-  void ReadRow(int64_t key);
+  // Reads one row; ends the process if it is not there, or its value has another size.
+  void ReadRow(int64_t key, size_t value_bytes = kValueBytes);
   // CreateTable and `rows` rows (keys from 0) in one transaction.
   void Preload(int64_t rows, Random& random);
 

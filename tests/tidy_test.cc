@@ -77,7 +77,7 @@ TEST(TidyTest, IncludeArrowsHold) {
   }
 }
 
-// Goal: LMDB stands behind one file.
+// Goal: LMDB stands behind one file. The benchmarks measure it as a peer in another.
 TEST(TidyTest, OneFileKnowsLmdb) {
   int users = 0;
   for (const char* folder : {"engine", "vfs", "api", "runtime", "tools", "bench", "tests"}) {
@@ -85,7 +85,9 @@ TEST(TidyTest, OneFileKnowsLmdb) {
       for (const std::string& include : IncludesOf(path)) {
         if (include != "lmdb.h") continue;
         ++users;
-        EXPECT_TRUE(path.stem().string().starts_with("lmdb_env")) << path;
+        const std::string stem = path.stem().string();
+        const bool is_peer = std::string(folder) == "bench" && stem == "lmdb_side";
+        EXPECT_TRUE(stem.starts_with("lmdb_env") || is_peer) << path;
       }
     });
   }

@@ -39,6 +39,13 @@ export class Bench extends DurableObject {
     }
     return calls;
   }
+  // One turn: the reply is held back until it is durable.
+  increment() {
+    const { kv } = this.ctx.storage;
+    const total = (kv.get("total") ?? 0) + 1;
+    kv.put("total", total);
+    return total;
+  }
   list(calls) {
     let bytes = 0;
     for (let left = calls; left > 0; left -= KEYS) {
@@ -56,11 +63,28 @@ export class Bench extends DurableObject {
   }
 }
 
+// `calls` increments over so many objects, a few callers of each at a time, each behind the reply of its
+// last one.
+async function load(env, calls, objects) {
+  const callers = Math.max(objects, Math.min(calls, 64));
+  let left = calls;
+  const caller = async (i) => {
+    const stub = env.BENCH.get(env.BENCH.idFromName(`load-${i % objects}`));
+    while (left-- > 0) await stub.increment();
+  };
+  await Promise.all(Array.from({ length: callers }, (_, i) => caller(i)));
+  return calls;
+}
+
 export default {
   async fetch(request, env) {
     const url = new URL(request.url);
+    const what = url.pathname.slice(1);
+    const calls = Number(url.searchParams.get("calls"));
+    if (what === "load") {
+      return new Response(String(await load(env, calls, Number(url.searchParams.get("objects")))));
+    }
     const stub = env.BENCH.get(env.BENCH.idFromName("one"));
-    const result = await stub[url.pathname.slice(1)](Number(url.searchParams.get("calls")));
-    return new Response(String(result));
+    return new Response(String(await stub[what](calls)));
   },
 };
