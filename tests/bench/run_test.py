@@ -140,7 +140,7 @@ class RunTest(unittest.TestCase):
         for arguments in (["--fast"], ["--output"]):
             done = run(*arguments)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("bench/run [--quick]", done.stderr)
+            self.assertIn("bench/run [--quick", done.stderr)
 
 
 if __name__ == "__main__":
