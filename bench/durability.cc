@@ -20,12 +20,10 @@ constexpr struct {
   std::string_view prefix, suffix, durability;
 } kTable[] = {
     {"disk/sync", "", kEach},
-    {"commit/waiting/interleaved", "", kEach},
+    {"commit/waiting/litestream", "",
+     "each durable here when it returns, in the copy a second later"},
+    {"commit/waiting/", "", kEach},
     {"small_cache/", "", kReads},
-    {"peer/workerd/waiting", "", kEach},
-    {"peer/workerd/", "", "each reply held back until its commit is durable"},
-    {"peer/litestream/", "", "each durable here when it returns, in the copy a second later"},
-    {"peer/", "", kEach},
     {"idle/", "", kReads},
     {"large/", "", kEach},
     {"import/", "", "import and export durable when they return, on both sides"},

@@ -144,6 +144,7 @@ int Run(int argc, char** argv) {
   PrintConditions(settings);
 
   RegisterWaitingBenchmarks(settings);
+  RegisterWaitingPeers(settings);
   RegisterCommitBenchmarks(settings);
   RegisterThreadsBenchmarks(settings);
   RegisterHistoryBenchmarks(settings);
@@ -156,29 +157,29 @@ int Run(int argc, char** argv) {
   RegisterImportBenchmarks(settings);
   RegisterMixBenchmarks(settings);
   RegisterKvBenchmarks(settings);
-  RegisterPeersBenchmarks(settings);
   RegisterGrowthBenchmarks(settings);
   RegisterRecoveryBenchmarks(settings);
   RegisterStorageBenchmarks(settings);
   RegisterActorBenchmarks(settings);
   RegisterActorLoadBenchmarks(settings);
+  RegisterActorPeers(settings);
 
   RoundsReporter reporter;
   for (long round = 0; round < rounds; ++round) {
     if (benchmark::RunSpecifiedBenchmarks(&reporter) == 0) return 1;
     std::fflush(stdout);
+    // After each round, so that what fails in the last one does not take the others with it.
+    if (json.empty()) continue;
+    WriteResults(json, reporter,
+                 {.settings = settings,
+                  .rounds = round + 1,
+                  .file_system = FileSystemName(magic),
+                  .build_type = TIDEMARK_BUILD_TYPE});
   }
   benchmark::ClearRegisteredBenchmarks();  // and with them their tables and stores
   if (rounds > 1) reporter.PrintFigures();
   reporter.PrintTargets();
   for (const std::string& reason : Skipped()) std::printf("skipped: %s\n", reason.c_str());
-  if (!json.empty()) {
-    WriteResults(json, reporter,
-                 {.settings = settings,
-                  .rounds = rounds,
-                  .file_system = FileSystemName(magic),
-                  .build_type = TIDEMARK_BUILD_TYPE});
-  }
   return reporter.failed() ? 1 : 0;
 }
 

@@ -1,18 +1,17 @@
 // Peers that are not libraries of C or C++: workerd, libsql and Turso through their npm packages,
 // and Litestream beside stock SQLite. Each does in a process of its own what our rows of the same
-// name do, in the same rounds; starting it does not count.
+// family do, in the same rounds; starting it does not count.
 //
-//   peer/libsql/waiting, peer/turso/waiting, peer/workerd/waiting
-//                        a commit of one object, durable before the next (commit/waiting/*)
-//   peer/workerd/one     increments of one object by 64 callers, whose replies are held back until
-//   they
-//                        are durable
-//   peer/workerd/many    the same over 1000 objects (actor/load/durable)
-//   peer/litestream/waiting
-//                        a commit of stock SQLite, WAL FULL, while Litestream copies its WAL to a
-//                        folder: durable here at once, there a second later
+//   commit/waiting/libsql, turso, workerd
+//                            a commit of one object, durable before the next
+//   commit/waiting/litestream
+//                            the same of stock SQLite, WAL FULL, while Litestream copies its WAL to
+//                            a folder: durable here at once, there a second later
+//   actor/load/workerd       increments of 1000 objects, whose replies are held back until they are
+//                            durable, as in actor/load/durable
+//   actor/load/workerd_one   the same of one object, by 64 callers
 //
-// peers/measure.mjs runs the first three. Without Node.js or a package a row is skipped with a
+// peers/measure.mjs runs all but Litestream. Without Node.js or a package a row is skipped with a
 // line.
 
 #include <sys/wait.h>
@@ -97,41 +96,42 @@ bool IsThere(const Settings& settings, const std::string& rows, const std::strin
     Skip(rows + ": --peers is not given");
   } else if (!std::filesystem::exists(settings.peers + "/node_modules/" + file)) {
     Skip(rows + ": its npm package is not in " + settings.peers);
+  } else if (RunProcess("sh", {"-c", "node --version 2>/dev/null"}).status != 0) {
+    Skip(rows + ": Node.js is not there");
   } else {
     return true;
   }
   return false;
 }
 
-bool NodeRuns() {
-  // Through a shell: starting what is not there is an error here.
-  const ProcessEnd end = RunProcess("sh", {"-c", "node --version 2>/dev/null"});
-  return end.status == 0;
+void Add(const Settings& settings, const std::string& row, const std::string& peer,
+         const std::string& work, int64_t count) {
+  count = settings.Scaled(count, 20);
+  Register(row, 1, [=](benchmark::State& state) { Measure(state, settings, peer, work, count); });
 }
 
 }  // namespace
 
-void RegisterPeersBenchmarks(const Settings& settings) {
-  const bool node = settings.peers.empty() || NodeRuns();
-  if (!node) Skip("peer/*: Node.js is not there");
-  const auto add = [&](const std::string& peer, const std::string& package,
-                       const std::vector<std::pair<std::string, int64_t>>& works) {
-    if (!node || !IsThere(settings, "peer/" + peer, package)) return;
-    for (const auto& [name, count] : works) {
-      Register("peer/" + peer + "/" + name, 1,
-               [=, work = name, size = settings.Scaled(count, 20)](benchmark::State& state) {
-                 Measure(state, settings, peer, work, size);
-               });
-    }
+void RegisterWaitingPeers(const Settings& settings) {
+  const auto add = [&](const std::string& peer, const std::string& package) {
+    const std::string row = "commit/waiting/" + peer;
+    if (IsThere(settings, row, package)) Add(settings, row, peer, "waiting", 5000);
   };
-  add("libsql", "@libsql/client", {{"waiting", 5000}});
-  add("turso", "@tursodatabase/database", {{"waiting", 5000}});
-  add("workerd", "workerd", {{"waiting", 5000}, {"one", 10'000}, {"many", 10'000}});
-  if (IsThere(settings, "peer/litestream", "@flydotio/litestream-linux-x64/litestream")) {
-    Register("peer/litestream/waiting", 1, [=](benchmark::State& state) {
+  add("libsql", "@libsql/client");
+  add("turso", "@tursodatabase/database");
+  add("workerd", "workerd");
+  const std::string row = "commit/waiting/litestream";
+  if (IsThere(settings, row, "@flydotio/litestream-linux-x64/litestream")) {
+    Register(row, 1, [=](benchmark::State& state) {
       Litestream(state, settings, settings.Scaled(10'000, 5000, 10));
     });
   }
+}
+
+void RegisterActorPeers(const Settings& settings) {
+  if (!IsThere(settings, "actor/load/workerd*", "workerd")) return;
+  Add(settings, "actor/load/workerd", "workerd", "many", 10'000);
+  Add(settings, "actor/load/workerd_one", "workerd", "one", 10'000);
 }
 
 }  // namespace tidemark::bench

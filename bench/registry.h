@@ -28,7 +28,8 @@ void RegisterLargeBenchmarks(const Settings& settings);       // large_bench.cc
 void RegisterImportBenchmarks(const Settings& settings);      // import_bench.cc
 void RegisterMixBenchmarks(const Settings& settings);         // mix_bench.cc
 void RegisterKvBenchmarks(const Settings& settings);          // kv_bench.cc
-void RegisterPeersBenchmarks(const Settings& settings);       // peers_bench.cc
+void RegisterWaitingPeers(const Settings& settings);          // peers_bench.cc
+void RegisterActorPeers(const Settings& settings);            // peers_bench.cc
 void RegisterGrowthBenchmarks(const Settings& settings);      // growth_bench.cc
 void RegisterRecoveryBenchmarks(const Settings& settings);    // recovery_bench.cc
 void RegisterStorageBenchmarks(const Settings& settings);     // storage_bench.cc

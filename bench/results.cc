@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/utsname.h>
 
+#include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -75,10 +76,14 @@ void WriteResults(const std::string& path, const RoundsReporter& reporter,
                          {"rows", RowsJson(reporter)},
                          {"targets", TargetsJson(reporter)},
                          {"skipped", Skipped()}};
-  std::ofstream out(path);
+  // Whole or not at all: what was there may be a run's earlier rounds.
+  const std::string partial = path + ".partial";
+  std::ofstream out(partial);
   out << document.dump(1) << '\n';
   out.close();
-  if (!out) Fail("writing " + path, "the disk is full, or the directory is not there");
+  if (!out || std::rename(partial.c_str(), path.c_str()) != 0) {
+    Fail("writing " + path, "the disk is full, or the directory is not there");
+  }
 }
 
 }  // namespace tidemark::bench

@@ -35,7 +35,10 @@ bool RoundsReporter::ReportContext(const Context& context) {
 
 void RoundsReporter::ReportRuns(const std::vector<Run>& runs) {
   for (const Run& run : runs) {
-    if (run.error_occurred) failed_ = true;
+    if (run.error_occurred) {
+      failed_ = true;
+      Skip(run.run_name.function_name + ": failed: " + run.error_message);
+    }
     if (run.error_occurred || run.run_type != Run::RT_Iteration) continue;
     const std::string& name = run.run_name.function_name;
     if (!figures_.contains(name)) order_.push_back(name);

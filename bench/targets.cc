@@ -34,7 +34,7 @@ constexpr Target kTargets[] = {
     {"8 threads, each its own object, waiting, to 8 files of WAL FULL",
      "commit/threads/tidemark_full", "commit/threads/wal_full", "commits/s", kAtLeast, 4},
     {"durable increments over 1000 objects, replies gated, to workerd", "actor/load/durable",
-     "peer/workerd/many", "calls/s", kAtLeast, 20},
+     "actor/load/workerd", "calls/s", kAtLeast, 20},
     {"bulk insert of 1 M rows in one transaction, to WAL FULL", "read/bulk_insert/tidemark_full",
      "read/bulk_insert/wal_full", kRate, kAtLeast, 1.2},
     {"full scan, to a file", "read/full_scan/interleaved", "", "to_file", kAtLeast, 1.0},

@@ -4,6 +4,7 @@ The figures of a smoke run mean nothing; that there are such, where they belong,
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -134,6 +135,22 @@ class RunTest(unittest.TestCase):
         for value, text in ((0.01234, "0.0123"), (1.5, "1.5"), (123.4, "123"), (4321, "4,321"),
                             (12345, "12.3 k"), (123456, "123 k"), (1234567, "1.23 M")):
             self.assertEqual(report_page.number(value), text)
+
+    # Goal: what fails in one row does not take the others' figures with it, and shows. Method: a
+    # node that says nothing, and so fails as any peer could.
+    @unittest.skipUnless((BUILD.parent / "peers/node_modules/workerd").exists(), "no peers here")
+    def test_failed_row(self):
+        with tempfile.TemporaryDirectory(dir=BUILD) as place:
+            (pathlib.Path(place) / "node").write_text("#!/bin/sh\n")
+            (pathlib.Path(place) / "node").chmod(0o755)
+            environment = {**os.environ, "PATH": place + ":" + os.environ["PATH"]}
+            done = subprocess.run([BENCH / "run", "--smoke", "--build", BUILD, "--directory", place,
+                                   "--output", place, "--filter", "^(disk/|commit/waiting/turso)"],
+                                  capture_output=True, text=True, env=environment)
+            made = json.loads((pathlib.Path(place) / "latest.json").read_text())
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("disk/sync", [row["name"] for row in made["rows"]])
+        self.assertTrue([text for text in made["skipped"] if "turso: failed" in text], made["skipped"])
 
     # Goal: a wrong argument is said, and nothing is run.
     def test_wrong_arguments(self):
