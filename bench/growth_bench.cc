@@ -151,6 +151,9 @@ class Stores {
     place.clock = std::make_unique<ManualClock>();
     BedOptions options;
     options.store.clock = place.clock.get();
+    // By this clock a week's scrub and an hour's drill are always due: no store is busy with both.
+    options.store.scrub_interval = std::chrono::seconds(0);
+    options.store.drill_interval = std::chrono::seconds(0);
     place.bed = std::make_unique<Bed>(settings_, Mode::kTidemarkNormal, options);
     AddIdleObjects(*place.bed, 0, active_);
     FillActive(*place.bed, active_);

@@ -9,6 +9,7 @@
 //
 // The operating system's cache is warm for both sides.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -76,6 +77,8 @@ class Objects {
     BedOptions options;
     options.store.clock = &clock_;
     options.store.retention_share = 0;  // packed when it is said, and not before
+    options.store.scrub_interval = std::chrono::seconds(0);  // which would be due by this clock
+    options.store.drill_interval = std::chrono::seconds(0);
     auto bed = std::make_unique<Bed>(settings_, Mode::kTidemarkNormal, options);
     {
       Connection connection = bed->Open(kName);
