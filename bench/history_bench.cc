@@ -147,8 +147,8 @@ uint64_t DiskBytes(Bed& bed) {
 }
 
 void History(benchmark::State& state, const Settings& settings, const Workload& work) {
-  const int64_t rows = settings.Scaled(work.rows, 100);
-  const int64_t commits = settings.Scaled(200'000, 50);
+  const int64_t rows = settings.Scaled(work.rows, work.rows, 100);
+  const int64_t commits = settings.Scaled(200'000, 200'000, 50);
   Bed bed(settings, Mode::kTidemarkNormal);
   Random random(5);
   std::optional<Connection> connection = bed.Open("one");

@@ -49,7 +49,7 @@ charts.forEach(({ title, unit, line, logarithmic, bars }, i) => {
       maintainAspectRatio: false,
       scales: {
         x: { type: logarithmic ? "logarithmic" : "linear", title: { display: true, text: unit },
-             max: Math.max(...bars.map((bar) => bar.high)) * 1.05 },
+             suggestedMax: Math.max(...bars.map((bar) => bar.high)) },
         y: { ticks: { autoSkip: false } },
       },
       plugins: {

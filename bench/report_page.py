@@ -102,7 +102,8 @@ def conditions(document):
         if row["name"] == SYNC_ROW:
             for figure, summary in row["figures"].items():
                 if figure.endswith("_us"):
-                    yield f"Measured: {figure}", f"{spread(summary)} us"
+                    yield (f"A write of 4 KB and a sync, {figure.removesuffix('_us')}",
+                           f"{spread(summary)} us")
     yield "Load when it began and ended", (f"{machine['load_before']:.2f}, "
                                            f"{machine['load_after']:.2f}")
     yield "Compiler", f"{system['compiler']}, {system['build_type']}"
@@ -184,9 +185,9 @@ def family_chart(name, rows):
         for row in charted:
             summary = row["figures"][figure]
             side = row["name"].rpartition("/")[2]
-            bars.append({"label": side, "value": summary["median"], "low": summary["least"],
+            bars.append({"label": [side, row["durability"]], "value": summary["median"], "low": summary["least"],
                          "high": summary["most"], "good": side.startswith("tidemark") or side in OURS,
-                         "note": f"{spread(summary)} {unit}; {row['durability']}"})
+                         "note": f"{spread(summary)} {unit}"})
         return {"title": f"{name}: {figure}", "unit": unit, "line": None, "logarithmic": False,
                 "bars": bars}
     return None
@@ -200,7 +201,8 @@ def html(document, library):
         if library is None or chart is None or not chart["bars"]:
             return ""
         charts.append(chart)
-        height = 70 + 26 * len(chart["bars"])
+        lines = 1 if isinstance(chart["bars"][0]["label"], str) else 2
+        height = 70 + (10 + 16 * lines) * len(chart["bars"])
         return (f'<div class="chart" style="height:{height}px">'
                 f'<canvas id="chart{len(charts) - 1}"></canvas></div>')
 
