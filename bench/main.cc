@@ -140,6 +140,7 @@ int Run(int argc, char** argv) {
                  settings.directory.c_str());
     return 2;
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a run is long, and may be read through a pipe
   RaiseFileLimit();
   PrintConditions(settings);
 

@@ -185,8 +185,9 @@ def family_chart(name, rows):
         for row in charted:
             summary = row["figures"][figure]
             side = row["name"].rpartition("/")[2]
-            bars.append({"label": [side, row["durability"]], "value": summary["median"], "low": summary["least"],
-                         "high": summary["most"], "good": side.startswith("tidemark") or side in OURS,
+            bars.append({"label": [side, row["durability"]], "value": summary["median"],
+                         "low": summary["least"], "high": summary["most"],
+                         "good": side.startswith("tidemark") or side in OURS,
                          "note": f"{spread(summary)} {unit}"})
         return {"title": f"{name}: {figure}", "unit": unit, "line": None, "logarithmic": False,
                 "bars": bars}
