@@ -100,6 +100,18 @@ void PageCache::Grow(Shard& shard) {
   }
 }
 
+// A byte of its hash where the hash says: one page in 256 passes for another one, and gets in
+// early.
+bool PageCache::IsSeenAgain(Shard& shard, uint64_t hash) {
+  constexpr size_t kPagesRemembered = 4;  // for each entry, at least
+  if (shard.seen.size() < kPagesRemembered * shard.buckets.size()) {
+    shard.seen.assign(kPagesRemembered * shard.buckets.size(), 0);
+  }
+  uint8_t& seen = shard.seen[(hash / kShards) & (shard.seen.size() - 1)];
+  const auto tag = static_cast<uint8_t>(hash >> 56);
+  return std::exchange(seen, tag) == tag;
+}
+
 void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
                     ConstBytes bytes) noexcept try {
   if (bytes.size() > shard_bytes_) return;
@@ -114,6 +126,7 @@ void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
     there->known_to = std::max(there->known_to, lsn);
     return;
   }
+  if (shard.bytes + bytes.size() > shard_bytes_ && !IsSeenAgain(shard, hash)) return;
   while (shard.bytes + bytes.size() > shard_bytes_) Evict(shard, bytes.size());
   if (shard.free == kNone) {
     shard.entries.emplace_back();

@@ -39,7 +39,7 @@ class PageCache {
   // `lsn`, from here on.
   bool ReadVersion(TimelineId timeline, PageNo page, Lsn written, Lsn lsn, Bytes out);
 
-  // Keeps a page that was written at `written` and is so still at `lsn`. If there is no memory for
+  // Offers a page that was written at `written` and is so still at `lsn`. If there is no memory for
   // it, it is not kept.
   void Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn, ConstBytes bytes) noexcept;
 
@@ -65,6 +65,7 @@ class PageCache {
     mutable std::mutex mutex;
     std::vector<Entry> entries;
     std::vector<uint32_t> buckets;  // the first entry of each, as many as a power of two
+    std::vector<uint8_t> seen;      // once it is full: of pages that were not kept, by hash
     uint32_t free = kNone;
     uint32_t hand = 0;
     uint64_t bytes = 0;
@@ -81,6 +82,7 @@ class PageCache {
   static void Grow(Shard& shard);
   static void Unlink(Shard& shard, uint32_t number);
   static void Evict(Shard& shard, size_t next_bytes);
+  static bool IsSeenAgain(Shard& shard, uint64_t hash);
 
   const uint64_t shard_bytes_;
   std::array<Shard, kShards> shards_;
