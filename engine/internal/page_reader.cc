@@ -208,7 +208,9 @@ Status PageReader::ReadAndKeep(const Timeline& timeline, PageNo page, Lsn lsn,
   }
   PageIdentity identity;
   TIDEMARK_RETURN_IF_ERROR(Read(&timeline, page, version, out, &identity));
-  cache_->Put(timeline.id(), page, identity.lsn, lsn, out);
+  if (identity.lsn.valid() && identity.lsn <= lsn) {
+    cache_->Put(timeline.id(), page, identity.lsn, lsn, out);
+  }
   return OkStatus();
 }
 
