@@ -336,9 +336,10 @@ StoreStats Store::Stats() const {
   stats.packed_bytes = impl_->packer().packed_bytes();
   stats.rewritten_bytes = impl_->packer().rewritten_bytes();
   stats.checkpoints = impl_->checkpointer().count();
-  stats.page_cache_bytes = impl_->page_cache().bytes();
-  stats.page_cache_hits = impl_->page_cache().hits();
-  stats.page_cache_misses = impl_->page_cache().misses();
+  const internal::PageCache::Counts pages = impl_->page_cache().counts();
+  stats.page_cache_bytes = pages.bytes;
+  stats.page_cache_hits = pages.hits;
+  stats.page_cache_misses = pages.misses;
   return stats;
 }
 

@@ -41,7 +41,7 @@ std::optional<Lsn> PageCache::Read(TimelineId timeline, PageNo page, Lsn lsn, By
   if (entry == nullptr) return std::nullopt;
   std::copy(entry->bytes.begin(), entry->bytes.end(), out.begin());
   entry->used = true;
-  ++shard.hits;
+  ++shard.counts.hits;
   return entry->written;
 }
 
@@ -56,7 +56,7 @@ bool PageCache::ReadVersion(TimelineId timeline, PageNo page, Lsn written, Lsn l
   std::copy(entry->bytes.begin(), entry->bytes.end(), out.begin());
   entry->known_to = std::max(entry->known_to, lsn);
   entry->used = true;
-  ++shard.hits;
+  ++shard.counts.hits;
   return true;
 }
 
@@ -76,7 +76,7 @@ void PageCache::Evict(Shard& shard, size_t next_bytes) {
     Entry& entry = shard.entries[number];
     if (entry.bytes.empty() || std::exchange(entry.used, false)) continue;
     Unlink(shard, number);
-    shard.bytes -= entry.bytes.size();
+    shard.counts.bytes -= entry.bytes.size();
     const bool fits = entry.bytes.size() == next_bytes;
     entry.bytes.clear();
     if (!fits) entry.bytes.shrink_to_fit();
@@ -118,7 +118,7 @@ void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
   const uint64_t hash = HashOf(timeline, page);
   Shard& shard = ShardOf(hash);
   std::lock_guard lock(shard.mutex);
-  ++shard.misses;
+  ++shard.counts.misses;
   // Another reader may have been faster.
   Entry* const there =
       Find(shard, hash, timeline, page, [&](const Entry& at) { return at.written == written; });
@@ -126,8 +126,8 @@ void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
     there->known_to = std::max(there->known_to, lsn);
     return;
   }
-  if (shard.bytes + bytes.size() > shard_bytes_ && !IsSeenAgain(shard, hash)) return;
-  while (shard.bytes + bytes.size() > shard_bytes_) Evict(shard, bytes.size());
+  if (shard.counts.bytes + bytes.size() > shard_bytes_ && !IsSeenAgain(shard, hash)) return;
+  while (shard.counts.bytes + bytes.size() > shard_bytes_) Evict(shard, bytes.size());
   if (shard.free == kNone) {
     shard.entries.emplace_back();
     shard.free = static_cast<uint32_t>(shard.entries.size() - 1);
@@ -137,7 +137,7 @@ void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
   Entry& entry = shard.entries[number];
   entry.bytes.assign(bytes.begin(), bytes.end());
   shard.free = entry.next;
-  shard.bytes += bytes.size();
+  shard.counts.bytes += bytes.size();
   entry.timeline = timeline;
   entry.page = page;
   entry.used = false;
@@ -149,29 +149,13 @@ void PageCache::Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn,
 } catch (const std::bad_alloc&) {
 }
 
-uint64_t PageCache::bytes() const {
-  uint64_t sum = 0;
+PageCache::Counts PageCache::counts() const {
+  Counts sum;
   for (const Shard& shard : shards_) {
     std::lock_guard lock(shard.mutex);
-    sum += shard.bytes;
-  }
-  return sum;
-}
-
-uint64_t PageCache::hits() const {
-  uint64_t sum = 0;
-  for (const Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    sum += shard.hits;
-  }
-  return sum;
-}
-
-uint64_t PageCache::misses() const {
-  uint64_t sum = 0;
-  for (const Shard& shard : shards_) {
-    std::lock_guard lock(shard.mutex);
-    sum += shard.misses;
+    sum.bytes += shard.counts.bytes;
+    sum.hits += shard.counts.hits;
+    sum.misses += shard.counts.misses;
   }
   return sum;
 }

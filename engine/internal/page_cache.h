@@ -43,10 +43,12 @@ class PageCache {
   // it, it is not kept.
   void Put(TimelineId timeline, PageNo page, Lsn written, Lsn lsn, ConstBytes bytes) noexcept;
 
-  // Bytes of pages that it holds.
-  uint64_t bytes() const;
-  uint64_t hits() const;
-  uint64_t misses() const;
+  struct Counts {
+    uint64_t bytes = 0;  // of the pages that it holds
+    uint64_t hits = 0;
+    uint64_t misses = 0;
+  };
+  Counts counts() const;
 
  private:
   static constexpr size_t kShards = 16;
@@ -68,9 +70,7 @@ class PageCache {
     std::vector<uint8_t> seen;      // once it is full: of pages that were not kept, by hash
     uint32_t free = kNone;
     uint32_t hand = 0;
-    uint64_t bytes = 0;
-    uint64_t hits = 0;
-    uint64_t misses = 0;
+    Counts counts;
   };
 
   static uint64_t HashOf(TimelineId timeline, PageNo page);

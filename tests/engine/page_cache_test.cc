@@ -40,7 +40,7 @@ TEST(PageCacheTest, KnowsAPageBetweenTwoLsns) {
   EXPECT_EQ(read(25), Lsn(10));
   cache.Put(kTimeline, PageNo(3), Lsn(10), Lsn(27), first);  // as another reader would
   EXPECT_EQ(read(27), Lsn(10));
-  EXPECT_EQ(cache.bytes(), 2 * kPageSize);
+  EXPECT_EQ(cache.counts().bytes, 2 * kPageSize);
 
   EXPECT_EQ(cache.Read(TimelineId(8), PageNo(3), Lsn(15), out), std::nullopt);
   EXPECT_EQ(cache.Read(kTimeline, PageNo(4), Lsn(15), out), std::nullopt);
@@ -53,7 +53,7 @@ TEST(PageCacheTest, OfNoSizeHoldsNothing) {
   PageBytes page = RandomPage(1);
   cache.Put(kTimeline, PageNo(1), Lsn(1), Lsn(1), page);
   EXPECT_EQ(cache.Read(kTimeline, PageNo(1), Lsn(1), page), std::nullopt);
-  EXPECT_EQ(cache.bytes(), 0u);
+  EXPECT_EQ(cache.counts().bytes, 0u);
 }
 
 // Goal: it never gives wrong bytes, never holds more than it may, and what is read again and again
@@ -84,13 +84,13 @@ TEST(PageCacheTest, AtRandom) {
     } else {
       cache.Put(timeline, page, written, Lsn(lsn), bytes);
     }
-    ASSERT_LE(cache.bytes(), kCapacity);
+    ASSERT_LE(cache.counts().bytes, kCapacity);
     PageBytes still(kPageSize);
     ASSERT_EQ(cache.Read(TimelineId(1000), PageNo(1), Lsn(1), still), Lsn(1)) << "at " << lsn;
     ASSERT_EQ(still, hot);
   }
   EXPECT_GT(hits, 1000u);
-  EXPECT_GT(cache.bytes(), kCapacity / 2);
+  EXPECT_GT(cache.counts().bytes, kCapacity / 2);
 }
 
 // Goal: pages that are read once do not drive out those that were there first, and one that is read
@@ -118,21 +118,6 @@ TEST(PageCacheTest, WhatIsReadOnceGoesBy) {
 class CachedStoreTest : public StoreFixture {
  protected:
   CachedStoreTest() { sim_.options().page_cache_bytes = 4u << 20; }
-
-  // Flips a bit of the page that `seed` made.
-  void Damage(uint64_t seed) {
-    const PageBytes page = RandomPage(seed);
-    const std::vector<std::string> names = sim_.fs().ListDirectory("store/log").value();
-    for (const std::string& name : names) {
-      const std::string path = "store/log/" + name;
-      const PageBytes bytes = sim_.fs().Contents(path);
-      const auto at = std::search(bytes.begin(), bytes.end(), page.begin() + 100, page.end() - 100);
-      if (at == bytes.end()) continue;
-      sim_.fs().FlipBit(path, static_cast<uint64_t>(at - bytes.begin()), 5);
-      return;
-    }
-    FAIL() << "the page is nowhere";
-  }
 };
 
 // Goal: each past, the present, and what a restore brings back read as they were, from memory, too,
@@ -188,7 +173,7 @@ TEST_F(CachedStoreTest, ChecksReadTheDisk) {
   ASSERT_OK(sim_.store().Checkpoint());
   ASSERT_OK_AND_ASSIGN(const Snapshot snapshot, object->OpenSnapshot());
   ASSERT_OK(ReadPage(snapshot, 2));
-  ASSERT_NO_FATAL_FAILURE(Damage(2));
+  ASSERT_NO_FATAL_FAILURE(FlipBitOf(2));
   ASSERT_OK_AND_ASSIGN(const PageBytes cached, ReadPage(snapshot, 2));
   EXPECT_EQ(cached, RandomPage(2));
   PageBytes stored(kPageSize);

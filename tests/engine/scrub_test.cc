@@ -32,21 +32,6 @@ class ScrubTest : public PackingFixture {
   }
   static std::string NameOf(uint64_t i) { return "object" + std::to_string(i); }
 
-  // Flips a bit of the page that `seed` made, in whatever file it stands.
-  void Damage(uint64_t seed) {
-    const PageBytes page = RandomPage(seed);
-    const std::vector<std::string> names = sim_.fs().ListDirectory("store/log").value();
-    for (const std::string& name : names) {
-      const std::string path = "store/log/" + name;
-      const PageBytes bytes = sim_.fs().Contents(path);
-      const auto at = std::search(bytes.begin(), bytes.end(), page.begin() + 100, page.end() - 100);
-      if (at == bytes.end()) continue;
-      sim_.fs().FlipBit(path, static_cast<uint64_t>(at - bytes.begin()), 5);
-      return;
-    }
-    FAIL() << "the page is nowhere";
-  }
-
   CommitInfo first_;
 };
 
@@ -100,7 +85,7 @@ TEST_P(ScrubDamageTest, IsFound) {
   EXPECT_GT(stats.scrubbed_bytes, 300 * kPageSize);
   EXPECT_EQ(stats.health.scrub_damage, 0u);
   EXPECT_EQ(stats.health.last_scrub, sim_.clock().Now());
-  ASSERT_NO_FATAL_FAILURE(Damage(seed));
+  ASSERT_NO_FATAL_FAILURE(FlipBitOf(seed));
   sim_.clock().Advance(days(8));
   ASSERT_OK(sim_.store().RunScrub());
   stats = sim_.store().Stats();

@@ -78,6 +78,21 @@ inline ::testing::AssertionResult Reads(const std::shared_ptr<Object>& object, u
 // A SimStore with one namespace, "rooms".
 class StoreFixture : public ::testing::Test {
  protected:
+  // Flips a bit of the page RandomPage(seed), in whatever file of the log it stands.
+  void FlipBitOf(uint64_t seed) {
+    const PageBytes page = RandomPage(seed);
+    const std::vector<std::string> names = sim_.fs().ListDirectory("store/log").value();
+    for (const std::string& name : names) {
+      const std::string path = "store/log/" + name;
+      const PageBytes bytes = sim_.fs().Contents(path);
+      const auto at = std::search(bytes.begin(), bytes.end(), page.begin() + 100, page.end() - 100);
+      if (at == bytes.end()) continue;
+      sim_.fs().FlipBit(path, static_cast<uint64_t>(at - bytes.begin()), 5);
+      return;
+    }
+    FAIL() << "the page is nowhere";
+  }
+
   Result<std::shared_ptr<Object>> Open(const std::string& name,
                                        IfMissing if_missing = IfMissing::kCreate) {
     return sim_.store().OpenObject("rooms", name, if_missing);
