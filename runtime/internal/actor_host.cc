@@ -141,11 +141,12 @@ void ActorHost::DestroyIfOver() {
   state_.reset();
 }
 
-// False: there is nothing, and whoever comes next schedules.
+// False: there is nothing, and whoever comes next schedules: another thread may be in Run already.
 bool ActorHost::TakeIn(bool read_clock) {
   {
     std::lock_guard lock(mutex_);
     if (incoming_.empty()) {
+      running_since_.store(kNotRunning, std::memory_order_relaxed);
       scheduled_ = false;
       return false;
     }
@@ -181,11 +182,12 @@ void ActorHost::Run() {
   now_ = runtime_->Now();
   running_since_.store(now_.count(), std::memory_order_relaxed);
   if (!std::exchange(started_, true)) Start();
-  bool more = true;
-  for (int count = 0; more && (count < kMostInARow || over_); ++count) {
+  for (int count = 0; count < kMostInARow || over_; ++count) {
     DestroyIfOver();
-    more = !let_in_.empty() || TakeIn(count > 0);
-    if (let_in_.empty()) continue;
+    if (let_in_.empty()) {
+      if (!TakeIn(count > 0)) return;
+      if (let_in_.empty()) continue;
+    }
     last_active_.store(now_.count(), std::memory_order_relaxed);
     running_since_.store(now_.count(), std::memory_order_relaxed);
     if (resting_.load(std::memory_order_relaxed)) {
@@ -196,7 +198,7 @@ void ActorHost::Run() {
             next.work);
   }
   running_since_.store(kNotRunning, std::memory_order_relaxed);
-  if (more) Schedule();
+  Schedule();
 }
 
 StorageOptions ActorHost::OptionsOfStorage() {
