@@ -84,7 +84,7 @@ void CommitQueue::Reservation::Release() {
     std::lock_guard lock(queue_->mutex_);
     queue_->reserved_ -= bytes_;
     --queue_->reservation_count_;
-    queue_->progress_.notify_all();
+    queue_->room_.notify_all();
   }
   queue_ = nullptr;
   bytes_ = 0;
@@ -133,7 +133,7 @@ Result<CommitQueue::Reservation> CommitQueue::Reserve(size_t bytes, size_t recor
       if (!is_writing_ && !filling_.empty()) {
         LeadLocked(lock);
       } else {
-        progress_.wait(lock);
+        room_.wait(lock);
       }
     } else if (!HasDiskRoom(needed, room)) {
       lock.unlock();
@@ -165,7 +165,7 @@ Status CommitQueue::Roll() {
       TIDEMARK_RETURN_IF_ERROR(segments_->PrepareSpare(SpareBlocks::kReserved));
       lock.lock();
     } else if (is_writing_) {
-      progress_.wait(lock);
+      room_.wait(lock);
     } else if (!filling_.empty()) {
       LeadLocked(lock);
     } else {
@@ -218,7 +218,7 @@ void CommitQueue::Scope::Leave() noexcept {
   }
   lock_.unlock();
   if (wake_flusher) queue_.flusher_wake_.notify_one();
-  queue_.progress_.notify_all();
+  queue_.room_.notify_all();
 }
 
 void CommitQueue::Scope::Finish() noexcept {

@@ -8,6 +8,11 @@
 // thread after a short delay. One group is under way at a time: see engine/format.h for what
 // follows.
 //
+// Those whom a sync lets go often come back with their next commit just after the next sync has
+// begun, and wait for two. So whoever would lead waits a little for as many as have just been let
+// go, never longer than a sync takes; where they do not come that is not tried again for a while
+// (patience.h).
+//
 // Invariants:
 //   * LSNs stand in the log in order, so what survives a crash is a prefix.
 //   * The durable LSN moves only after the sync that covers its group returned success.
@@ -36,6 +41,7 @@
 
 #include "engine/clock.h"
 #include "engine/internal/group.h"
+#include "engine/internal/patience.h"
 #include "engine/internal/process_mark.h"
 #include "engine/internal/record.h"
 #include "engine/internal/segments.h"
@@ -190,6 +196,7 @@ class CommitQueue {
     std::optional<format::SegmentHeader> new_header;  // to be written before the group
     Lsn last_lsn;
     Timestamp last_time;
+    uint32_t waiters = 0;  // who wait for it to be durable
     bool empty() const { return builder.empty(); }
   };
 
@@ -209,6 +216,7 @@ class CommitQueue {
   void LeadLocked(std::unique_lock<std::mutex>& lock);
   Status WriteGroup(const Pending& group);
   void BreakLocked(const Status& cause) noexcept;
+  void WakeAll() noexcept;
   void FlusherLoop();
 
   const ProcessMark process_;
@@ -218,11 +226,15 @@ class CommitQueue {
   std::function<void(bool)> on_group_;
 
   mutable std::mutex mutex_;
-  std::condition_variable progress_;  // durable LSN, broken, or room
+  std::condition_variable room_;  // for reservations; or nothing is being written, or broken
+  // That of the group number N, at N & 1, is durable; or it is to be led; or broken.
+  std::condition_variable group_done_[2];
   std::condition_variable flusher_wake_;
   std::condition_variable published_;
   Pending filling_;
   Pending writing_;
+  uint64_t filling_number_ = 0;  // that of writing_ is one less
+  Patience patience_;
   bool is_writing_ = false;
   bool flusher_idle_ = false;    // waits for a first record
   bool flusher_delays_ = false;  // waits for the group to grow

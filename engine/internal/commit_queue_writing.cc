@@ -15,6 +15,7 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
   CHECK(!filling_.empty());
   is_writing_ = true;
   std::swap(filling_, writing_);
+  ++filling_number_;
   writing_.builder.Close();
   end_.position.offset = writing_.start + static_cast<uint32_t>(writing_.builder.bytes().size());
   const Location end = end_.position;
@@ -22,12 +23,15 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
 
   writing_.builder.Seal(durable);
+  const auto begun = std::chrono::steady_clock::now();
   Status status;
   try {
     status = WriteGroup(writing_);
   } catch (const std::bad_alloc&) {
     status = Status::OutOfMemory();
   }
+
+  const auto now = std::chrono::steady_clock::now();
 
   lock.lock();
   if (status.ok()) {
@@ -46,7 +50,10 @@ void CommitQueue::LeadLocked(std::unique_lock<std::mutex>& lock) {
     BreakLocked(status);
   }
   is_writing_ = false;
-  progress_.notify_all();
+  patience_.GroupDone(now, now - begun, std::exchange(writing_.waiters, 0), filling_.waiters);
+  group_done_[(filling_number_ - 1) & 1].notify_all();
+  if (filling_.waiters > 0) group_done_[filling_number_ & 1].notify_one();  // leads, or sees to it
+  room_.notify_all();
   if (status.ok() && on_group_) {
     const bool wants_spare = WantsSpare();
     lock.unlock();
@@ -82,8 +89,7 @@ void CommitQueue::BreakLocked(const Status& cause) noexcept {
     broken_ = broken_by_memory_;
   }
   is_broken_.store(true, std::memory_order_release);
-  progress_.notify_all();
-  published_.notify_all();
+  WakeAll();
 }
 
 void CommitQueue::Close(Status why) {
@@ -92,7 +98,13 @@ void CommitQueue::Close(Status why) {
     if (broken_.ok()) broken_ = std::move(why);
     is_broken_.store(true, std::memory_order_release);
   }
-  progress_.notify_all();
+  WakeAll();
+}
+
+void CommitQueue::WakeAll() noexcept {
+  for (std::condition_variable& done : group_done_) done.notify_all();
+  room_.notify_all();
+  published_.notify_all();
 }
 
 Status CommitQueue::broken() const {
@@ -106,15 +118,20 @@ Status CommitQueue::WaitDurable(Lsn lsn) {
   if (durable_lsn() >= lsn) return OkStatus();
   if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
+  if (lsn >= next_lsn_ && broken_.ok()) {
+    return Status(StatusCode::kOutOfRange,
+                  "LSN " + std::to_string(lsn.value) + " has not been committed");
+  }
+  const bool in_writing = is_writing_ && lsn <= writing_.last_lsn;
+  std::condition_variable& done = group_done_[(filling_number_ - (in_writing ? 1 : 0)) & 1];
+  if (durable_lsn() < lsn) ++(in_writing ? writing_ : filling_).waiters;
   while (true) {
     if (durable_lsn() >= lsn) return OkStatus();
     if (!broken_.ok()) return broken_;
-    if (lsn >= next_lsn_) {
-      return Status(StatusCode::kOutOfRange,
-                    "LSN " + std::to_string(lsn.value) + " has not been committed");
-    }
     if (is_writing_) {
-      progress_.wait(lock);
+      done.wait(lock);
+    } else if (const auto until = patience_.WaitUntil(filling_.waiters)) {
+      done.wait_until(lock, *until);
     } else {
       LeadLocked(lock);
     }
@@ -141,7 +158,7 @@ void CommitQueue::FlusherLoop() {
     if (filling_.empty()) continue;  // whoever waited has written it
     // Waits above that find their condition true never let go of the mutex, which the write under
     // way needs to come to its end.
-    progress_.wait(lock, [this] { return !is_writing_; });
+    room_.wait(lock, [this] { return !is_writing_; });
     if (!filling_.empty() && broken_.ok()) LeadLocked(lock);
   }
 }
