@@ -226,7 +226,8 @@
 //   u8      how many other blocks must be read for that, at most, when this was written
 //   u8      log2(page size)
 //   count times: varint LSN, as the difference to the version before (not of the first); varint
-//           8 * length of its data + form
+//           8 * length of its data, as the difference to the version before (of the first, to 0),
+//           zigzag + form
 //   varint  length of the payload with the dictionary that the data needs; 0 if it needs none, and
 //           else: varint offset of that payload in this segment
 //   varint  decompressed length of all data; 0 if it is not compressed
@@ -281,7 +282,7 @@
 
 namespace tidemark::format {
 
-inline constexpr uint32_t kFormatVersion = 6;
+inline constexpr uint32_t kFormatVersion = 7;
 inline constexpr uint64_t kSegmentMagic = 0x4b52414d45444954;  // "TIDEMARK"
 inline constexpr uint32_t kGroupMagic = 0x31505247;            // "GRP1"
 inline constexpr size_t kGroupAlignment = 8;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "engine/check.h"
 #include "engine/internal/coding.h"
@@ -36,6 +37,7 @@ void HistoryBlockBuilder::Begin(PageNo page, uint32_t page_size) {
   base_lsn_ = {};
   blocks_before_ = 0;
   count_ = 0;
+  last_length_ = 0;
   previous_.clear();
   versions_.clear();
   data_.clear();
@@ -97,7 +99,8 @@ bool HistoryBlockBuilder::Add(Lsn lsn, ConstBytes image) {
     CHECK(lsn > last_);
     AppendVarint(versions_, lsn.value - last_.value);
   }
-  AppendVarint(versions_, uint64_t{data.size()} << kFormBits | static_cast<uint64_t>(form));
+  const uint64_t longer = uint64_t{data.size()} - std::exchange(last_length_, data.size());
+  AppendVarint(versions_, ZigZag(longer) << kFormBits | static_cast<uint64_t>(form));
   AppendBytes(data_, data);
   previous_.assign(image.begin(), image.end());
   last_ = lsn;
@@ -186,6 +189,7 @@ bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> 
   if (!fields.ok() || count == 0 || count > kMostVersions || page_size_ == 0) return false;
   versions_.reserve(count);
   uint64_t end = 0;
+  uint64_t length = 0;
   for (uint64_t i = 0; i < count; ++i) {
     if (i > 0) {
       const uint64_t step = fields.Varint();
@@ -193,7 +197,7 @@ bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> 
       lsn += step;
     }
     const uint64_t shape = fields.Varint();
-    const uint64_t length = shape >> kFormBits;
+    length += UnZigZag(shape >> kFormBits);
     const uint64_t form = shape & kFormMask;
     if (length > format::kMaxPageSize || form > static_cast<uint64_t>(Form::kSlots)) return false;
     Version& version = versions_.emplace_back();

@@ -109,6 +109,7 @@ class HistoryBlockBuilder {
   uint32_t count_ = 0;
   Lsn first_;
   Lsn last_;
+  size_t last_length_ = 0;
   Buffer previous_;  // the page as of the last version, or the base
   Buffer versions_;  // encoded: what is told of each
   Buffer data_;

@@ -41,7 +41,7 @@ TEST(FormatTest, SegmentHeader) {
       MakeSegmentHeader(3, 0x0123456789abcdef, kIncarnation, Location{2, 0x345678}, Lsn(1000));
   EXPECT_EQ(Hex(std::as_bytes(std::span(&header, 1))),
             Golden("544944454d41524b"     // magic "TIDEMARK"
-                   "06000000"             // version
+                   "07000000"             // version
                    "03000000"             // number
                    "efcdab8967452301"     // store_id
                    "8877665544332211"     // incarnation
@@ -50,7 +50,7 @@ TEST(FormatTest, SegmentHeader) {
                    "e803000000000000"     // first_lsn
                    "00000000"             // packed_from
                    "00000000"             // reserved
-                   "16dc32b2943db06f"));  // hash, not seeded
+                   "c30017bd21157526"));  // hash, not seeded
   EXPECT_EQ(SegmentName(1), "00000001.seg");
   EXPECT_EQ(SegmentName(12345678), "12345678.seg");
   EXPECT_EQ(SegmentName(0x80000002), "00000002.pack");

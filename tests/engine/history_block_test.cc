@@ -38,10 +38,10 @@ TEST(HistoryBlockTest, GoldenBytes) {
   PageVersion row;
   builder.End(bytes, row);
   const std::string hash = Hex(ConstBytes(bytes).subspan(3, 8));
-  EXPECT_EQ(Hex(bytes), Golden("07 8f04" + hash +  // page, length, hash of what follows
+  EXPECT_EQ(Hex(bytes), Golden("07 9004" + hash +  // page, length, hash of what follows
                                "02 ac02 00 00 09"  // two versions from LSN 300 on, no base, 512
-                               "8120"              // an image of 512 bytes
-                               "02 1a"             // two LSNs on, a patch of 3 bytes
+                               "8140"              // an image of 512 bytes
+                               "02 ca3f"           // two LSNs on, a patch of 3 bytes, 509 less
                                "00 00" +           // no dictionary, not compressed
                                image +             //
                                "0301" +
@@ -59,7 +59,7 @@ TEST(HistoryBlockTest, GoldenBytes) {
   builder.End(on_base, row);
   EXPECT_EQ(Hex(on_base), Golden("07 0d" + Hex(ConstBytes(on_base).subspan(2, 8)) +
                                  "01 b602 ae02 02 09"  // from LSN 310 on, on LSN 302, two blocks
-                                 "1a 00 00 090155"));
+                                 "32 00 00 090155"));
   EXPECT_EQ(row.chain_units, 2);
   const auto head = ParseHistoryBlockHead(on_base);
   ASSERT_TRUE(head.has_value());
