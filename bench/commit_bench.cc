@@ -93,11 +93,12 @@ void RegisterCommitBenchmarks(const Settings& settings) {
   pipelined("one", Mode::kMemory, 1, 300'000);
 
   const int64_t many = settings.Scaled(1000, 1000, 10);
-  pipelined("many", Mode::kTidemarkNormal, many, 100'000);
+  // So many that each WAL comes to its checkpoint, and the store to several.
+  pipelined("many", Mode::kTidemarkNormal, many, 1'000'000);
   pipelined("many", Mode::kWalFull, many, 5'000);
-  pipelined("many", Mode::kWalNormal, many, 50'000);
+  pipelined("many", Mode::kWalNormal, many, 1'000'000);
   pipelined("many", Mode::kRollbackFull, many, 2'000);
-  pipelined("many", Mode::kMemory, many, 100'000);
+  pipelined("many", Mode::kMemory, many, 1'000'000);
 
   const auto history = [&](const char* family, Mode mode, const char* change) {
     const int64_t commits = settings.Scaled(20'000, 10);
