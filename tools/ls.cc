@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -62,9 +63,9 @@ void PrintTable(const std::vector<ObjectSummary>& objects) {
 
 void PrintJson(const std::vector<ObjectSummary>& objects, const std::string& store) {
   // Written object by object: a million of them make no tree in memory.
-  std::printf("{\"store\":%s,\"objects\":[", DumpJson(store).c_str());
+  Print("{\"store\":" + DumpJson(store) + ",\"objects\":[");
   for (size_t i = 0; i < objects.size(); ++i) {
-    std::printf("%s%s", i == 0 ? "" : ",", DumpJson(ObjectJson(objects[i])).c_str());
+    Print((i == 0 ? "" : ",") + DumpJson(ObjectJson(objects[i])));
   }
   PrintLine("]}");
 }
@@ -133,6 +134,7 @@ void AddLs(CLI::App& app, Invocation* invocation) {
   verb.OptionalArgument("NAMESPACE", "Only the objects of this namespace",
                         &arguments->namespace_name);
   verb.Flag("--deleted", "The deleted objects, and only those", &arguments->deleted);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

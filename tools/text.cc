@@ -8,6 +8,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "tools/console.h"
+
 namespace tidemark::tools {
 
 namespace {
@@ -92,7 +94,12 @@ std::string FormatLocalTime(Timestamp time) {
   const auto micros = static_cast<long>((since_epoch - seconds).count());
   const std::time_t unix_seconds = static_cast<std::time_t>(seconds.count());
   std::tm local{};
-  localtime_r(&unix_seconds, &local);
+  const Served* const served = Scope::current();
+  if (served == nullptr || served->same_time_zone) {
+    localtime_r(&unix_seconds, &local);
+  } else {
+    gmtime_r(&unix_seconds, &local);
+  }
   std::array<char, 64> date{};
   std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M:%S", &local);
   const long offset_minutes = local.tm_gmtoff / 60;
@@ -123,7 +130,8 @@ std::string ShellQuote(std::string_view text) {
 void SetProgramName(std::string name) { ProgramName() = std::move(name); }
 
 std::string Command(const std::vector<std::string>& arguments) {
-  std::string line = ShellQuote(ProgramName());
+  const Served* const served = Scope::current();
+  std::string line = ShellQuote(served != nullptr ? served->program : ProgramName());
   for (const std::string& argument : arguments) line += " " + ShellQuote(argument);
   return line;
 }

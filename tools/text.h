@@ -25,7 +25,7 @@ std::string FormatBytes(uint64_t bytes);
 // "1,234,567".
 std::string FormatCount(uint64_t count);
 // Local time with its zone, to the microsecond, so that it can be pasted as a POINT and names the
-// same commit: "2026-11-21 05:05:06.789012+01:00".
+// same commit: "2026-11-21 05:05:06.789012+01:00". UTC where local is not the user's (console.h).
 std::string FormatLocalTime(Timestamp time);
 
 // Quotes for a POSIX shell where that is needed.
