@@ -9,6 +9,7 @@
 #include "engine/version.h"
 #include "tools/command_line.h"
 #include "tools/console.h"
+#include "tools/control_client.h"
 #include "tools/failure.h"
 #include "tools/text.h"
 #include "tools/verbs.h"
@@ -72,6 +73,33 @@ int PrintRequest(CLI::App& app, const CLI::Success& request) {
   return kExitDone;
 }
 
+constexpr char kNotServedHint[] =
+    "that process serves verbs such as sql, log and restore meanwhile, but not this one, which "
+    "needs "
+    "the store, or files, to itself: run it when that process has ended";
+
+// The verb that was named: here, or where its store is open.
+int RunVerb(const Invocation& invocation, const std::vector<std::string>& arguments) {
+  const bool served = Scope::current() != nullptr;
+  if (served && !invocation.served_by_owner) {
+    throw Failure(StatusCodeName(StatusCode::kInUse), kExitFailed,
+                  "`" + invocation.verb + "` is not served", kNotServedHint);
+  }
+  if (!served && invocation.served_by_owner) {
+    if (const auto code = RunAtOwner(invocation.store, arguments)) return *code;
+  }
+  try {
+    invocation.run();
+  } catch (Failure& failure) {
+    if (!invocation.served_by_owner && failure.code == StatusCodeName(StatusCode::kInUse) &&
+        HasControlSocket(invocation.store)) {
+      failure.hint = kNotServedHint;
+    }
+    throw;
+  }
+  return kExitDone;
+}
+
 }  // namespace
 
 int RunCommand(const std::vector<std::string>& arguments) {
@@ -93,9 +121,9 @@ int RunCommand(const std::vector<std::string>& arguments) {
       const auto verbs = app.get_subcommands();
       throw UsageFailure(verbs.empty() ? "" : verbs.front()->get_name(), error.what());
     }
-    invocation.run();
+    const int code = RunVerb(invocation, arguments);
     ThisConsole().Finish();
-    return kExitDone;
+    return code;
   } catch (const Failure& failure) {
     FlushOutput();
     PrintFailure(failure, invocation.json);

@@ -9,8 +9,10 @@
 
 namespace tidemark::tools {
 
-// `arguments` are those behind the program's name. Failures are printed, and none is thrown but by
-// the Console (tools/console.h).
+// `arguments` are those behind the program's name. A verb that the owner of its store serves is run
+// there, if it does (tools/control_client.h). Within a Scope (tools/console.h) it runs for somebody
+// else, and must be one that is served. Failures are printed, and none is thrown but by the
+// Console.
 int RunCommand(const std::vector<std::string>& arguments);
 
 }  // namespace tidemark::tools

@@ -14,7 +14,7 @@ namespace tidemark::tools {
 
 namespace {
 
-std::string& ProgramName() {
+std::string& NameOfProcess() {
   static std::string name = "tidemark";
   return name;
 }
@@ -127,11 +127,15 @@ std::string ShellQuote(std::string_view text) {
   return quoted + "'";
 }
 
-void SetProgramName(std::string name) { ProgramName() = std::move(name); }
+void SetProgramName(std::string name) { NameOfProcess() = std::move(name); }
+
+const std::string& ProgramName() {
+  const Served* const served = Scope::current();
+  return served != nullptr ? served->program : NameOfProcess();
+}
 
 std::string Command(const std::vector<std::string>& arguments) {
-  const Served* const served = Scope::current();
-  std::string line = ShellQuote(served != nullptr ? served->program : ProgramName());
+  std::string line = ShellQuote(ProgramName());
   for (const std::string& argument : arguments) line += " " + ShellQuote(argument);
   return line;
 }

@@ -33,6 +33,8 @@ std::string ShellQuote(std::string_view text);
 
 // The name under which this process was started (argv[0]); set once by main.
 void SetProgramName(std::string name);
+// That; of a client that is served (console.h) its own.
+const std::string& ProgramName();
 // A command line of this program that can be pasted into a shell.
 std::string Command(const std::vector<std::string>& arguments);
 
