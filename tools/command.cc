@@ -40,6 +40,7 @@ void AddVerbs(CLI::App& app, Invocation* invocation) {
   AddInit(app, invocation);
   AddImport(app, invocation);
   AddExport(app, invocation);
+  AddCopy(app, invocation);
   AddSql(app, invocation);
   AddLs(app, invocation);
   AddLog(app, invocation);

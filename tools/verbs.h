@@ -25,6 +25,7 @@ inline constexpr char kAlarmsHelp[] =
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);
+void AddCopy(CLI::App& app, Invocation* invocation);
 void AddExport(CLI::App& app, Invocation* invocation);
 void AddSql(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
