@@ -60,6 +60,7 @@ void AddVerbs(CLI::App& app, Invocation* invocation) {
   AddPurge(app, invocation);
   AddVerify(app, invocation);
   AddDrill(app, invocation);
+  AddStandby(app, invocation);
   AddRebuild(app, invocation);
   AddSalvage(app, invocation);
   AddStat(app, invocation);

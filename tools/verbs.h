@@ -46,6 +46,7 @@ void AddPrune(CLI::App& app, Invocation* invocation);
 void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddDrill(CLI::App& app, Invocation* invocation);
+void AddStandby(CLI::App& app, Invocation* invocation);
 void AddRebuild(CLI::App& app, Invocation* invocation);
 void AddSalvage(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
