@@ -26,7 +26,8 @@ unix seconds, or words such as "5 minutes ago".
 Results go to stdout, errors and remarks to stderr. Exit codes: 0 done, 1 not
 done, 2 wrong usage, 3 damage found. With --json, an error is one line on stderr:
   {"error":{"code","exit_code","message","hint"}}
-One process owns a store at a time.
+One process owns a store at a time; if that is an application that serves it,
+verbs that need nothing else are run there.
 
 Example:
   tidemark init /tmp/store

@@ -146,9 +146,8 @@ class ControlServer::Impl {
     acceptor_.join();
   }
 
-  // In a child of fork() there are no threads to wait for, and the socket is the parent's.
+  // A child of fork() has no threads to wait for, and the socket is its parent's.
   bool is_of_this_process() const { return pid_ == getpid(); }
-  void Abandon() { acceptor_.detach(); }
 
  private:
   struct Client {
@@ -279,7 +278,7 @@ ControlServer::~ControlServer() {
   if (impl_->is_of_this_process()) {
     impl_->Stop();
   } else {
-    impl_->Abandon();
+    static_cast<void>(impl_.release());  // it ends with that process
   }
 }
 

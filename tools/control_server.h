@@ -38,7 +38,7 @@ struct ControlOptions {
 
 // Threads: one that accepts, and one for each client, all of its own, with signals blocked. They
 // use the store as any thread may. Memory: about max_input_bytes and a quarter of a megabyte for
-// each client, and what SQLite needs for its statements.
+// each client, what SQLite needs for its statements, and up to 20 MB for a listing of objects.
 class ControlServer {
  public:
   // Makes the socket, in the place of one that an owner who was killed has left, and serves it

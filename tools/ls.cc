@@ -1,6 +1,7 @@
 // tidemark ls: the objects of a store, in order of their names.
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <tuple>
@@ -15,6 +16,9 @@
 namespace tidemark::tools {
 
 namespace {
+
+// In a process that has more to do than this: what it lists at once, of 200 bytes each.
+constexpr size_t kMostServed = 100'000;
 
 struct Arguments {
   std::string store;
@@ -39,6 +43,13 @@ Json ObjectJson(const ObjectSummary& object) {
   for (const char* unknown : {"bytes", "page_size", "page_count"}) json[unknown] = nullptr;
   if (!object.head.lsn.valid()) json["lsn"] = json["last_change"] = nullptr;
   return json;
+}
+
+Failure TooMany(const std::string& store) {
+  return Failure(StatusCodeName(StatusCode::kLimitExceeded), kExitFailed,
+                 "there are more objects than the process that has " + store +
+                     " open lists: " + FormatCount(kMostServed),
+                 "name a NAMESPACE that has less, or list them when that process has ended");
 }
 
 void PrintDeletedTable(const std::vector<ObjectSummary>& objects) {
@@ -78,17 +89,19 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   // The engine lists by id, which is a hash. About 200 bytes an object are held here.
   std::vector<ObjectSummary> objects;
+  const size_t most = Scope::current() == nullptr ? SIZE_MAX : kMostServed;
   Progress progress("listing");
   OrThrow(session.store().ListObjects(
               arguments.namespace_name,
               [&](const ObjectSummary& object) {
                 objects.push_back(object);
                 progress.Update(objects.size(), 0);
-                return true;
+                return objects.size() <= most;
               },
               arguments.deleted ? Listed::kDeleted : Listed::kExisting),
           session.AboutObject(""));
   progress.Hide();
+  if (objects.size() > most) throw TooMany(session.path());
   session.Close();
   std::sort(objects.begin(), objects.end(), [](const ObjectSummary& a, const ObjectSummary& b) {
     return std::tie(a.namespace_name, a.name, a.id) < std::tie(b.namespace_name, b.name, b.id);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <memory>
@@ -189,6 +190,26 @@ TEST_F(ControlClientsTest, VerbsWithFilesAreRefused) {
   EXPECT_NE(error.bytes.find("`export` is not served"), std::string::npos) << error.bytes;
   ASSERT_OK_AND_ASSIGN(const auto code, ReceiveFrame(socket.get(), reader, {}));
   EXPECT_EQ(code.bytes, "\1");
+}
+
+// Goal: a child of fork() that ends well takes nothing from its parent: not the socket, not a
+// client.
+TEST_F(ControlClientsTest, AChildHasNoPartInIt) {
+  ASSERT_NO_FATAL_FAILURE(Serve({}));
+  FrameReader reader;
+  const OwnedFd types = Ask({"sql", store(), "rooms/lobby", "-"}, &reader);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    control_.reset();
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  ExpectServes();
+  ASSERT_OK_AND_ASSIGN(const auto want, ReceiveFrame(types.get(), reader, {}));
+  EXPECT_EQ(want.kind, FrameKind::kWantInput);
 }
 
 TEST_F(ControlClientsTest, BadOptionsAreRefused) {
