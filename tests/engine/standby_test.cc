@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/internal/standby_manifest.h"
+#include "engine/memory_file_system.h"
 #include "tests/engine/store_fixture.h"
 
 namespace tidemark::testing {
@@ -399,6 +400,30 @@ TEST_F(StandbyTest, WrongOnesAreRefused) {
 
   ASSERT_OK(Standby::Promote(kStandby, &fs));
   EXPECT_ERROR(Standby::Open("store", kStandby, &fs), StatusCode::kExists, "store of its own");
+}
+
+// Goal: in memory, where an application's own tests may have it, it is the same.
+TEST_F(StandbyTest, WorksInMemory) {
+  ASSERT_OK_AND_ASSIGN(const auto files, MemoryFileSystem::Create());
+  ManualClock clock;
+  StoreOptions options = files->Options(&clock);
+  options.background_work = BackgroundWork::kManual;
+  ASSERT_OK_AND_ASSIGN(const auto source, Store::Open("data", options));
+  ASSERT_OK_AND_ASSIGN(const auto object, source->OpenObject("rooms", "lobby", IfMissing::kCreate));
+  ASSERT_OK(Commit(object, {{1, RandomPage(1)}}));
+  ASSERT_OK(source->Sync());
+  {
+    ASSERT_OK_AND_ASSIGN(const auto standby, Standby::Open("data", kStandby, options.file_system));
+    ASSERT_OK(standby->Advance(source->durable_lsn()));
+  }
+  ASSERT_OK(Standby::Promote(kStandby, options.file_system));
+  const TempDirectory index;
+  options.index_directory = index.path();
+  ASSERT_OK_AND_ASSIGN(const auto promoted, Store::Open(kStandby, options));
+  ASSERT_OK_AND_ASSIGN(const auto copy, promoted->OpenObject("rooms", "lobby", IfMissing::kFail));
+  EXPECT_TRUE(Reads(copy, 1, RandomPage(1)));
+  ASSERT_OK(promoted->Close());
+  ASSERT_OK(source->Close());
 }
 
 }  // namespace
