@@ -1,5 +1,6 @@
 # What `cmake --install` puts where, and how others find it: the CMake package Tidemark with the
-# targets Tidemark::engine, Tidemark::vfs, Tidemark::api and Tidemark::runtime, and pkg-config's tidemark.
+# targets Tidemark::engine, Tidemark::vfs, Tidemark::api, Tidemark::runtime and Tidemark::control, and
+# pkg-config's tidemark.
 #
 # Headers keep their paths below include/tidemark, which is what users have on their include path:
 # `#include "engine/store.h"` reads the same here and there.
@@ -18,6 +19,16 @@ add_library(Tidemark::vfs ALIAS tidemark_vfs)
 add_library(Tidemark::api ALIAS tidemark_api)
 set_target_properties(tidemark_runtime PROPERTIES EXPORT_NAME runtime)
 add_library(Tidemark::runtime ALIAS tidemark_runtime)
+if(TARGET tidemark_tools)
+  # All verbs are in it; always static, since nothing but its one header is anybody's interface.
+  set_target_properties(tidemark_tools PROPERTIES EXPORT_NAME control OUTPUT_NAME tidemark_control)
+  add_library(Tidemark::control ALIAS tidemark_tools)
+  target_compile_features(tidemark_tools PUBLIC cxx_std_20)
+  target_include_directories(tidemark_tools PUBLIC "$<INSTALL_INTERFACE:${TIDEMARK_INCLUDE_DIR}>")
+  install(TARGETS tidemark_tools EXPORT TidemarkTargets)
+  install(FILES "${PROJECT_SOURCE_DIR}/tools/control_server.h"
+    DESTINATION "${TIDEMARK_INCLUDE_DIR}/tools")
+endif()
 set(targets tidemark_engine tidemark_vfs tidemark_api tidemark_runtime)
 if(TIDEMARK_SQLITE_SOURCE)
   list(APPEND targets tidemark_sqlite)

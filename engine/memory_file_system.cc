@@ -143,6 +143,18 @@ Status MemoryFileSystem::Remove(const std::string& path) {
 
 Status MemoryFileSystem::Rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock(impl_->mutex);
+  if (impl_->directories.contains(from)) {
+    if (impl_->Has(to)) return There(to);
+    impl_->directories.erase(from);
+    impl_->directories.insert(to);
+    // Directories inside are not needed by anybody yet.
+    for (auto it = impl_->files.lower_bound(from + "/");
+         it != impl_->files.end() && it->first.starts_with(from + "/");) {
+      impl_->files[to + it->first.substr(from.size())] = std::move(it->second);
+      it = impl_->files.erase(it);
+    }
+    return OkStatus();
+  }
   auto node = impl_->files.extract(from);
   if (node.empty()) return Missing(from);
   impl_->files[to] = std::move(node.mapped());

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "tools/console.h"
 #include "tools/session.h"
 #include "tools/table.h"
 #include "tools/verbs.h"
@@ -21,7 +22,7 @@ struct Arguments {
 
 Timestamp ParseUntil(const std::optional<std::string>& text) {
   if (!text) return Timestamp::max();
-  const auto point = ParsePoint(*text, Clock::System()->Now());
+  const auto point = ParsePointNow(*text);
   const auto* const time = point.ok() ? std::get_if<Timestamp>(&*point) : nullptr;
   if (time != nullptr) return *time;
   throw UsageFailure("", "--until is a time, and \"" + *text + "\" is none");
@@ -37,14 +38,14 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   Table table({{"DUE"}, {"OBJECT"}});
   bool first = true;
-  if (json) std::printf("{\"store\":%s,\"alarms\":[", DumpJson(session.path()).c_str());
+  if (json) Print("{\"store\":" + DumpJson(session.path()) + ",\"alarms\":[");
   const Status listed = session.store().ListAlarms(
       [&](const DueAlarm& alarm) {
         if (json) {
           const Json row = {{"object", DisplayName(alarm)},      {"id", alarm.id.ToString()},
                             {"namespace", alarm.namespace_name}, {"name", alarm.name},
                             {"due", FormatTime(alarm.due)},      {"is_due", alarm.due <= now}};
-          std::printf("%s%s", std::exchange(first, false) ? "" : ",", DumpJson(row).c_str());
+          Print((std::exchange(first, false) ? "" : ",") + DumpJson(row));
         } else {
           table.AddRow({FormatLocalTime(alarm.due), DisplayName(alarm)});
         }
@@ -77,6 +78,7 @@ void AddAlarms(CLI::App& app, Invocation* invocation) {
             &arguments->store, invocation);
   verb.Option("--until", "Only those that are due at this TIME: RFC 3339, or words",
               &arguments->until);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -59,6 +59,7 @@ void AddBookmark(CLI::App& app, Invocation* invocation) {
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.Option("--at", "The commit at this POINT, not the latest", &arguments->at);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -1,10 +1,10 @@
 #include "tools/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/failure.h"
 
 namespace tidemark::tools {
@@ -30,11 +30,6 @@ std::string Indent(const std::string& lines) {
     if (c == '\n') indented += "  ";
   }
   return indented;
-}
-
-std::string StoreFromEnvironment() {
-  const char* value = std::getenv("TIDEMARK_STORE");
-  return value == nullptr ? "" : value;
 }
 
 CLI::App* MakeVerb(CLI::App& app, const VerbHelp& help, Invocation* invocation) {
@@ -67,6 +62,7 @@ class Verb::Positionals {
   // After parsing: decides whether STORE was left out and sets every value.
   // Throws a usage Failure that names what is missing.
   void Resolve() const;
+  const std::string& store() const { return *slots_[0].value; }
 
  private:
   struct Slot {
@@ -114,9 +110,15 @@ void Verb::Flag(const std::string& names, const std::string& description, bool* 
   verb_->add_flag(names, *value, description);
 }
 
+void Verb::ServedByOwner() { *served_by_owner_ = true; }
+
 void Verb::OnRun(std::function<void()> run) {
-  verb_->callback([positionals = positionals_, invocation = invocation_, run = std::move(run)] {
+  verb_->callback([verb = verb_, positionals = positionals_, invocation = invocation_,
+                   served = served_by_owner_, run = std::move(run)] {
     positionals->Resolve();
+    invocation->verb = verb->get_name();
+    invocation->store = positionals->store();
+    invocation->served_by_owner = *served;
     invocation->run = run;
   });
 }

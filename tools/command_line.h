@@ -26,6 +26,10 @@ namespace tidemark::tools {
 struct Invocation {
   bool json = false;          // errors, too, are written as JSON
   std::function<void()> run;  // throws Failure
+  // Of the verb that was named:
+  std::string verb;
+  std::string store;             // its directory
+  bool served_by_owner = false;  // Verb::ServedByOwner
 };
 
 struct VerbHelp {
@@ -57,6 +61,10 @@ class Verb {
   void Option(const std::string& names, const std::string& description, uint64_t* value);
   void Flag(const std::string& names, const std::string& description, bool* value);
 
+  // It needs nothing but a Session and prints by tools/console.h, reads and writes no file and
+  // waits for no signal: the process that has the store open can run it for others.
+  void ServedByOwner();
+
   // What the verb does, once it was named and its arguments are there (else a usage Failure names
   // what is missing).
   void OnRun(std::function<void()> run);
@@ -67,6 +75,7 @@ class Verb {
   CLI::App* const verb_;
   Invocation* const invocation_;
   const std::shared_ptr<Positionals> positionals_;
+  const std::shared_ptr<bool> served_by_owner_ = std::make_shared<bool>(false);
 };
 
 }  // namespace tidemark::tools

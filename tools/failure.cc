@@ -1,8 +1,8 @@
 #include "tools/failure.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "tools/console.h"
 #include "tools/text.h"
 
 namespace tidemark::tools {
@@ -153,19 +153,19 @@ Failure Explain(const Status& status, const Subject& subject) {
 }
 
 void PrintFailure(const Failure& failure, bool json) {
+  Console& console = ThisConsole();
   if (json) {
     Json error = {{"code", failure.code},
                   {"exit_code", static_cast<int>(failure.exit_code)},
                   {"message", failure.message},
                   {"hint", failure.hint}};
     if (failure.sql_offset) error["offset"] = *failure.sql_offset;
-    std::fprintf(stderr, "%s\n", DumpJson({{"error", error}}).c_str());
-    return;
+    return console.Err(DumpJson({{"error", error}}) + "\n");
   }
-  std::fprintf(stderr, "tidemark: %s\n", PrintableLine(failure.message).c_str());
-  if (!failure.excerpt.empty()) std::fprintf(stderr, "%s\n", failure.excerpt.c_str());
-  if (!failure.hint.empty())
-    std::fprintf(stderr, "  hint: %s\n", PrintableLine(failure.hint).c_str());
+  std::string text = "tidemark: " + PrintableLine(failure.message) + "\n";
+  if (!failure.excerpt.empty()) text += failure.excerpt + "\n";
+  if (!failure.hint.empty()) text += "  hint: " + PrintableLine(failure.hint) + "\n";
+  console.Err(text);
 }
 
 }  // namespace tidemark::tools

@@ -79,6 +79,7 @@ void AddFork(CLI::App& app, Invocation* invocation) {
   verb.Argument("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
   verb.Option("--at", "What it was at this POINT, not what it is", &arguments->at);
   verb.Option("--alarms", std::string(kAlarmsHelp) + "; [clear]", &arguments->alarms);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

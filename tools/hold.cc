@@ -78,6 +78,7 @@ void AddHold(CLI::App& app, Invocation* invocation) {
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.Option("--reason", "Why, for people to read", &arguments->reason);
   verb.Flag("--release", "Hold it no more", &arguments->release);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

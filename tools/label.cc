@@ -99,6 +99,7 @@ void AddLabel(CLI::App& app, Invocation* invocation) {
   verb.Option("--at", "Name the commit at this POINT, not the latest", &arguments->at);
   verb.Flag("--move", "If the label exists, let it name this commit instead", &arguments->move);
   verb.Flag("--remove", "Remove the label; the commit stays", &arguments->remove);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

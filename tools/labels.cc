@@ -1,6 +1,5 @@
 // tidemark labels: the labels of an object.
 
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -103,6 +102,7 @@ void AddLabels(CLI::App& app, Invocation* invocation) {
            "null, and of a label whose name is lost all\nelse"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -55,8 +56,8 @@ class Printer {
 
   void Begin(const std::string& store) {
     if (json_) {
-      std::printf("{\"store\":%s,\"object\":%s,\"commits\":[", DumpJson(store).c_str(),
-                  DumpJson(object_.DisplayName()).c_str());
+      Print("{\"store\":" + DumpJson(store) + ",\"object\":" + DumpJson(object_.DisplayName()) +
+            ",\"commits\":[");
     }
   }
 
@@ -84,7 +85,7 @@ class Printer {
       }
       row["labels"] = labels;
       row["damage"] = nullptr;
-      std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
+      Print((count_ == 0 ? "" : ",") + DumpJson(row));
     } else {
       std::string what(CommitKindName(commit.kind));
       if (!source.empty()) what += " of " + source + " at";
@@ -106,7 +107,7 @@ class Printer {
       row["restored"] = row["source"] = nullptr;
       row["labels"] = notes_.LabelsOf(commit.lsn);
       row["damage"] = commit.why.message();
-      std::printf("%s%s", count_ == 0 ? "" : ",", DumpJson(row).c_str());
+      Print((count_ == 0 ? "" : ",") + DumpJson(row));
     } else {
       table_.AddRow({"(none: LSN " + std::to_string(commit.lsn.value) + " is damaged)", "", "", "",
                      commit.why.message(), Join(notes_.LabelsOf(commit.lsn))});
@@ -117,12 +118,12 @@ class Printer {
 
   void End(bool more) {
     if (json_) {
-      std::printf("],\"more\":%s}\n", more ? "true" : "false");
+      Print(more ? "],\"more\":true}\n" : "],\"more\":false}\n");
       return;
     }
     table_.Finish();
     if (more) {
-      std::fflush(stdout);
+      FlushOutput();
       PrintNote("older commits are not shown; --limit N shows more, --limit 0 all");
     }
   }
@@ -243,6 +244,7 @@ void AddLog(CLI::App& app, Invocation* invocation) {
   verb.Option("--since", "Only commits at or after this POINT", &arguments->since);
   verb.Option("--until", "Only commits at or before this POINT", &arguments->until);
   verb.Option("--limit", "At most this many commits; 0 for all", &arguments->limit);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -1,11 +1,13 @@
 // tidemark ls: the objects of a store, in order of their names.
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <tuple>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -14,6 +16,9 @@
 namespace tidemark::tools {
 
 namespace {
+
+// In a process that has more to do than this: what it lists at once, of 200 bytes each.
+constexpr size_t kMostServed = 100'000;
 
 struct Arguments {
   std::string store;
@@ -40,6 +45,13 @@ Json ObjectJson(const ObjectSummary& object) {
   return json;
 }
 
+Failure TooMany(const std::string& store) {
+  return Failure(StatusCodeName(StatusCode::kLimitExceeded), kExitFailed,
+                 "there are more objects than the process that has " + store +
+                     " open lists: " + FormatCount(kMostServed),
+                 "name a NAMESPACE that has less, or list them when that process has ended");
+}
+
 void PrintDeletedTable(const std::vector<ObjectSummary>& objects) {
   Table table({{"OBJECT"}, {"COMMITS", Align::kRight}, {"DELETED"}});
   for (const ObjectSummary& object : objects) {
@@ -62,9 +74,9 @@ void PrintTable(const std::vector<ObjectSummary>& objects) {
 
 void PrintJson(const std::vector<ObjectSummary>& objects, const std::string& store) {
   // Written object by object: a million of them make no tree in memory.
-  std::printf("{\"store\":%s,\"objects\":[", DumpJson(store).c_str());
+  Print("{\"store\":" + DumpJson(store) + ",\"objects\":[");
   for (size_t i = 0; i < objects.size(); ++i) {
-    std::printf("%s%s", i == 0 ? "" : ",", DumpJson(ObjectJson(objects[i])).c_str());
+    Print((i == 0 ? "" : ",") + DumpJson(ObjectJson(objects[i])));
   }
   PrintLine("]}");
 }
@@ -77,17 +89,19 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   // The engine lists by id, which is a hash. About 200 bytes an object are held here.
   std::vector<ObjectSummary> objects;
+  const size_t most = Scope::current() == nullptr ? SIZE_MAX : kMostServed;
   Progress progress("listing");
   OrThrow(session.store().ListObjects(
               arguments.namespace_name,
               [&](const ObjectSummary& object) {
                 objects.push_back(object);
                 progress.Update(objects.size(), 0);
-                return true;
+                return objects.size() <= most;
               },
               arguments.deleted ? Listed::kDeleted : Listed::kExisting),
           session.AboutObject(""));
   progress.Hide();
+  if (objects.size() > most) throw TooMany(session.path());
   session.Close();
   std::sort(objects.begin(), objects.end(), [](const ObjectSummary& a, const ObjectSummary& b) {
     return std::tie(a.namespace_name, a.name, a.id) < std::tie(b.namespace_name, b.name, b.id);
@@ -133,6 +147,7 @@ void AddLs(CLI::App& app, Invocation* invocation) {
   verb.OptionalArgument("NAMESPACE", "Only the objects of this namespace",
                         &arguments->namespace_name);
   verb.Flag("--deleted", "The deleted objects, and only those", &arguments->deleted);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "tools/console.h"
 #include "tools/failure.h"
 #include "tools/text.h"
 
@@ -25,6 +26,7 @@ void OnInterrupt(int signal_number) { interrupt_signal = signal_number; }
 
 Progress::Options Progress::Stderr() {
   Options options;
+  if (Scope::current() != nullptr) return options;
   options.terminal = isatty(STDERR_FILENO) == 1;
   winsize size{};
   if (options.terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {

@@ -24,7 +24,7 @@ class Progress {
     std::function<Time()> now = [] { return std::chrono::steady_clock::now(); };
   };
 
-  // What stderr is.
+  // What stderr is; no terminal where it is a client's (tools/console.h).
   static Options Stderr();
 
   // `label`: what is being done, such as "importing".

@@ -98,6 +98,7 @@ void AddPromote(CLI::App& app, Invocation* invocation) {
   verb.Option("--into", "The object to take its place, if not the one that it was made of",
               &arguments->into);
   verb.Flag("--force", "Also if that has newer commits", &arguments->force);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

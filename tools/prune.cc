@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tools/byte_size.h"
+#include "tools/console.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -55,13 +56,13 @@ void PrintJsonPlan(const std::string& store, bool done, const StoreStats& stats,
   // The objects one by one: a million of them make no tree in memory.
   std::string begin = DumpJson(document);
   begin.pop_back();
-  std::printf("%s,\"objects\":[", begin.c_str());
+  Print(begin + ",\"objects\":[");
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     const Json json = {{"object", row.object}, {"commits", row.commits},
                        {"oldest", row.oldest}, {"oldest_time", FormatTime(row.oldest_time)},
                        {"newest", row.newest}, {"newest_time", FormatTime(row.newest_time)}};
-    std::printf("%s%s", i == 0 ? "" : ",", DumpJson(json).c_str());
+    Print((i == 0 ? "" : ",") + DumpJson(json));
   }
   PrintLine("]}");
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/console.h"
 #include "tools/session.h"
 #include "tools/verbs.h"
 
@@ -37,7 +38,7 @@ void Run(const Arguments& arguments, bool json) {
       PrintLine(name.text);
       PrintLine("  is at    " + DescribeCommit(*object, info.from));
       PrintLine("  goes to  " + DescribeCommit(*object, info.to));
-      std::fflush(stdout);
+      FlushOutput();
     }
     if (needed && !arguments.dry_run) {
       // The very commit that was shown, also if a time was given and time went on.
@@ -106,6 +107,7 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
   verb.RequiredOption("--to", "The POINT to go back to", &arguments->to);
   verb.Option("--alarms", std::string(kAlarmsHelp) + "; [restore]", &arguments->alarms);
   verb.Flag("--dry-run", "Only say what would happen", &arguments->dry_run);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/session.h"
 #include "tools/table.h"
 #include "tools/verbs.h"
@@ -64,13 +65,13 @@ void Run(const Arguments& arguments, bool json) {
   }
   table.Finish();
   if (waits) {
-    std::fflush(stdout);
+    FlushOutput();
     PrintNote("when its next session begins it is restored to " + waits->to.ToString() +
               (waits->source_name.empty() ? "" : " of " + waits->source_name) + ", which " +
               waits->undo.ToString() + " undoes then");
   }
   if (!restores.empty()) {
-    std::fflush(stdout);
+    FlushOutput();
     PrintNote("to undo the latest: " + RestoreCommand(session, name.text, restores.back().from));
   }
 }
@@ -96,6 +97,7 @@ void AddRestores(CLI::App& app, Invocation* invocation) {
            "if it is the\nobject's own past"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

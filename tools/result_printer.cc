@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/console.h"
 #include "tools/table.h"
 #include "tools/text.h"
 
@@ -53,7 +54,7 @@ std::string RealText(double value) {
 class TablePrinter : public ResultPrinter {
  public:
   void Begin(sqlite3_stmt* statement) override {
-    if (results_++ > 0) std::printf("\n");
+    if (results_++ > 0) Print("\n");
     std::vector<Column> columns;
     for (int i = 0; i < sqlite3_column_count(statement); ++i) {
       columns.push_back({.title = ColumnName(statement, i)});
@@ -91,7 +92,7 @@ class TablePrinter : public ResultPrinter {
 class CsvPrinter : public ResultPrinter {
  public:
   void Begin(sqlite3_stmt* statement) override {
-    if (results_++ > 0) std::printf("\n");
+    if (results_++ > 0) Print("\n");
     std::string line;
     for (int i = 0; i < sqlite3_column_count(statement); ++i) {
       if (i > 0) line += ',';
@@ -130,10 +131,9 @@ class CsvPrinter : public ResultPrinter {
     *line += '"';
   }
 
-  // Not printf: the text may hold a NUL.
   static void WriteLine(std::string line) {
     line += '\n';
-    std::fwrite(line.data(), 1, line.size(), stdout);
+    Print(line);
   }
 
   uint64_t results_ = 0;
@@ -146,8 +146,8 @@ class JsonPrinter : public ResultPrinter {
     for (int i = 0; i < sqlite3_column_count(statement); ++i) {
       columns.push_back(ColumnName(statement, i));
     }
-    std::printf("%s{\"columns\":%s,\"rows\":[", results_++ > 0 ? "," : "",
-                DumpJson(columns).c_str());
+    Print((results_++ > 0 ? ",{\"columns\":" : "{\"columns\":") + DumpJson(columns) +
+          ",\"rows\":[");
     rows_ = 0;
   }
 
@@ -157,10 +157,10 @@ class JsonPrinter : public ResultPrinter {
       if (i > 0) line += ',';
       line += Value(statement, i);
     }
-    std::printf("%s]", line.c_str());
+    Print(line += ']');
   }
 
-  void End() override { std::printf("]}"); }
+  void End() override { Print("]}"); }
 
  private:
   static std::string Value(sqlite3_stmt* statement, int column) {

@@ -277,6 +277,7 @@ void AddRetention(CLI::App& app, Invocation* invocation) {
   verb.Flag("--clear", "Go by the policy around it again", &arguments->clear);
   verb.Flag("--confirm-clock", "The machine's time is right: let history expire again",
             &arguments->confirm_clock);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

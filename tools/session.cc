@@ -1,17 +1,20 @@
 #include "tools/session.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "tools/console.h"
 #include "tools/progress.h"
 
 namespace tidemark::tools {
 
 std::string AbsolutePath(const std::string& path) {
   std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  const Served* const served = Scope::current();
+  const std::filesystem::path absolute = served != nullptr
+                                             ? std::filesystem::path(served->directory) / path
+                                             : std::filesystem::absolute(path, error);
   if (error) return path;
   std::string text = absolute.lexically_normal().string();
   if (text.size() > 1 && text.back() == '/') text.pop_back();
@@ -22,6 +25,15 @@ namespace {
 
 Subject MakeSubject(Subject::Kind kind, const std::string& store, const std::string& object) {
   return {.kind = kind, .store = store, .object = object};
+}
+
+// A date and time of day (or a date alone) that does not say of which zone.
+bool IsLocalTime(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  if (text.size() < 10 || text.find_first_not_of("0123456789") != 4 || text[4] != '-') return false;
+  const char zone = text.size() > 16 ? text[text.size() - 6] : ' ';
+  return text.back() != 'Z' && text.back() != 'z' && zone != '+' && zone != '-';
 }
 
 }  // namespace
@@ -41,9 +53,18 @@ ObjectName ParseObjectName(const std::string& text, const std::string& store) {
   return object;
 }
 
+Result<Point> ParsePointNow(const std::string& text) {
+  const Served* const served = Scope::current();
+  if (served != nullptr && !served->same_time_zone && IsLocalTime(text)) {
+    throw UsageFailure("", "the process that has the store open is in another time zone: write \"" +
+                               text + "\" with its zone, such as 2026-11-21T04:05:06Z or +01:00");
+  }
+  return ParsePoint(text, Clock::System()->Now());
+}
+
 Point ParsePointArgument(const std::string& text, const std::string& store,
                          const ObjectName& object) {
-  return OrThrow(ParsePoint(text, Clock::System()->Now()),
+  return OrThrow(ParsePointNow(text),
                  MakeSubject(Subject::Kind::kPoint, AbsolutePath(store), object.text));
 }
 
@@ -56,6 +77,10 @@ RestoreOptions ParseAlarms(const std::optional<std::string>& text, Alarms otherw
 }
 
 Session::Session(const std::string& directory, IndexCheck check) : path_(AbsolutePath(directory)) {
+  if (const Served* const served = Scope::current()) {
+    store_ = served->store;
+    return;
+  }
   Progress progress("replaying the log");
   StoreOptions options;
   // A command does what it is asked to: history expires by `tidemark prune`.
@@ -75,12 +100,13 @@ Session::Session(const std::string& directory, IndexCheck check) : path_(Absolut
     }
     throw failure;
   }
-  store_ = *std::move(opened);
+  owned_ = *std::move(opened);
+  store_ = owned_.get();
 }
 
 Session::~Session() {
   // Only after a failure that is already on its way to the user, or work that needs no closing.
-  if (store_) static_cast<void>(store_->Close());
+  if (owned_) static_cast<void>(owned_->Close());
 }
 
 std::shared_ptr<Object> Session::OpenObject(const ObjectName& object, IfMissing if_missing) {
@@ -99,8 +125,9 @@ CommitInfo Session::ResolveCommit(const Object& object, const std::optional<Poin
 }
 
 void Session::Close() {
-  const Status status = store_->Close();
-  store_.reset();
+  const Status status = owned_ ? owned_->Close() : store_->Sync();
+  owned_.reset();
+  store_ = nullptr;
   OrThrow(status, AboutStore());
 }
 
@@ -168,8 +195,8 @@ std::string RestoreCommand(const Session& session, const std::string& object,
 
 void PrintJson(const Json& json) { PrintLine(DumpJson(json)); }
 
-void PrintLine(const std::string& line) { std::printf("%s\n", line.c_str()); }
+void PrintLine(const std::string& line) { Print(line + "\n"); }
 
-void PrintNote(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+void PrintNote(const std::string& line) { ThisConsole().Err(line + "\n"); }
 
 }  // namespace tidemark::tools

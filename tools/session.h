@@ -28,6 +28,9 @@ RestoreOptions ParseAlarms(const std::optional<std::string>& text, Alarms otherw
 // Throws Failure (usage) for a text that can name no object of any store.
 ObjectName ParseObjectName(const std::string& text, const std::string& store);
 
+// ParsePoint as of now. Throws Failure (usage) for a time without a zone where this process's is
+// not that of who wrote it (tools/console.h).
+Result<Point> ParsePointNow(const std::string& text);
 // Parses a POINT; words are relative to now. Throws Failure (usage).
 Point ParsePointArgument(const std::string& text, const std::string& store,
                          const ObjectName& object);
@@ -38,7 +41,8 @@ std::string AbsolutePath(const std::string& path);
 // Parse arguments before making a Session: wrong usage must not touch the store.
 class Session {
  public:
-  // Opens and recovers the store. Throws Failure.
+  // Opens and recovers the store; served (tools/console.h), it takes the one that is open. Throws
+  // Failure.
   enum class IndexCheck { kBegin, kAllPages };  // StoreOptions::check_index
   explicit Session(const std::string& directory, IndexCheck check = IndexCheck::kBegin);
   // Closes the store. A failure of that is not reported: use Close() for work that must hold.
@@ -58,7 +62,8 @@ class Session {
   // The commit at `at`, or the latest. Throws Failure.
   CommitInfo ResolveCommit(const Object& object, const std::optional<Point>& at);
 
-  // Closes the store cleanly. Every handle must be gone. Throws Failure.
+  // Closes the store cleanly. Every handle must be gone. One that is open for others stays open,
+  // and what was done is durable, too. Throws Failure.
   void Close();
 
   Subject AboutStore() const;
@@ -69,7 +74,8 @@ class Session {
 
  private:
   std::string path_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Store> owned_;
+  Store* store_ = nullptr;
 };
 
 uint64_t DatabaseBytes(const CommitInfo& commit);

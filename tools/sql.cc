@@ -1,10 +1,10 @@
 // tidemark sql: runs SQL on an object, now or (to read) at a point of its past.
 
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/console.h"
 #include "tools/result_printer.h"
 #include "tools/session.h"
 #include "tools/sql_script.h"
@@ -29,10 +29,7 @@ std::string ReadStandardInput() {
   std::string text;
   char buffer[65536];
   size_t size = 0;
-  while ((size = std::fread(buffer, 1, sizeof(buffer), stdin)) > 0) text.append(buffer, size);
-  if (std::ferror(stdin) != 0) {
-    throw FileFailure("cannot read the SQL from stdin", "nothing was changed");
-  }
+  while ((size = ThisConsole().Read(buffer, sizeof(buffer))) > 0) text.append(buffer, size);
   return text;
 }
 
@@ -87,7 +84,7 @@ Effect FinishWriting(Session& session, Object& object, sqlite3* db, const Commit
 void PrintEffect(const Session& session, const std::string& object, const Effect& effect,
                  const SafetyLabels& labels) {
   if (!effect.changed) return;
-  std::fflush(stdout);
+  FlushOutput();
   const std::string rows = Plural(static_cast<uint64_t>(effect.rows), "row") + " changed";
   if (!effect.before) {
     PrintNote(object + ": created, " + rows);
@@ -127,7 +124,7 @@ std::optional<Failure> RunScript(Session& session, const ObjectName& name, Datab
                                  const std::string& sql, ResultFormat format,
                                  SafetyLabels* labels) {
   if (format == ResultFormat::kJson) {
-    std::printf("{\"store\":%s,\"results\":[", DumpJson(session.path()).c_str());
+    Print("{\"store\":" + DumpJson(session.path()) + ",\"results\":[");
   }
   const auto printer = ResultPrinter::Make(format);
   try {
@@ -252,6 +249,7 @@ void AddSql(CLI::App& app, Invocation* invocation) {
             &arguments->create);
   verb.Flag("--no-label", "Make no automatic label", &arguments->no_label);
   verb.Flag("--csv", "Print results as CSV", &arguments->csv);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "tools/console.h"
 #include "tools/sql_statement.h"
 #include "tools/text.h"
 
@@ -76,10 +77,11 @@ std::string Excerpt(std::string_view text, size_t offset) {
 
 int OnProgress(void* progress) {
   static_cast<Progress*>(progress)->Update(0, 0);
-  return 0;
+  return ThisConsole().Gone() ? 1 : 0;
 }
 
-// While it lives, SQLite calls a Progress every hundred thousand of its steps.
+// While it lives, SQLite calls a Progress every hundred thousand of its steps, and a statement that
+// nobody waits for ends there.
 class ProgressHandler {
  public:
   ProgressHandler(sqlite3* db, Progress* progress) : db_(db) {
@@ -92,6 +94,17 @@ class ProgressHandler {
  private:
   sqlite3* const db_;
 };
+
+// What reaches beyond the object in a process that runs the SQL for somebody else: files, which are
+// that process's to name, and settings that all of its connections share.
+bool ReachesBeyond(int action, const char* first, const char* second) {
+  if (action == SQLITE_ATTACH) return first == nullptr || *first != '\0';  // VACUUM attaches ''
+  static constexpr std::array<const char*, 4> kShared = {
+      "temp_store_directory", "data_store_directory", "soft_heap_limit", "hard_heap_limit"};
+  return action == SQLITE_PRAGMA && second != nullptr &&
+         std::any_of(kShared.begin(), kShared.end(),
+                     [first](const char* shared) { return sqlite3_stricmp(shared, first) == 0; });
+}
 
 // What SQLite says a statement will do, when it is prepared, to the object itself: not to temporary
 // tables nor to other databases that are attached.
@@ -108,12 +121,13 @@ class Intent {
   bool changes_rows() const { return changes_rows_; }
 
  private:
-  static int Note(void* self, int action, const char* first, const char* /*second*/,
+  static int Note(void* self, int action, const char* first, const char* second,
                   const char* database, const char* /*trigger*/) {
     Intent& intent = *static_cast<Intent*>(self);
     const auto is_main = [](const char* name) {
       return name != nullptr && std::string_view(name) == "main";
     };
+    if (Scope::current() != nullptr && ReachesBeyond(action, first, second)) return SQLITE_DENY;
     switch (action) {
       case SQLITE_DROP_TABLE:
       case SQLITE_DROP_INDEX:
@@ -251,6 +265,11 @@ Failure SqlScript::SqlFailure(size_t position) const {
                   read_only ? "a view of the past (--at) cannot be written; restore the object to "
                               "go on from there"
                             : "");
+  if ((code & 0xff) == SQLITE_AUTH && Scope::current() != nullptr) {
+    failure.message +=
+        ": the process that has the store open runs this SQL; it attaches no files, "
+        "and sets nothing for more than this connection";
+  }
   const int offset = sqlite3_error_offset(db);
   if (offset >= 0) {
     // SQLite counts from the beginning of the statement, a user from that of the text.

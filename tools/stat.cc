@@ -154,6 +154,7 @@ void AddStat(CLI::App& app, Invocation* invocation) {
            "waiting: full segments that are not packed; purges: that were interrupted; last_...\n"
            "and oldest_...: null if there was none, kept when the store is closed"},
       &arguments->store, invocation);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(arguments->store, invocation->json); });
 }
 

@@ -1,9 +1,9 @@
 #include "tools/table.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
+#include "tools/console.h"
 #include "tools/text.h"
 
 namespace tidemark::tools {
@@ -52,7 +52,7 @@ void Table::PrintRow(const std::vector<std::string>& cells) const {
     if (columns_[i].align == Align::kLeft && !last) line.append(padding, ' ');
     if (!last) line += "  ";
   }
-  std::printf("%s\n", line.c_str());
+  Print(line += '\n');
 }
 
 }  // namespace tidemark::tools

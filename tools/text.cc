@@ -8,11 +8,13 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "tools/console.h"
+
 namespace tidemark::tools {
 
 namespace {
 
-std::string& ProgramName() {
+std::string& NameOfProcess() {
   static std::string name = "tidemark";
   return name;
 }
@@ -92,7 +94,12 @@ std::string FormatLocalTime(Timestamp time) {
   const auto micros = static_cast<long>((since_epoch - seconds).count());
   const std::time_t unix_seconds = static_cast<std::time_t>(seconds.count());
   std::tm local{};
-  localtime_r(&unix_seconds, &local);
+  const Served* const served = Scope::current();
+  if (served == nullptr || served->same_time_zone) {
+    localtime_r(&unix_seconds, &local);
+  } else {
+    gmtime_r(&unix_seconds, &local);
+  }
   std::array<char, 64> date{};
   std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M:%S", &local);
   const long offset_minutes = local.tm_gmtoff / 60;
@@ -120,7 +127,12 @@ std::string ShellQuote(std::string_view text) {
   return quoted + "'";
 }
 
-void SetProgramName(std::string name) { ProgramName() = std::move(name); }
+void SetProgramName(std::string name) { NameOfProcess() = std::move(name); }
+
+const std::string& ProgramName() {
+  const Served* const served = Scope::current();
+  return served != nullptr ? served->program : NameOfProcess();
+}
 
 std::string Command(const std::vector<std::string>& arguments) {
   std::string line = ShellQuote(ProgramName());

@@ -25,7 +25,7 @@ std::string FormatBytes(uint64_t bytes);
 // "1,234,567".
 std::string FormatCount(uint64_t count);
 // Local time with its zone, to the microsecond, so that it can be pasted as a POINT and names the
-// same commit: "2026-11-21 05:05:06.789012+01:00".
+// same commit: "2026-11-21 05:05:06.789012+01:00". UTC where local is not the user's (console.h).
 std::string FormatLocalTime(Timestamp time);
 
 // Quotes for a POSIX shell where that is needed.
@@ -33,6 +33,8 @@ std::string ShellQuote(std::string_view text);
 
 // The name under which this process was started (argv[0]); set once by main.
 void SetProgramName(std::string name);
+// That; of a client that is served (console.h) its own.
+const std::string& ProgramName();
 // A command line of this program that can be pasted into a shell.
 std::string Command(const std::vector<std::string>& arguments);
 

@@ -70,6 +70,7 @@ void AddUndelete(CLI::App& app, Invocation* invocation) {
                       std::string(kCommitFields) + "\nundo is a command"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -25,6 +25,7 @@ inline constexpr char kAlarmsHelp[] =
 
 void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);
+void AddCopy(CLI::App& app, Invocation* invocation);
 void AddExport(CLI::App& app, Invocation* invocation);
 void AddSql(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
@@ -45,6 +46,7 @@ void AddPrune(CLI::App& app, Invocation* invocation);
 void AddPurge(CLI::App& app, Invocation* invocation);
 void AddVerify(CLI::App& app, Invocation* invocation);
 void AddDrill(CLI::App& app, Invocation* invocation);
+void AddStandby(CLI::App& app, Invocation* invocation);
 void AddRebuild(CLI::App& app, Invocation* invocation);
 void AddSalvage(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);

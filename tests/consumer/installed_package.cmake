@@ -49,8 +49,12 @@ run("${CC}" -std=c11 ${warnings} -fsyntax-only "-I${prefix}/include/tidemark"
 run("${CMAKE_COMMAND}" -S "${SOURCE}/package" -B "${DIRECTORY}/project"
   "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_C_COMPILER=${CC}" "-DCMAKE_CXX_COMPILER=${CXX}")
 run("${CMAKE_COMMAND}" --build "${DIRECTORY}/project")
-foreach(program cpp_program c_program)
-  run("${DIRECTORY}/project/${program}" "${DIRECTORY}/${program}.store")
+foreach(program cpp_program control_program c_program)
+  set(more "")
+  if(program STREQUAL "control_program")
+    set(more "${prefix}/bin/tidemark")
+  endif()
+  run("${DIRECTORY}/project/${program}" "${DIRECTORY}/${program}.store" ${more})
   message(STATUS "find_package: ${output}")
 endforeach()
 

@@ -101,12 +101,23 @@ class SimFileSystem::SimLock final : public FileLock {
 };
 
 void SimFileSystem::Names::Apply(const NameChange& change) {
+  if (change.node == nullptr && !change.removed.empty() && directories.erase(change.removed) > 0) {
+    MoveFiles(change.removed + "/", change.added + "/");
+  }
   if (!change.removed.empty()) files.erase(change.removed);
   if (change.added.empty()) return;
   if (change.node == nullptr) {
     directories.insert(change.added);
   } else {
     files[change.added] = change.node;
+  }
+}
+
+// Directories inside are not needed by anybody yet.
+void SimFileSystem::Names::MoveFiles(const std::string& from, const std::string& to) {
+  for (auto it = files.lower_bound(from); it != files.end() && it->first.starts_with(from);) {
+    files[to + it->first.substr(from.size())] = it->second;
+    it = files.erase(it);
   }
 }
 
@@ -304,6 +315,12 @@ Status SimFileSystem::Rename(const std::string& from, const std::string& to) {
   const std::scoped_lock lock(mutex_);
   TIDEMARK_RETURN_IF_ERROR(CheckPower("rename " + from));
   TIDEMARK_RETURN_IF_ERROR(CheckParent(to));
+  if (current_.directories.contains(from)) {
+    if (current_.directories.contains(to)) {
+      return Status(StatusCode::kIoError, "cannot rename " + from + " to " + to + ": it exists");
+    }
+    return ChangeName("rename " + from, {.removed = from, .added = to, .node = nullptr});
+  }
   const auto it = current_.files.find(from);
   if (it == current_.files.end()) return Missing("rename", from);
   return ChangeName("rename " + from, {.removed = from, .added = to, .node = it->second});

@@ -124,7 +124,8 @@ class SimFileSystem final : public FileSystem {
     std::vector<Change> pending;
   };
   using NodePtr = std::shared_ptr<Node>;
-  // An unsynced change of names: `removed` goes, `added` (if not empty) comes.
+  // An unsynced change of names: `removed` goes, `added` (if not empty) comes. Of a directory that
+  // is renamed its files, whose names must be durable before, go along.
   struct NameChange {
     std::string removed;
     std::string added;
@@ -134,6 +135,7 @@ class SimFileSystem final : public FileSystem {
     std::map<std::string, NodePtr> files;
     std::set<std::string> directories;
     void Apply(const NameChange& change);
+    void MoveFiles(const std::string& from, const std::string& to);
     void DropOrphans();
   };
 
