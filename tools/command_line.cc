@@ -101,6 +101,12 @@ void Verb::Option(const std::string& names, const std::string& description,
   verb_->add_option(names, *value, description);
 }
 
+void Verb::Option(const std::string& names, const std::string& description,
+                  std::vector<std::string>* value) {
+  // One value each time: what follows is an argument.
+  verb_->add_option(names, *value, description)->allow_extra_args(false);
+}
+
 void Verb::RequiredOption(const std::string& names, const std::string& description,
                           std::string* value) {
   verb_->add_option(names, *value, description)->required();

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -52,6 +53,9 @@ class Verb {
   // `names` are those of CLI11: "-o,--output".
   void Option(const std::string& names, const std::string& description,
               std::optional<std::string>* value);
+  // May be given several times.
+  void Option(const std::string& names, const std::string& description,
+              std::vector<std::string>* value);
   void RequiredOption(const std::string& names, const std::string& description, std::string* value);
   // Its help shows what `value` is now.
   void Option(const std::string& names, const std::string& description, uint64_t* value);
