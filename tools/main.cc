@@ -60,6 +60,7 @@ int Main(int argc, char** argv) {
   AddLabels(app, &invocation);
   AddRestore(app, &invocation);
   AddRestores(app, &invocation);
+  AddBisect(app, &invocation);
   AddFork(app, &invocation);
   AddPromote(app, &invocation);
   AddDelete(app, &invocation);

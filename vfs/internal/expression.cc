@@ -152,7 +152,11 @@ Result<Prepared> OnlyReads::Prepare(const std::string& sql) {
     return Status(StatusCode::kInvalidArgument,
                   "the expression " + state_->refused + ": it may only look at the database");
   }
-  TIDEMARK_RETURN_IF_ERROR(prepared.status());
+  if (!prepared.ok()) {
+    // An offset in our statement would mislead.
+    const Status& status = prepared.status();
+    return Status(status.code(), status.message().substr(0, status.message().rfind(" at offset ")));
+  }
   if (sqlite3_bind_parameter_count(prepared->get()) != 0) {
     return Status(StatusCode::kInvalidArgument,
                   "the expression has a parameter (?, :name): write the value itself");
