@@ -61,6 +61,7 @@ int Main(int argc, char** argv) {
   AddRestore(app, &invocation);
   AddRestores(app, &invocation);
   AddBisect(app, &invocation);
+  AddBlame(app, &invocation);
   AddFork(app, &invocation);
   AddPromote(app, &invocation);
   AddDelete(app, &invocation);

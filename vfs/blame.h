@@ -20,10 +20,10 @@
 
 namespace tidemark {
 
-// A value of a row, as SQL writes it: 'it''s', 1.5, x'00ff', NULL.
 struct BlamedValue {
   std::string column;
-  std::string literal;
+  std::string literal;  // as SQL writes it: 'it''s', 1.5, x'00ff', NULL; of a long value the begin
+  uint64_t hash = 0;    // of all of it, for comparing
   bool operator==(const BlamedValue&) const = default;
 };
 // In the order of the table's columns.
@@ -49,9 +49,9 @@ enum class BlameEnd {
 
 struct BlameResult {
   BlameEnd end = BlameEnd::kStopped;
-  CommitInfo oldest;                // that was looked at
-  std::optional<BlamedRow> row{};   // as it was there
-  uint64_t looks = 0;               // states of the object that were read
+  CommitInfo oldest;               // that was looked at
+  std::optional<BlamedRow> row{};  // as it was there
+  uint64_t looks = 0;              // states of the object that were read
 };
 
 // Calls `visit` for each commit that changed the row of `table` with this key, newest first, from
