@@ -1,10 +1,11 @@
 // tidemark restore: makes an earlier state of an object its present one. (With --table
-// restore_rows.cc does it.)
+// restore_rows.cc does it, of a namespace restore_namespace.cc.)
 
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/namespace_arguments.h"
 #include "tools/restore_kinds.h"
 #include "tools/session.h"
 #include "tools/verbs.h"
@@ -81,6 +82,7 @@ void Run(const RestoreArguments& arguments, bool json) {
                                                                       : "--delete-new") +
                                       " is about rows: name their table with --table");
   }
+  if (NamesNamespace(arguments.object)) return RunRestoreNamespace(arguments, json);
   RunRestore(arguments, json);
 }
 
@@ -91,11 +93,13 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
   Verb verb(
       app,
       {.name = "restore",
-       .summary = "Bring an object, or rows of it, back to a point of its past",
+       .summary = "Bring an object, rows of it, or a namespace back to a point of the past",
        .usage = "STORE OBJECT --to POINT [--alarms restore|keep|clear] [--dry-run]\n"
                 "       tidemark restore [OPTIONS] STORE OBJECT --to POINT --table TABLE... "
                 "[--where EXPR]\n"
-                "                [--on-conflict replace|keep|fail] [--delete-new] [--dry-run]",
+                "                [--on-conflict replace|keep|fail] [--delete-new] [--dry-run]\n"
+                "       tidemark restore [OPTIONS] STORE NAMESPACE/ --to POINT [--alarms "
+                "restore|keep|clear]\n                [--dry-run]",
        .details = std::string("Takes the same time whatever the size of the object: nothing is "
                               "copied, and nothing of its\nhistory is lost. Prints the command "
                               "that undoes it, and gives what was current an automatic label.\n\n"
@@ -104,12 +108,18 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
                               "told apart by the primary key, else the rowid. EXPR only looks\nat "
                               "the past. Triggers do not fire; foreign keys take no action, and "
                               "what would be left without\nits parent is an error. A dropped "
-                              "table comes back with its indexes. --dry-run shows samples.\n\n") +
+                              "table comes back with its indexes. --dry-run shows samples.\n\n"
+                              "NAMESPACE/ brings all objects of it to the same instant: a time, "
+                              "or a bookmark that `bookmark`\nprinted of the namespace. Those "
+                              "that did not exist then are deleted, deleted ones come back.\nThe "
+                              "command that undoes all of it is printed before anything changes; "
+                              "interrupted, the same\ncommand goes on.\n\n") +
                   kPointHelp,
        .example = "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\" --dry-run\n"
                   "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"\n"
                   "tidemark restore /var/lib/rooms rooms/lobby --to \"1 hour ago\" --table orders "
-                  "--where \"customer = 7\"",
+                  "--where \"customer = 7\"\n"
+                  "tidemark restore /var/lib/rooms rooms/ --to \"10 minutes ago\"",
        .json_fields =
            "{\"store\",\"object\",\"done\",\"dry_run\",\"from\",\"to\",\"result\",\"label\",\n"
            "\"undo_bookmark\",\"undo\"}; from, to and\nresult (null unless done) "
@@ -118,9 +128,11 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
            "\nlabel is the automatic one of from; null unless done; undo is a command; null if the "
            "object is at that point already.\nWith --table also tables: [{table, created, "
            "inserted, replaced, kept, same, deleted, columns_gone,\ncolumns_added, samples: "
-           "[{change, then, now}]}]; then and now have values as SQL writes them"},
+           "[{change, then, now}]}]; then and now have values as SQL writes "
+           "them.\nOf a namespace {store, namespace, done, dry_run, to, objects: {restored, "
+           "undeleted, deleted, same},\nundo_bookmark, undo}"},
       &arguments->store, invocation);
-  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("OBJECT", kNamespaceHelp, &arguments->object);
   verb.RequiredOption("--to", "The POINT to go back to", &arguments->to);
   verb.Option("--alarms", std::string(kAlarmsHelp) + "; [restore]", &arguments->alarms);
   verb.Option("--table", "Only rows of this table; may be given several times", &arguments->tables);

@@ -24,6 +24,7 @@ struct RestoreArguments {
 
 // Each throws Failure.
 void RunRestoreRows(const RestoreArguments& arguments, bool json);
+void RunRestoreNamespace(const RestoreArguments& arguments, bool json);
 
 }  // namespace tidemark::tools
 
