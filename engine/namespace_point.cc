@@ -21,10 +21,13 @@ using internal::NamespaceTag;
 
 namespace {
 
-// So many restores can wait for one sync.
-constexpr size_t kThreads = 16;
+// So many restores wait for one sync. More make waking them dearer than syncing.
+constexpr size_t kThreads = 64;
 // Ids that are held at a time.
 constexpr size_t kObjectsAtOnce = 4096;
+
+// What was changed is in memory until it is in the index: so it gets there before this is more.
+constexpr uint64_t kChangesOfACheckpoint = 16384;
 
 // What is done to one object; adds to the report. Called by several threads at once.
 using Work = std::function<Status(const std::shared_ptr<Object>& object, NamespaceReport* report)>;
@@ -79,10 +82,12 @@ Status ForEach(Store& store, std::string_view namespace_name, const std::vector<
 
 // The same for all objects of the namespace: those that exist, then those that are deleted, among
 // them what the work has deleted meanwhile.
-Result<NamespaceReport> ForAll(Store& store, std::string_view namespace_name, const Work& work,
-                               const Progress& progress, uint64_t total) {
+enum class Writes { kNo, kYes };
+Result<NamespaceReport> ForAll(Store& store, std::string_view namespace_name, Writes writes,
+                               const Work& work, const Progress& progress, uint64_t total) {
   NamespaceReport report;
   uint64_t done = 0;
+  uint64_t indexed = 0;  // changes
   for (const Listed which : {Listed::kExisting, Listed::kDeleted}) {
     std::optional<ObjectId> after;
     std::vector<ObjectId> ids;
@@ -99,6 +104,10 @@ Result<NamespaceReport> ForAll(Store& store, std::string_view namespace_name, co
       after = ids.back();
       TIDEMARK_RETURN_IF_ERROR(ForEach(store, namespace_name, ids, work, &report));
       done += ids.size();
+      if (writes == Writes::kYes && report.changed() - indexed >= kChangesOfACheckpoint) {
+        TIDEMARK_RETURN_IF_ERROR(store.Checkpoint());
+        indexed = report.changed();
+      }
       if (progress) progress(done, std::max(done, total));
     } while (ids.size() == kObjectsAtOnce);
   }
@@ -234,7 +243,7 @@ Result<NamespaceReport> PlanNamespaceRestore(Store& store, std::string_view name
                                              const Progress& progress) try {
   TIDEMARK_ASSIGN_OR_RETURN(const Point point, Fixed(store, to, namespace_name));
   return ForAll(
-      store, namespace_name,
+      store, namespace_name, Writes::kNo,
       [&](const std::shared_ptr<Object>& object, NamespaceReport* report) -> Status {
         TIDEMARK_ASSIGN_OR_RETURN(const Plan plan, PlanOf(*object, point, alarms));
         Count(plan.step, report);
@@ -258,7 +267,7 @@ Result<NamespaceReport> RestoreNamespace(Store& store, std::string_view namespac
   TIDEMARK_ASSIGN_OR_RETURN(
       NamespaceReport report,
       ForAll(
-          store, namespace_name,
+          store, namespace_name, Writes::kYes,
           [&](const std::shared_ptr<Object>& object, NamespaceReport* done) -> Status {
             TIDEMARK_ASSIGN_OR_RETURN(const Plan plan, PlanOf(*object, point, alarms));
             if (plan.step == Step::kDelete) {
@@ -289,7 +298,7 @@ Result<NamespaceReport> ForkNamespace(Store& store, std::string_view from, const
   TIDEMARK_RETURN_IF_ERROR(ValidateNamespaceName(to));
   TIDEMARK_ASSIGN_OR_RETURN(const Point point, Fixed(store, at, from));
   return ForAll(
-      store, from,
+      store, from, Writes::kYes,
       [&](const std::shared_ptr<Object>& object, NamespaceReport* report) -> Status {
         const auto commit = object->Resolve(point);
         if (commit.status().code() == StatusCode::kNotFound) {

@@ -23,6 +23,7 @@ struct Arguments {
   std::vector<std::string> key;
   std::optional<std::string> at;
   uint64_t limit = 0;
+  bool earlier = false;
 };
 
 std::string Shorten(const std::string& literal) {
@@ -89,6 +90,7 @@ Json RowJson(const std::optional<BlamedRow>& row) {
 
 std::string_view EndName(BlameEnd end) {
   switch (end) {
+    case BlameEnd::kInsertion: return "insertion";
     case BlameEnd::kCreation: return "creation";
     case BlameEnd::kFork: return "fork";
     case BlameEnd::kHorizon: return "horizon";
@@ -101,6 +103,7 @@ void PrintEnd(const Object& object, const BlameResult& result, uint64_t count) {
   const std::string oldest = DescribeCommit(object, result.oldest);
   const std::string row = result.row ? "it was " + Describe(*result.row) : "it was not there";
   switch (result.end) {
+    case BlameEnd::kInsertion: return;
     case BlameEnd::kCreation:
       if (count == 0) PrintLine("there was never such a row");
       return;
@@ -136,24 +139,26 @@ void Run(const Arguments& arguments, bool json) {
                   DumpJson(session.path()).c_str(), DumpJson(name.text).c_str(),
                   DumpJson(arguments.table).c_str());
     };
-    const auto result = Blame(session.store(), object, arguments.table, arguments.key, at,
-                              [&](const RowCommit& change) {
-                                more = arguments.limit != 0 && count == arguments.limit;
-                                if (more) return false;
-                                if (json) {
-                                  begin_json();
-                                  Json row = CommitJson(*object, change.commit);
-                                  row["before"] = RowJson(change.before);
-                                  row["after"] = RowJson(change.after);
-                                  row["or_before"] = change.or_before;
-                                  std::printf("%s%s", count == 0 ? "" : ",", DumpJson(row).c_str());
-                                } else {
-                                  progress.Hide();
-                                  PrintChange(*object, change);
-                                }
-                                progress.Update(++count, 0);
-                                return true;
-                              });
+    const auto result = Blame(
+        session.store(), object, arguments.table, arguments.key, at,
+        [&](const RowCommit& change) {
+          more = arguments.limit != 0 && count == arguments.limit;
+          if (more) return false;
+          if (json) {
+            begin_json();
+            Json row = CommitJson(*object, change.commit);
+            row["before"] = RowJson(change.before);
+            row["after"] = RowJson(change.after);
+            row["or_before"] = change.or_before;
+            std::printf("%s%s", count == 0 ? "" : ",", DumpJson(row).c_str());
+          } else {
+            progress.Hide();
+            PrintChange(*object, change);
+          }
+          progress.Update(++count, 0);
+          return true;
+        },
+        arguments.earlier ? EarlierRows::kYes : EarlierRows::kNo);
     progress.Hide();
     if (!result.ok()) {
       Failure failure = Explain(result.status(), session.AboutObject(name.text));
@@ -186,12 +191,14 @@ void AddBlame(CLI::App& app, Invocation* invocation) {
       app,
       {.name = "blame",
        .summary = "List the commits that changed one row, newest first",
-       .usage = "STORE OBJECT TABLE KEY... [--at POINT] [-n N]",
+       .usage = "STORE OBJECT TABLE KEY... [--at POINT] [-n N] [--earlier]",
        .details =
            "KEY is the value of the primary key, or several where it has several columns, in its "
            "order; of a table\nwithout one the rowid. x'00ff' is a blob. Restores and deletions "
            "of the object are commits, too. It\ngoes back to where the row was inserted, or to "
-           "the oldest commit that is kept, and says which.\n" +
+           "the oldest commit that is kept, and says which.\n--earlier goes on to rows that had "
+           "the key before: a look at each "
+           "commit that wrote where it would be.\n" +
            std::string(kPointHelp),
        .example = "tidemark blame /var/lib/rooms rooms/lobby orders 1042\n"
                   "tidemark blame /var/lib/rooms rooms/lobby members lobby alice -n 5",
@@ -201,7 +208,8 @@ void AddBlame(CLI::App& app, Invocation* invocation) {
            std::string(kCommitFields) +
            "\nand before, after (column to value as SQL writes it; null: the row was not there), "
            "or_before (true: or\na commit between it and the one before, which is not kept). end "
-           "is \"creation\", \"fork\", \"horizon\" or\n\"limit\"; oldest is the oldest commit "
+           "is \"insertion\", \"creation\", \"fork\", \"horizon\" or\n\"limit\"; oldest is the "
+           "oldest commit "
            "that was looked at, row the row as of it; looks counts states read"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
@@ -209,6 +217,8 @@ void AddBlame(CLI::App& app, Invocation* invocation) {
   verb.Arguments("KEY", "Values of its primary key, or the rowid", &arguments->key);
   verb.Option("--at", "As of this POINT, not the present", &arguments->at);
   verb.Option("-n,--limit", "At most this many changes; 0 for all", &arguments->limit);
+  verb.Flag("--earlier", "Also rows that had the key before this one was inserted",
+            &arguments->earlier);
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }
 

@@ -117,7 +117,8 @@ class Search {
 
   // The row that is meant, by what the table is at `at`.
   Status Find(const std::string& table, const std::vector<std::string>& key, const Point& at);
-  Result<BlameResult> Run(const Point& at, const std::function<bool(const RowCommit&)>& visit);
+  Result<BlameResult> Run(const Point& at, const std::function<bool(const RowCommit&)>& visit,
+                          EarlierRows earlier);
 
  private:
   // An object's state as far as the row goes.
@@ -247,8 +248,8 @@ Result<BlameEnd> Search::EndBefore(const CommitInfo& first) const {
   return before.status().code() == StatusCode::kNotFound ? BlameEnd::kCreation : BlameEnd::kHorizon;
 }
 
-Result<BlameResult> Search::Run(const Point& at,
-                                const std::function<bool(const RowCommit&)>& visit) {
+Result<BlameResult> Search::Run(const Point& at, const std::function<bool(const RowCommit&)>& visit,
+                                EarlierRows earlier) {
   TIDEMARK_ASSIGN_OR_RETURN(const RetentionInfo retention, object_->GetRetention());
   horizon_ = retention.horizon;
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo begin, object_->Resolve(at));
@@ -288,6 +289,12 @@ Result<BlameResult> Search::Run(const Point& at,
         result_.end = BlameEnd::kStopped;
         return result_;
       }
+      // What a restore brought back is no other row than what was there.
+      if (earlier == EarlierRows::kNo && !change.before && first.kind == CommitKind::kCommit &&
+          !change.or_before) {
+        result_.end = BlameEnd::kInsertion;
+        return result_;
+      }
     }
     state = *std::move(before);
   }
@@ -297,13 +304,14 @@ Result<BlameResult> Search::Run(const Point& at,
 
 Result<BlameResult> Blame(Store& store, const std::shared_ptr<Object>& object,
                           const std::string& table, const std::vector<std::string>& key,
-                          const Point& at, const std::function<bool(const RowCommit&)>& visit) try {
+                          const Point& at, const std::function<bool(const RowCommit&)>& visit,
+                          EarlierRows earlier) try {
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, object->Resolve(at));
   // A time goes on; a label's commit does not expire.
   const Point fixed = std::holds_alternative<Label>(at) ? at : Point(object->BookmarkOf(commit));
   Search search(store, object);
   TIDEMARK_RETURN_IF_ERROR(search.Find(table, key, fixed));
-  return search.Run(fixed, visit);
+  return search.Run(fixed, visit, earlier);
 } catch (const std::bad_alloc&) {
   return Status::OutOfMemory();
 }

@@ -41,11 +41,14 @@ struct RowCommit {
 
 // Where the search ended.
 enum class BlameEnd {
-  kCreation,  // of the object: nothing was before
-  kFork,      // where the object was forked; the row came with it, if it was there
-  kHorizon,   // what was before has expired, or cannot be read
-  kStopped,   // `visit` returned false
+  kInsertion,  // by a transaction, if no more was asked for: what had the key before is another row
+  kCreation,   // of the object: nothing was before
+  kFork,       // where the object was forked; the row came with it, if it was there
+  kHorizon,    // what was before has expired, or cannot be read
+  kStopped,    // `visit` returned false
 };
+
+enum class EarlierRows { kNo, kYes };
 
 struct BlameResult {
   BlameEnd end = BlameEnd::kStopped;
@@ -64,8 +67,11 @@ struct BlameResult {
 // the object do, too, and commits that a restore left behind are among them.
 //
 // A look at the row also tells since when nothing that was read for it has changed: so only commits
-// are looked at that wrote a page on the way to the row. Where nothing changed the values are read
-// twice for that.
+// are looked at that wrote a page on the way to the row.
+//
+// It ends where a transaction inserted the row, unless `earlier` says that rows that had the key
+// before are wanted, too: while the key is not there, each commit that writes where it would be
+// costs a look.
 //
 // Errors: kNotFound (the table is not there at `at`, naming those that are); kInvalidArgument (the
 // number of key values; no ordinary table); those of Object::Resolve; kIoError. Damage ends the
@@ -73,7 +79,8 @@ struct BlameResult {
 TIDEMARK_API Result<BlameResult> Blame(Store& store, const std::shared_ptr<Object>& object,
                                        const std::string& table,
                                        const std::vector<std::string>& key, const Point& at,
-                                       const std::function<bool(const RowCommit&)>& visit);
+                                       const std::function<bool(const RowCommit&)>& visit,
+                                       EarlierRows earlier = EarlierRows::kNo);
 
 }  // namespace tidemark
 

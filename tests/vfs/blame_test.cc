@@ -40,15 +40,17 @@ class BlameTest : public VfsTest {
   }
   // "LSN before>after" of each change, newest first, then the end.
   std::vector<std::string> Blamed(const std::string& table, const std::vector<std::string>& key,
-                                  BlameResult* result = nullptr) {
+                                  BlameResult* result = nullptr,
+                                  EarlierRows earlier = EarlierRows::kYes) {
     std::vector<std::string> changes;
-    const auto found = Blame(*store_, object_, table, key, Point(*object_->CurrentBookmark()),
-                             [&](const RowCommit& change) {
-                               changes.push_back(std::to_string(change.commit.lsn.value) + " " +
-                                                 Text(change.before) + ">" + Text(change.after) +
-                                                 (change.or_before ? " or before" : ""));
-                               return true;
-                             });
+    const auto found = Blame(
+        *store_, object_, table, key, Point(*object_->CurrentBookmark()),
+        [&](const RowCommit& change) {
+          changes.push_back(std::to_string(change.commit.lsn.value) + " " + Text(change.before) +
+                            ">" + Text(change.after) + (change.or_before ? " or before" : ""));
+          return true;
+        },
+        earlier);
     EXPECT_OK(found);
     if (found.ok() && result != nullptr) *result = *found;
     return changes;
@@ -86,6 +88,17 @@ TEST_F(BlameTest, TellsEachKindOfChange) {
   EXPECT_EQ(result.end, BlameEnd::kCreation);
   EXPECT_EQ(result.row, std::nullopt);
   EXPECT_GT(made.lsn, drop.lsn);
+  // The insertion ends it, but for what a restore brought back.
+  Exec(*db_, "INSERT INTO t VALUES(7, 'again')");
+  const Bookmark again = *object_->CurrentBookmark();
+  EXPECT_EQ(Blamed("t", {"7"}, &result, EarlierRows::kNo),
+            std::vector<std::string>{At(again, "->7,'again'")});
+  EXPECT_EQ(result.end, BlameEnd::kInsertion);
+  ASSERT_OK(object_->Restore(restored));
+  EXPECT_EQ(
+      Blamed("t", {"7"}, &result, EarlierRows::kNo),
+      (std::vector<std::string>{std::to_string(object_->head().lsn.value) + " 7,'again'>7,'b'",
+                                At(again, "->7,'again'")}));
   // So many as are asked for.
   int visited = 0;
   ASSERT_OK_AND_ASSIGN(const BlameResult stopped,
