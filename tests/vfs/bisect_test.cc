@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "tests/support/test_seed.h"
 #include "tests/vfs/vfs_fixture.h"
+#include "vfs/blame.h"
 
 namespace tidemark::testing {
 namespace {
@@ -112,6 +116,64 @@ TEST_F(BisectTest, Refuses) {
   Bookmark foreign = good;
   ++foreign.object_tag;
   EXPECT_ERROR(Find(foreign, bad, two), StatusCode::kForeign, "");
+}
+
+// Goal: commits that cannot be read are passed over, and counted; blame ends there, as at the
+// horizon. Method: a blob that is there for four commits rots in the log.
+TEST_F(BisectTest, PassesOverDamage) {
+  Random random(TestSeed());
+  // All byte values but quotes and zero: it is stored as it is, on pages of its own.
+  std::string blob;
+  while (blob.size() < 12000) {
+    const auto byte = static_cast<char>(random.Between(1, 255));
+    if (byte != '\'') blob += byte;
+  }
+  const Bookmark good = Commit("CREATE TABLE t(v); CREATE TABLE b(id INTEGER PRIMARY KEY, v)");
+  std::vector<Bookmark> commits = {good};
+  for (int i = 1; i <= 20; ++i) {
+    std::string more;
+    if (i == 8) more = "INSERT INTO b VALUES(1, '" + blob + "');";
+    if (i == 12) more = "DELETE FROM b;";
+    commits.push_back(Commit("BEGIN; INSERT INTO t VALUES(0);" + more + "COMMIT"));
+  }
+  db_.reset();
+  object_.reset();
+  ASSERT_OK(store_->Close());
+  store_.reset();
+  bool found_blob = false;
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path() + "/store/log")) {
+    std::fstream log(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(log)), {});
+    const size_t at = bytes.find(blob.substr(9000, 20));
+    if (at == std::string::npos) continue;
+    found_blob = true;
+    log.clear();
+    log.seekp(static_cast<std::streamoff>(at));
+    log.put('#');
+  }
+  ASSERT_TRUE(found_blob);
+  OpenStore({});
+  object_ = *store_->OpenObject("ns", "o", IfMissing::kFail);
+  db_.emplace(Open("o"));
+  ASSERT_OK_AND_ASSIGN(
+      const BisectResult found,
+      Find(good, commits[20],
+           "(SELECT count(*) FROM t) >= 10 AND (SELECT count(*) FROM b WHERE v LIKE '%9') = 0"));
+  EXPECT_EQ(found.first.lsn, commits[12].lsn);
+  EXPECT_EQ(found.before.lsn, commits[7].lsn);
+  EXPECT_GT(found.unreadable, 0u);
+  EXPECT_ERROR(Find(good, commits[9], "(SELECT count(*) FROM b WHERE v LIKE 'x%') = 0"),
+               StatusCode::kCorruption, "ns/o");
+  std::vector<Lsn> changes;
+  ASSERT_OK_AND_ASSIGN(
+      const BlameResult blamed,
+      Blame(*store_, object_, "b", {"1"}, Point(commits[20]), [&](const RowCommit& change) {
+        changes.push_back(change.commit.lsn);
+        return true;
+      }));
+  EXPECT_TRUE(changes.empty());
+  EXPECT_EQ(blamed.end, BlameEnd::kHorizon);
+  EXPECT_EQ(blamed.oldest.lsn, commits[12].lsn);
 }
 
 // Goal: what is found is a commit that made it true, the first one where it stays true from there
