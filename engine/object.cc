@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/internal/store_impl.h"
+#include "engine/namespace_point.h"
 
 namespace tidemark {
 
@@ -175,8 +176,11 @@ Result<CommitInfo> Object::ResolveBookmark(const Bookmark& bookmark) const {
 
 Result<CommitInfo> Object::LookUpBookmark(const Bookmark& bookmark) const {
   const std::string name = "bookmark " + bookmark.ToString();
-  if (bookmark.object_tag != ObjectTag(state_->id)) {
-    return Status(StatusCode::kForeign, name + " belongs to another object than " + DisplayName());
+  const bool of_namespace = IsOfNamespace(bookmark, state_->ns->name);
+  if (!of_namespace && bookmark.object_tag != ObjectTag(state_->id)) {
+    return Status(StatusCode::kForeign, name + " belongs to another " +
+                                            (IsOfSomeNamespace(bookmark) ? "namespace" : "object") +
+                                            " than " + DisplayName());
   }
   const Lsn last = store_->queue().last_lsn();
   if (bookmark.epoch > store_->epoch() ||
@@ -195,6 +199,7 @@ Result<CommitInfo> Object::LookUpBookmark(const Bookmark& bookmark) const {
                                          " names a commit that a crash took before it was "
                                          "confirmed");
   }
+  if (of_namespace) return ResolveOfNamespace(bookmark);
   TIDEMARK_ASSIGN_OR_RETURN(const CommitInfo commit, store_->FindCommitAt(*state_, bookmark.lsn));
   if (commit.lsn != bookmark.lsn) {
     // Gone, if it is old enough for that.

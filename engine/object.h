@@ -144,6 +144,9 @@ class TIDEMARK_API Object {
   // policy keeps it as the last one of its hour or day. The error names the horizon and the next
   // commit that is kept.
   //
+  // A bookmark of the object's namespace (Store::NamespaceBookmark) means what was current when it
+  // was made. Errors: those of a bookmark, and those of a time.
+  //
   // Errors for bookmarks: kForeign, kExpired, kFuture, kLost, kCorruption (no such commit, or its
   // state hash differs: the bookmark or the store is damaged). For times: kNotFound when the object
   // did not exist or was deleted; kExpired if what was current then has expired; kCorruption also
@@ -295,6 +298,7 @@ class TIDEMARK_API Object {
  private:
   Result<CommitInfo> ResolveBookmark(const Bookmark& bookmark) const;
   Result<CommitInfo> LookUpBookmark(const Bookmark& bookmark) const;
+  Result<CommitInfo> ResolveOfNamespace(const Bookmark& bookmark) const;
   Result<internal::FoundCommit> LocateAtTime(Timestamp time) const;
   Result<CommitInfo> ResolveLabel(const Label& label) const;
   Result<CommitInfo> ResolveLabel(const internal::LabelRow& row) const;

@@ -102,8 +102,12 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out, From from) const
   // What is read in order is not kept: it would only drive out what is read again.
   const bool cached = !sequential && from == From::kCacheOrStore;
   if (cached) {
-    TIDEMARK_ASSIGN_OR_RETURN(const bool hit, reader.ReadCached(*timeline_, page_no, lsn(), out));
-    if (hit) return OkStatus();
+    TIDEMARK_ASSIGN_OR_RETURN(const auto written,
+                              reader.ReadCached(*timeline_, page_no, lsn(), out));
+    if (written) {
+      NoteRead(*written);
+      return OkStatus();
+    }
   }
   if (!fetched && sequential) {
     TIDEMARK_RETURN_IF_ERROR(Fetch(reader, *timeline_, page_no.value, page_count(), lsn(), ahead));
@@ -123,16 +127,30 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out, From from) const
     if (pin_->is_head()) chain_reads.NoteRead(timeline_->id(), page_no, version->depth);
     chain_reads.NoteLinks(version->depth);
   }
+  internal::PageIdentity identity;
+  Status status;
+  bool decoded = false;
   if (!ahead.bytes.empty() && version->location.segment == ahead.begin.segment &&
       version->location.offset >= ahead.begin.offset) {
     const size_t from = version->location.offset - ahead.begin.offset;
     if (from + version->length <= ahead.bytes.size()) {
-      return reader.Decode(timeline_.get(), page_no, *version,
-                           internal::ConstBytes(ahead.bytes).subspan(from, version->length), out);
+      status = reader.Decode(timeline_.get(), page_no, *version,
+                             internal::ConstBytes(ahead.bytes).subspan(from, version->length), out,
+                             &identity);
+      decoded = true;
     }
   }
-  if (cached) return reader.ReadAndKeep(*timeline_, page_no, lsn(), *version, out);
-  return reader.Read(timeline_.get(), page_no, *version, out);
+  if (!decoded) {
+    status = cached ? reader.ReadAndKeep(*timeline_, page_no, lsn(), *version, out, &identity)
+                    : reader.Read(timeline_.get(), page_no, *version, out, &identity);
+  }
+  if (status.ok()) NoteRead(version->is_indirect() ? identity.lsn : version->lsn);
+  return status;
+}
+
+void Snapshot::NoteRead(Lsn written) const {
+  if (!written.valid() || written > lsn()) written = lsn();
+  newest_read_ = std::max(newest_read_, written);
 }
 
 Status Snapshot::Verify() const try {

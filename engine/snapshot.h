@@ -51,6 +51,11 @@ class TIDEMARK_API Snapshot {
   // Likewise from the disk, whatever is in memory: for those who check what is stored.
   Status ReadStoredPage(PageNo page_no, std::span<std::byte> out) const;
 
+  // The newest of the commits that wrote the pages which were read of it so far (those that nobody
+  // wrote left out); 0 if none was. From there on, on the line of commits that leads to it, nothing
+  // that was read has changed.
+  Lsn newest_read() const { return newest_read_; }
+
   // Reads every page from the disk and proves by the state hash that they are exactly what was
   // committed. Errors: kCorruption, naming the first page that is wrong.
   Status Verify() const;
@@ -63,11 +68,14 @@ class TIDEMARK_API Snapshot {
   enum class From { kStore, kCacheOrStore };
   Status ReadPage(PageNo page_no, std::span<std::byte> out, From from) const;
   Status Read(PageNo page_no, std::span<std::byte> out, From from) const;
+  // A page was read that the commit `written` wrote; not valid: it is not known which one.
+  void NoteRead(Lsn written) const;
 
   internal::StoreImpl* store_ = nullptr;
   std::unique_ptr<internal::Pin> pin_;
   std::shared_ptr<internal::Timeline> timeline_;
   CommitInfo commit_;
+  mutable Lsn newest_read_;
   mutable std::unique_ptr<internal::ReadAhead> read_ahead_;  // made at the first sequential read
 };
 

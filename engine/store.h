@@ -305,6 +305,14 @@ class TIDEMARK_API Store {
   Result<PurgeReport> Purge(std::string_view namespace_name, const ObjectId& id,
                             const Progress& progress = nullptr);
 
+  // The present of all objects of a namespace: a bookmark that each of them takes for a point of
+  // its own (Object::Resolve), those too that did not exist then; RestoreNamespace and
+  // ForkNamespace (engine/namespace_point.h) take it for all of them. It names the latest record of
+  // the store, so another one comes when anything was committed, and it expires as the commits do
+  // that it means. Durable when it returns; blocks for that. Errors: kNotFound; kBroken and those
+  // of writing.
+  Result<Bookmark> NamespaceBookmark(std::string_view namespace_name);
+
   // In order of their names.
   Result<std::vector<std::string>> ListNamespaces() const;
   // Every object of a namespace (of all if empty), in order of ids, until `visit` returns false;

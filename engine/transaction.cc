@@ -144,8 +144,9 @@ Status Transaction::Impl::ReadPage(PageNo page, std::span<std::byte> out) {
   const internal::PageReader& reader = store_.reader();
   const bool of_base = page.value <= kept_ && (batched_ == nullptr || !batched_->Contains(page));
   if (of_base) {
-    TIDEMARK_ASSIGN_OR_RETURN(const bool hit, reader.ReadCached(*timeline_, page, base_.lsn, out));
-    if (hit) return OkStatus();
+    TIDEMARK_ASSIGN_OR_RETURN(const auto written,
+                              reader.ReadCached(*timeline_, page, base_.lsn, out));
+    if (written) return OkStatus();
   }
   TIDEMARK_ASSIGN_OR_RETURN(const auto version, Current(page));
   if (!version) {

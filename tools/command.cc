@@ -50,6 +50,8 @@ void AddVerbs(CLI::App& app, Invocation* invocation) {
   AddLabels(app, invocation);
   AddRestore(app, invocation);
   AddRestores(app, invocation);
+  AddBisect(app, invocation);
+  AddBlame(app, invocation);
   AddFork(app, invocation);
   AddPromote(app, invocation);
   AddDelete(app, invocation);

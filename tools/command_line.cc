@@ -1,6 +1,7 @@
 #include "tools/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -59,9 +60,17 @@ class Verb::Positionals {
                       .required = required});
   }
 
+  void AddRest(const std::string& name, const std::string& description,
+               std::vector<std::string>* values) {
+    rest_ = values;
+    slots_.push_back({.name = name,
+                      .value = &first_of_rest_,
+                      .option = verb_->add_option(name, *values, description)});
+  }
+
   // After parsing: decides whether STORE was left out and sets every value.
   // Throws a usage Failure that names what is missing.
-  void Resolve() const;
+  void Resolve();
   const std::string& store() const { return *slots_[0].value; }
 
  private:
@@ -73,7 +82,9 @@ class Verb::Positionals {
   };
 
   CLI::App* const verb_;
-  std::vector<Slot> slots_;  // slots_[0] is STORE
+  std::vector<Slot> slots_;                   // slots_[0] is STORE
+  std::vector<std::string>* rest_ = nullptr;  // of the last one, if it may come several times
+  std::string first_of_rest_;
 };
 
 Verb::Verb(CLI::App& app, const VerbHelp& help, std::string* store, Invocation* invocation)
@@ -92,9 +103,20 @@ void Verb::OptionalArgument(const std::string& name, const std::string& descript
   positionals_->Add(name, description, value, /*required=*/false);
 }
 
+void Verb::Arguments(const std::string& name, const std::string& description,
+                     std::vector<std::string>* values) {
+  positionals_->AddRest(name, description, values);
+}
+
 void Verb::Option(const std::string& names, const std::string& description,
                   std::optional<std::string>* value) {
   verb_->add_option(names, *value, description);
+}
+
+void Verb::Option(const std::string& names, const std::string& description,
+                  std::vector<std::string>* value) {
+  // One value each time: what follows is an argument.
+  verb_->add_option(names, *value, description)->allow_extra_args(false);
 }
 
 void Verb::RequiredOption(const std::string& names, const std::string& description,
@@ -123,10 +145,14 @@ void Verb::OnRun(std::function<void()> run) {
   });
 }
 
-void Verb::Positionals::Resolve() const {
+void Verb::Positionals::Resolve() {
   std::vector<std::string> given;
   for (const Slot& slot : slots_) {
-    if (slot.option->count() > 0) given.push_back(*slot.value);
+    if (rest_ != nullptr && slot.value == &first_of_rest_) {
+      given.insert(given.end(), rest_->begin(), rest_->end());
+    } else if (slot.option->count() > 0) {
+      given.push_back(*slot.value);
+    }
     slot.value->clear();
   }
   size_t required = 0;  // STORE included
@@ -138,6 +164,9 @@ void Verb::Positionals::Resolve() const {
     // `ls X`: with TIDEMARK_STORE set, X is what may follow STORE. A path with a slash is no
     // namespace, so it can only be a STORE.
     left_out = given.back().find('/') == std::string::npos;
+  }
+  if (!environment.empty() && rest_ != nullptr && given.size() >= required) {
+    left_out = given[1].find('/') == std::string::npos;
   }
   if (left_out) given.insert(given.begin(), environment);
 
@@ -155,7 +184,10 @@ void Verb::Positionals::Resolve() const {
     }
     throw UsageFailure(verb_->get_name(), message);
   }
-  for (size_t i = 0; i < given.size(); ++i) *slots_[i].value = given[i];
+  for (size_t i = 0; i < std::min(given.size(), slots_.size()); ++i) *slots_[i].value = given[i];
+  if (rest_ != nullptr) {
+    rest_->assign(given.begin() + static_cast<std::ptrdiff_t>(slots_.size()) - 1, given.end());
+  }
   if (slots_[0].value->empty()) {
     throw UsageFailure(verb_->get_name(), verb_->get_name() + ": STORE is an empty text");
   }

@@ -3,7 +3,8 @@
 // STORE is the first argument of every verb, and may be left out when TIDEMARK_STORE is set. Which
 // of the two was meant follows from the number of arguments: a verb that takes STORE and two more
 // reads two as "STORE left out" and three as "STORE given". Only `ls` has an argument that may be
-// missing besides.
+// missing besides. Where the last one may come several times (`blame`), STORE was left out if what
+// would be OBJECT then has no slash.
 //
 // CLI11 parses; its header takes seconds to compile, and only command_line.cc and main.cc read it.
 
@@ -15,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -53,9 +55,16 @@ class Verb {
   void OptionalArgument(const std::string& name, const std::string& description,
                         std::string* value);
 
+  // The last one, once or more.
+  void Arguments(const std::string& name, const std::string& description,
+                 std::vector<std::string>* values);
+
   // `names` are those of CLI11: "-o,--output".
   void Option(const std::string& names, const std::string& description,
               std::optional<std::string>* value);
+  // May be given several times.
+  void Option(const std::string& names, const std::string& description,
+              std::vector<std::string>* value);
   void RequiredOption(const std::string& names, const std::string& description, std::string* value);
   // Its help shows what `value` is now.
   void Option(const std::string& names, const std::string& description, uint64_t* value);

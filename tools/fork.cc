@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/fork_namespace.h"
+#include "tools/namespace_arguments.h"
 #include "tools/session.h"
 #include "tools/verbs.h"
 
@@ -11,15 +13,7 @@ namespace tidemark::tools {
 
 namespace {
 
-struct Arguments {
-  std::string store;
-  std::string object;
-  std::string fork;
-  std::optional<std::string> at;
-  std::optional<std::string> alarms;
-};
-
-void Run(const Arguments& arguments, bool json) {
+void RunFork(const ForkArguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   const ObjectName fork_name = ParseObjectName(arguments.fork, arguments.store);
   std::optional<Point> at;
@@ -57,26 +51,41 @@ void Run(const Arguments& arguments, bool json) {
   session.Close();
 }
 
+void Run(const ForkArguments& arguments, bool json) {
+  if (NamesNamespace(arguments.object)) return RunForkNamespace(arguments, json);
+  RunFork(arguments, json);
+}
+
 }  // namespace
 
 void AddFork(CLI::App& app, Invocation* invocation) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ForkArguments>();
   Verb verb(
       app,
       {.name = "fork",
        .summary = "Make a new object of what another one is or was",
-       .usage = "STORE OBJECT NEW [--at POINT] [--alarms restore|clear]",
+       .usage = "STORE OBJECT NEW [--at POINT] [--alarms restore|clear]\n"
+                "       tidemark fork [OPTIONS] STORE NAMESPACE/ NEW/ [--at POINT] [--alarms "
+                "restore|clear]",
        .details = std::string("Takes the same time and next to no space whatever the size of the "
-                              "object: pages are shared until\none of the two changes them.\n") +
+                              "object: pages are shared until\none of the two changes them.\n"
+                              "NAMESPACE/ forks each object that existed at the POINT under its "
+                              "name, all as of the same instant;\ndone again with the same POINT "
+                              "it goes on where it was interrupted.\n") +
                   kPointHelp,
        .example = "tidemark fork /var/lib/rooms rooms/lobby rooms/lobby-try\n"
-                  "tidemark fork /var/lib/rooms rooms/lobby tests/lobby --at \"1 hour ago\"",
-       .json_fields = "{\"store\",\"object\",\"source\",\"from\",\"result\",\"promote\",\"undo\"}; "
-                      "from (of the source) and\nresult are commits:\n" +
-                      std::string(kCommitFields) + "\npromote and undo are commands"},
+                  "tidemark fork /var/lib/rooms rooms/lobby tests/lobby --at \"1 hour ago\"\n"
+                  "tidemark fork /var/lib/rooms rooms/ rooms-try/",
+       .json_fields =
+           "{\"store\",\"object\",\"source\",\"from\",\"result\",\"promote\",\"undo\"}; "
+           "from (of the source) and\nresult are commits:\n" +
+           std::string(kCommitFields) +
+           "\npromote and undo are commands. Of a namespace "
+           "{\"store\",\"namespace\",\"source\",\"at\",\"forked\",\"same\",\"nameless\"}"},
       &arguments->store, invocation);
-  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
-  verb.Argument("NEW", "NAMESPACE/NAME of the fork, which must not exist", &arguments->fork);
+  verb.Argument("OBJECT", kNamespaceHelp, &arguments->object);
+  verb.Argument("NEW", "NAMESPACE/NAME of the fork, which must not exist; or NAMESPACE/",
+                &arguments->fork);
   verb.Option("--at", "What it was at this POINT, not what it is", &arguments->at);
   verb.Option("--alarms", std::string(kAlarmsHelp) + "; [clear]", &arguments->alarms);
   verb.ServedByOwner();

@@ -1,10 +1,13 @@
-// tidemark restore: makes an earlier state of an object its present one.
+// tidemark restore: makes an earlier state of an object its present one. (With --table
+// restore_rows.cc does it, of a namespace restore_namespace.cc.)
 
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "tools/console.h"
+#include "tools/namespace_arguments.h"
+#include "tools/restore_kinds.h"
 #include "tools/session.h"
 #include "tools/verbs.h"
 
@@ -12,15 +15,7 @@ namespace tidemark::tools {
 
 namespace {
 
-struct Arguments {
-  std::string store;
-  std::string object;
-  std::string to;
-  std::optional<std::string> alarms;
-  bool dry_run = false;
-};
-
-void Run(const Arguments& arguments, bool json) {
+void RunRestore(const RestoreArguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   const Point to = ParsePointArgument(arguments.to, arguments.store, name);
   const RestoreOptions options = ParseAlarms(arguments.alarms, Alarms::kRestore);
@@ -80,32 +75,75 @@ void Run(const Arguments& arguments, bool json) {
   session.Close();
 }
 
+void Run(const RestoreArguments& arguments, bool json) {
+  if (!arguments.tables.empty()) return RunRestoreRows(arguments, json);
+  if (arguments.where || arguments.on_conflict || arguments.delete_new) {
+    throw UsageFailure("restore", std::string(arguments.where         ? "--where"
+                                              : arguments.on_conflict ? "--on-conflict"
+                                                                      : "--delete-new") +
+                                      " is about rows: name their table with --table");
+  }
+  if (NamesNamespace(arguments.object)) return RunRestoreNamespace(arguments, json);
+  RunRestore(arguments, json);
+}
+
 }  // namespace
 
 void AddRestore(CLI::App& app, Invocation* invocation) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RestoreArguments>();
   Verb verb(
       app,
       {.name = "restore",
-       .summary = "Bring an object back to a point of its past",
-       .usage = "STORE OBJECT --to POINT [--alarms restore|keep|clear] [--dry-run]",
+       .summary = "Bring an object, rows of it, or a namespace back to a point of the past",
+       .usage = "STORE OBJECT --to POINT [--alarms restore|keep|clear] [--dry-run]\n"
+                "       tidemark restore [OPTIONS] STORE OBJECT --to POINT --table TABLE... "
+                "[--where EXPR]\n"
+                "                [--on-conflict replace|keep|fail] [--delete-new] [--dry-run]\n"
+                "       tidemark restore [OPTIONS] STORE NAMESPACE/ --to POINT [--alarms "
+                "restore|keep|clear]\n                [--dry-run]",
        .details = std::string("Takes the same time whatever the size of the object: nothing is "
                               "copied, and nothing of its\nhistory is lost. Prints the command "
-                              "that undoes it, and gives what was current an automatic label.\n") +
+                              "that undoes it, and gives what was current an automatic label.\n\n"
+                              "With --table only rows come back, in one ordinary commit: those "
+                              "of the table as it was at POINT\nfor which EXPR was true. Rows are "
+                              "told apart by the primary key, else the rowid. EXPR only looks\nat "
+                              "the past. Triggers do not fire; foreign keys take no action, and "
+                              "what would be left without\nits parent is an error. A dropped "
+                              "table comes back with its indexes. --dry-run shows samples.\n\n"
+                              "NAMESPACE/ brings all objects of it to the same instant: a time, "
+                              "or a bookmark that `bookmark`\nprinted of the namespace. Those "
+                              "that did not exist then are deleted, deleted ones come back.\nThe "
+                              "command that undoes all of it is printed before anything changes; "
+                              "interrupted, the same\ncommand goes on.\n\n") +
                   kPointHelp,
        .example = "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\" --dry-run\n"
-                  "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"",
+                  "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"\n"
+                  "tidemark restore /var/lib/rooms rooms/lobby --to \"1 hour ago\" --table orders "
+                  "--where \"customer = 7\"\n"
+                  "tidemark restore /var/lib/rooms rooms/ --to \"10 minutes ago\"",
        .json_fields =
            "{\"store\",\"object\",\"done\",\"dry_run\",\"from\",\"to\",\"result\",\"label\",\n"
            "\"undo_bookmark\",\"undo\"}; from, to and\nresult (null unless done) "
            "are commits:\n" +
            std::string(kCommitFields) +
            "\nlabel is the automatic one of from; null unless done; undo is a command; null if the "
-           "object is at that point already"},
+           "object is at that point already.\nWith --table also tables: [{table, created, "
+           "inserted, replaced, kept, same, deleted, columns_gone,\ncolumns_added, samples: "
+           "[{change, then, now}]}]; then and now have values as SQL writes "
+           "them.\nOf a namespace {store, namespace, done, dry_run, to, objects: {restored, "
+           "undeleted, deleted, same},\nundo_bookmark, undo}"},
       &arguments->store, invocation);
-  verb.Argument("OBJECT", kObjectHelp, &arguments->object);
+  verb.Argument("OBJECT", kNamespaceHelp, &arguments->object);
   verb.RequiredOption("--to", "The POINT to go back to", &arguments->to);
   verb.Option("--alarms", std::string(kAlarmsHelp) + "; [restore]", &arguments->alarms);
+  verb.Option("--table", "Only rows of this table; may be given several times", &arguments->tables);
+  verb.Option("--where", "Only rows for which this was true, as in SQL's WHERE", &arguments->where);
+  verb.Option("--on-conflict",
+              "Rows that are there and differ become what they were (\"replace\"), stay "
+              "(\"keep\"), or\nnothing is done (\"fail\"); [replace]",
+              &arguments->on_conflict);
+  verb.Flag("--delete-new", "Delete rows that match EXPR now, and were not there at POINT",
+            &arguments->delete_new);
   verb.Flag("--dry-run", "Only say what would happen", &arguments->dry_run);
   verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });

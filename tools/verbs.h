@@ -35,6 +35,8 @@ void AddLabel(CLI::App& app, Invocation* invocation);
 void AddLabels(CLI::App& app, Invocation* invocation);
 void AddRestore(CLI::App& app, Invocation* invocation);
 void AddRestores(CLI::App& app, Invocation* invocation);
+void AddBisect(CLI::App& app, Invocation* invocation);
+void AddBlame(CLI::App& app, Invocation* invocation);
 void AddFork(CLI::App& app, Invocation* invocation);
 void AddPromote(CLI::App& app, Invocation* invocation);
 void AddDelete(CLI::App& app, Invocation* invocation);

@@ -188,29 +188,31 @@ Status PageReader::Read(const Timeline* timeline, PageNo page, const PageVersion
   return ReadAt(timeline, page, version, out, identity, 0);
 }
 
-Result<bool> PageReader::ReadCached(const Timeline& timeline, PageNo page, Lsn lsn,
-                                    Bytes out) const {
+Result<std::optional<Lsn>> PageReader::ReadCached(const Timeline& timeline, PageNo page, Lsn lsn,
+                                                  Bytes out) const {
   const auto written = cache_->Read(timeline.id(), page, lsn, out);
-  if (!written) return false;
+  if (!written) return written;
   // What Find asks of each timeline down to the one that wrote it.
   for (const Timeline* at = &timeline; at != nullptr; at = at->parent().get()) {
     TIDEMARK_RETURN_IF_ERROR(at->CheckTrusted(lsn));
     lsn = std::min(lsn, at->row().parent_lsn);
     if (*written > lsn) break;
   }
-  return true;
+  return written;
 }
 
 Status PageReader::ReadAndKeep(const Timeline& timeline, PageNo page, Lsn lsn,
-                               const PageVersion& version, Bytes out) const {
+                               const PageVersion& version, Bytes out,
+                               PageIdentity* identity) const {
   if (!version.is_indirect() && cache_->ReadVersion(timeline.id(), page, version.lsn, lsn, out)) {
     return OkStatus();
   }
-  PageIdentity identity;
-  TIDEMARK_RETURN_IF_ERROR(Read(&timeline, page, version, out, &identity));
-  if (identity.lsn.valid() && identity.lsn <= lsn) {
-    cache_->Put(timeline.id(), page, identity.lsn, lsn, out);
+  PageIdentity found;
+  TIDEMARK_RETURN_IF_ERROR(Read(&timeline, page, version, out, &found));
+  if (found.lsn.valid() && found.lsn <= lsn) {
+    cache_->Put(timeline.id(), page, found.lsn, lsn, out);
   }
+  if (identity != nullptr) *identity = found;
   return OkStatus();
 }
 
@@ -224,11 +226,10 @@ Result<uint64_t> PageReader::HashOf(const Timeline& timeline, PageNo page,
 }
 
 Status PageReader::Decode(const Timeline* timeline, PageNo page, const PageVersion& version,
-                          ConstBytes bytes, Bytes out) const {
-  PageIdentity identity;
-  const Status status = DecodeAt(timeline, page, version, bytes, out, &identity, 0);
+                          ConstBytes bytes, Bytes out, PageIdentity* identity) const {
+  const Status status = DecodeAt(timeline, page, version, bytes, out, identity, 0);
   if (status.ok()) return status;
-  return ReadBySearch(status, timeline, page, version, out, &identity, 0);
+  return ReadBySearch(status, timeline, page, version, out, identity, 0);
 }
 
 Status PageReader::ReadAt(const Timeline* timeline, PageNo page, const PageVersion& version,

@@ -68,20 +68,21 @@ class PageReader {
   Status Read(const Timeline* timeline, PageNo page, const PageVersion& version, Bytes out,
               PageIdentity* identity = nullptr) const;
 
-  // The page as it is on the timeline at `lsn`, if it is in memory; false if not.
-  // Errors: kCorruption if the timeline cannot be trusted at that LSN.
-  Result<bool> ReadCached(const Timeline& timeline, PageNo page, Lsn lsn, Bytes out) const;
-  // Reads what Find gave for `lsn`, and keeps it in memory.
+  // The page as it is on the timeline at `lsn`, if it is in memory, and the LSN of the commit that
+  // wrote it; nothing if not. Errors: kCorruption if the timeline cannot be trusted at that LSN.
+  Result<std::optional<Lsn>> ReadCached(const Timeline& timeline, PageNo page, Lsn lsn,
+                                        Bytes out) const;
+  // Reads what Find gave for `lsn`, and keeps it in memory. `identity` as in Read.
   Status ReadAndKeep(const Timeline& timeline, PageNo page, Lsn lsn, const PageVersion& version,
-                     Bytes out) const;
+                     Bytes out, PageIdentity* identity = nullptr) const;
 
   // The hash of the page that a version decodes to: of what is indirect it is read.
   Result<uint64_t> HashOf(const Timeline& timeline, PageNo page, const PageVersion& version,
                           uint32_t page_size) const;
 
-  // Decodes a version whose bytes are at hand (read ahead).
+  // Decodes a version whose bytes are at hand (read ahead). `identity` as in Read.
   Status Decode(const Timeline* timeline, PageNo page, const PageVersion& version, ConstBytes bytes,
-                Bytes out) const;
+                Bytes out, PageIdentity* identity) const;
 
   // Takes the bytes of a block apart that stand where `row` says, with the hash that it says, and
   // reads the dictionary that they need. Errors: kCorruption, naming the place; kIoError.

@@ -74,6 +74,8 @@ class DatabaseLock {
   }
   // The commit that is seen, staged pages aside.
   const CommitInfo& commit() const { return writing_ ? transaction_.base() : snapshot_.commit(); }
+  // Snapshot::newest_read() of a connection to the past.
+  Lsn newest_read() const { return snapshot_.newest_read(); }
   uint32_t page_size() const { return writing_ ? transaction_.page_size() : snapshot_.page_size(); }
   uint32_t page_count() const {
     return writing_ ? transaction_.page_count() : snapshot_.page_count();

@@ -113,6 +113,8 @@ class MainFile final : private PreImageSource {
   Store& store() const { return *store_; }
   // The commit of the current transaction's view, or outside of one what the next would see.
   CommitInfo SeenCommit() const { return lock_.SeenCommit(); }
+  // Of a connection to the past: the newest commit that wrote something of what it has read.
+  Lsn newest_read() const { return lock_.newest_read(); }
 
   // True in a child that fork() made since this was opened: only RefuseInherited may be called.
   bool inherited() const { return store_.inherited(); }
