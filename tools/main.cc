@@ -53,6 +53,7 @@ int Main(int argc, char** argv) {
   AddImport(app, &invocation);
   AddExport(app, &invocation);
   AddSql(app, &invocation);
+  AddShell(app, &invocation);
   AddLs(app, &invocation);
   AddLog(app, &invocation);
   AddBookmark(app, &invocation);

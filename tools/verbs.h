@@ -27,6 +27,7 @@ void AddInit(CLI::App& app, Invocation* invocation);
 void AddImport(CLI::App& app, Invocation* invocation);
 void AddExport(CLI::App& app, Invocation* invocation);
 void AddSql(CLI::App& app, Invocation* invocation);
+void AddShell(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
 void AddLog(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
