@@ -75,6 +75,7 @@ int Main(int argc, char** argv) {
   AddRebuild(app, &invocation);
   AddSalvage(app, &invocation);
   AddStat(app, &invocation);
+  AddReport(app, &invocation);
 
   try {
     try {

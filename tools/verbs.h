@@ -49,6 +49,7 @@ void AddDrill(CLI::App& app, Invocation* invocation);
 void AddRebuild(CLI::App& app, Invocation* invocation);
 void AddSalvage(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
+void AddReport(CLI::App& app, Invocation* invocation);
 
 }  // namespace tidemark::tools
 
