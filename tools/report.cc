@@ -91,7 +91,7 @@ void AddReport(CLI::App& app, Invocation* invocation) {
        .json_fields =
            "{\"store\",\"output\",\"bytes\",\"charts\",\"objects\",\"deleted\",\"commits\",\n"
            "\"commits_looked_at\",\"damage\"}; bytes: of the page; charts: whether it has any; "
-           "damage: how many\nplaces were met"},
+           "commits_looked_at:\nfewer only if --commits is; damage: how many\nplaces were met"},
       &arguments->store, invocation);
   verb.RequiredOption("-o,--output", "Where to write the page; - for stdout", &arguments->output);
   verb.Option("--commits", "For what is told over time, look at this many commits; 0 for all",

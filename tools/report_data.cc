@@ -74,6 +74,8 @@ class Gatherer {
                        .commits = summary.commit_count,
                        .last_change = summary.head.time};
     if (!summary.damage.ok()) AddDamage(object.name, summary.damage.message());
+    // The listing counts those that have expired and are in the log still.
+    if (const auto counted = LookInto(summary, object.name)) object.commits = *counted;
     facts->commits += object.commits;
     data_.commits += object.commits;
     if (which == Listed::kDeleted) {
@@ -88,18 +90,21 @@ class Gatherer {
       data_.histories.Add(object.commits);
       data_.by_size.Add(object);
     }
-    LookInto(summary, object.name);
     data_.by_history.Add(std::move(object));
   }
 
-  void LookInto(const ObjectSummary& summary, const std::string& name) {
+  // Returns how many commits of it can be gone back to, if that was found out.
+  std::optional<uint64_t> LookInto(const ObjectSummary& summary, const std::string& name) {
     auto opened =
         session_.store().OpenObject(summary.namespace_name, summary.id, IfMissing::kDeleted);
-    if (!opened.ok()) return NoteDamage(name, opened.status());
+    if (!opened.ok()) {
+      NoteDamage(name, opened.status());
+      return std::nullopt;
+    }
     const Object& object = **opened;
     AddRestores(object, name);
     AddLabels(object, name);
-    if (data_.commits_looked_at < max_commits_) AddCommits(object, name);
+    return CountCommits(object, name);
   }
 
   void AddRestores(const Object& object, const std::string& name) {
@@ -117,19 +122,27 @@ class Gatherer {
     }
   }
 
-  void AddCommits(const Object& object, const std::string& name) {
+  std::optional<uint64_t> CountCommits(const Object& object, const std::string& name) {
+    if (data_.commits_cut) return std::nullopt;
     ++data_.objects_looked_at;
+    uint64_t commits = 0;
     const Status status = object.History(
         [&](const CommitInfo& commit) {
+          data_.commits_cut = data_.commits_looked_at == max_commits_;
+          if (data_.commits_cut) return false;
+          ++data_.commits_looked_at;
+          ++commits;
           data_.times.Add(commit.time, commit.log_bytes);
           progress_.Update(data_.objects + data_.deleted, data_.stats.object_count);
-          return ++data_.commits_looked_at < max_commits_;
+          return true;
         },
         [&](const DamagedCommit& commit) {
           AddDamage(name, commit.why.message());
           return true;
         });
     NoteDamage(name, status);
+    if (data_.commits_cut || !status.ok()) return std::nullopt;
+    return commits;
   }
 
   // What is damaged, or the disk cannot read, is told on the page. Throws for other errors.

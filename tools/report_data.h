@@ -120,18 +120,20 @@ struct ReportData {
 
   uint64_t objects = 0;  // that exist
   uint64_t deleted = 0;
-  uint64_t bytes = 0;    // of their databases
-  uint64_t commits = 0;  // of all, deleted ones included
+  uint64_t bytes = 0;  // of their databases
+  // Of all, deleted ones included. Where commits_cut, with some that have expired.
+  uint64_t commits = 0;
   TopList<ObjectFacts, LargerFirst> by_size;
   TopList<ObjectFacts, LongerHistoryFirst> by_history;
   TopList<NamespaceFacts, FullerFirst> namespaces;
   Histogram sizes{.unit = 4096};
   Histogram histories{.unit = 2};
 
-  // Of the commits that were looked at: all, unless there are more than that.
+  // Of the commits that were looked at.
   TimeBuckets times;
   uint64_t commits_looked_at = 0;
   uint64_t objects_looked_at = 0;
+  bool commits_cut = false;  // there are more than were to be looked at
 
   TopList<RestoreFacts, LaterFirst> restores;
   TopList<LabelFacts, LaterFirst> labels;  // without automatic ones

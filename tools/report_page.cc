@@ -147,8 +147,8 @@ class Page {
                   (data_.deleted == 0 ? std::string()
                                       : " (and " + Plural(data_.deleted, "deleted object") + ")") +
                   ", in " + Plural(data_.namespaces.total(), "namespace") + "; " +
-                  Plural(data_.commits, "commit") + " that can be gone back to. Made " +
-                  FormatLocalTime(data_.made) + ".");
+                  (data_.commits_cut ? "about " : "") + Plural(data_.commits, "commit") +
+                  " that can be gone back to. Made " + FormatLocalTime(data_.made) + ".");
     if (chart_library_.empty()) {
       Text("p",
            "Charts are not built into this tidemark: npm could not get Chart.js when it was built. "
@@ -226,9 +226,9 @@ class Page {
   void Commits() {
     Text("h2", "Commits over time");
     const std::string looked =
-        data_.commits_looked_at >= data_.commits
+        !data_.commits_cut
             ? "All commits that can be gone back to."
-            : FormatCount(data_.commits_looked_at) + " of " + FormatCount(data_.commits) +
+            : FormatCount(data_.commits_looked_at) + " of about " + FormatCount(data_.commits) +
                   " commits: those of " + Plural(data_.objects_looked_at, "object") +
                   ", in the order of ids, which is random (--commits looks at more).";
     Text("p", looked + " Their bytes are what they take in the log now.", "note");

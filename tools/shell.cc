@@ -200,22 +200,25 @@ void AddShell(CLI::App& app, Invocation* invocation) {
        .summary = "Type SQL and look at the past of an object, interactively",
        .usage = "STORE OBJECT [--create]",
        .details =
-           "Statements end with a semicolon and may go over several lines. What is typed as one "
-           "runs as one\ntransaction and is durable when the prompt comes back; BEGIN opens one "
-           "that stays open until COMMIT or\nROLLBACK, which the prompt shows by a *. Errors do "
-           "not end the session. As with `tidemark sql`, what\nmay take away more than was meant "
-           "gets an automatic label first. Commands begin with a dot:\n"
-           "  .at POINT      look at the object as it was then, read-only; .now goes back\n"
-           "  .log [N]       list its commits\n"
-           "  .restore [POINT]  make that, or what .at looks at, the present, after asking\n"
-           "  .bookmark, .label NAME, .tables, .schema [TABLE], .mode table|json|csv, .help, "
-           ".quit\n"
+           "Statements end with a semicolon and may go over several lines. Those that one line "
+           "completes run as one\ntransaction, which is durable when the prompt comes back; BEGIN "
+           "opens one that stays open until COMMIT or\nROLLBACK, and the prompt shows a * until "
+           "then. Errors do not end the session. As with `tidemark sql`, what\nmay take away more "
+           "than was meant gets an automatic label first. Commands begin with a dot:\n"
+           "  .at POINT          look at the object as it was then; it cannot be written there\n"
+           "  .now               go back to the present\n"
+           "  .log [N]           list the latest N commits (20; 0: all)\n"
+           "  .restore [POINT]   make that, or what .at looks at, the present, after asking\n"
+           "  .bookmark          print the name of the commit that is looked at\n"
+           "  .label NAME        give it a name that stays\n"
+           "  .tables, .schema [TABLE], .mode table|json|csv, .help, .quit\n"
            "TAB completes words of SQL, tables, columns, commands and points. Lines are remembered "
            "below\nXDG_STATE_HOME (or ~/.local/state), but those that begin with a blank.\n"
            "Where stdin or stdout is no terminal, stdin is a script of the same: nothing is asked, "
            "and it ends at\nthe first error, with that one's exit code; what was committed before "
            "stays.\n"
-           "The store is this command's until it ends: no other can open it meanwhile.",
+           "The store is this command's until it ends: no other can open it meanwhile.\n" +
+           std::string(kPointHelp),
        .example = "tidemark shell /var/lib/rooms rooms/lobby\n"
                   "tidemark shell /var/lib/rooms rooms/lobby < script.sql",
        .json_fields =

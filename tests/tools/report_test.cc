@@ -63,7 +63,25 @@ TEST_F(ReportTest, TellsWhatThereIs) {
   EXPECT_TRUE(Has(page, "a lawsuit"));
   EXPECT_TRUE(Has(page, "Nothing damaged was met"));
   EXPECT_TRUE(Has(page, "All commits that can be gone back to."));
-  EXPECT_TRUE(Has(Report({"--commits", "2"}), "2 of 5 commits"));
+  EXPECT_TRUE(Has(Report({"--commits", "2"}), "2 of about 5 commits"));
+}
+
+// Goal: commits that have expired are not counted, although the log has them still.
+TEST_F(ReportTest, CountsWhatCanBeGoneBackTo) {
+  MakeObject("rooms/lobby");
+  ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values ('four')"}));
+  EXPECT_TRUE(Has(Report(), "; 2 commits that can be gone back to"));
+  {
+    ManualClock clock(Clock::System()->Now() + hours(2));
+    StoreOptions options;
+    options.clock = &clock;
+    options.retention = seconds(1);
+    ASSERT_OK_AND_ASSIGN(auto opened, Store::Open(store(), options));
+    ASSERT_OK(opened->Prune());
+    ASSERT_OK(opened->Close());
+  }
+  EXPECT_TRUE(Has(Report(), "; 1 commit that can be gone back to"));
+  EXPECT_FALSE(Has(Report(), "none: nothing has expired"));
 }
 
 // Goal: no name that a user can choose is read as HTML or as a script, in the tables or in the data
