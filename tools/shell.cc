@@ -222,8 +222,8 @@ void AddShell(CLI::App& app, Invocation* invocation) {
        .example = "tidemark shell /var/lib/rooms rooms/lobby\n"
                   "tidemark shell /var/lib/rooms rooms/lobby < script.sql",
        .json_fields =
-           "a line a result: {\"columns\":[…],\"rows\":[[…],…]}, as those of tidemark sql; it is "
-           ".mode json from\nthe start"},
+           "a document a result: {\"columns\":[…],\"rows\":[[…],…]}, as those of tidemark sql; "
+           ".log prints what\ntidemark log does. It is .mode json from the start"},
       &arguments->store, invocation);
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.Flag("--create", "Make the object if it is missing (with the first statement that writes)",

@@ -153,6 +153,7 @@ ShellSession::Next ShellSession::Log(const std::string& limit) {
   options.limit = kShownCommits;
   options.more_hint = ".log N shows more, .log 0 all";
   options.stop = &Interrupts::pending;
+  options.json = options_.format == ResultFormat::kJson;
   if (!limit.empty()) {
     const char* end = limit.data() + limit.size();
     const auto [rest, error] = std::from_chars(limit.data(), end, options.limit);

@@ -129,6 +129,8 @@ TEST_F(ShellTest, GoesToThePastAndBack) {
   ASSERT_DONE(result);
   EXPECT_NE(result.out.find("restore of " + emptied), std::string::npos) << result.out;
   EXPECT_NE(result.err.find(".log 0 all"), std::string::npos) << result.err;
+  result = Script(".log 1\n", {"--json"});
+  EXPECT_EQ(nlohmann::json::parse(result.out)["commits"].size(), 1u) << result.out;
 }
 
 TEST_F(ShellTest, PrintsSchemas) {
