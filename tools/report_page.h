@@ -15,10 +15,6 @@ namespace tidemark::tools {
 // size does not grow with the store. (Sorts the lists of `data`.)
 std::string ReportPage(ReportData& data, const std::string& store, std::string_view chart_library);
 
-// Text as it can stand in an element or a quoted attribute: what is no UTF-8 or would move a cursor
-// is made visible as PrintableLine does.
-std::string EscapeHtml(std::string_view text);
-
 }  // namespace tidemark::tools
 
 #endif  // TIDEMARK_TOOLS_REPORT_PAGE_H_

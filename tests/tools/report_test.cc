@@ -13,8 +13,9 @@
 #include "engine/store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/tools/tools_fixture.h"
+#include "tools/html_page.h"
 #include "tools/report_assets.h"
-#include "tools/report_page.h"
+#include "tools/report_data.h"
 #include "tools/time_buckets.h"
 #include "vfs/database.h"
 
