@@ -205,10 +205,10 @@ TEST_F(ShellTerminalTest, ServesAPerson) {
 TEST_F(ShellTerminalTest, CtrlCInterrupts) {
   Terminal terminal(Command(), Environment());
   ASSERT_TRUE(terminal.WaitFor("rooms/lobby> "));
-  // Progress shows that the statement runs, after a second.
+  // Progress shows, after a second, that the statement runs.
   terminal.Type(
       "with recursive r(i) as (select 1 union all select i + 1 from r) select sum(i) from r;\n");
-  ASSERT_TRUE(terminal.WaitFor("running 1 s"));
+  ASSERT_TRUE(terminal.WaitFor("running "));
   terminal.Type(kCtrlC);
   ASSERT_TRUE(terminal.WaitFor("interrupted"));
   ASSERT_TRUE(terminal.WaitFor("nothing was changed"));
@@ -218,7 +218,7 @@ TEST_F(ShellTerminalTest, CtrlCInterrupts) {
   terminal.Type(
       "insert into t(text) with recursive r(i) as (select 1 union all select i + 1 from r)"
       " select i from r;\n");
-  ASSERT_TRUE(terminal.WaitFor("running 1 s"));
+  ASSERT_TRUE(terminal.WaitFor("running "));
   terminal.Type(kCtrlC);
   ASSERT_TRUE(terminal.WaitFor("the transaction was rolled back"));
   ASSERT_TRUE(terminal.WaitFor("rooms/lobby> "));
