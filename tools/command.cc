@@ -67,6 +67,7 @@ void AddVerbs(CLI::App& app, Invocation* invocation) {
   AddRebuild(app, invocation);
   AddSalvage(app, invocation);
   AddStat(app, invocation);
+  AddReport(app, invocation);
 }
 
 // --help and --version.
@@ -107,7 +108,7 @@ int RunVerb(const Invocation& invocation, const std::vector<std::string>& argume
 
 }  // namespace
 
-int RunCommand(const std::vector<std::string>& arguments) {
+int RunCommand(const std::vector<std::string>& arguments, AddVerb* terminal_verb) {
   Invocation invocation;
   CLI::App app("Tidemark: small SQLite databases in one log, each with its whole history",
                "tidemark");
@@ -116,6 +117,7 @@ int RunCommand(const std::vector<std::string>& arguments) {
   app.footer(kFooter);
   app.get_formatter()->column_width(14);
   AddVerbs(app, &invocation);
+  if (terminal_verb != nullptr) terminal_verb(app, &invocation);
 
   try {
     try {

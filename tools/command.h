@@ -7,13 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "tools/command_line.h"
+
 namespace tidemark::tools {
+
+// Adds a verb to the parser; see tools/verbs.h.
+using AddVerb = void(CLI::App& app, Invocation* invocation);
 
 // `arguments` are those behind the program's name. A verb that the owner of its store serves is run
 // there, if it does (tools/control_client.h). Within a Scope (tools/console.h) it runs for somebody
-// else, and must be one that is served. Failures are printed, and none is thrown but by the
-// Console.
-int RunCommand(const std::vector<std::string>& arguments);
+// else, and must be one that is served. `terminal_verb` is known besides: one that needs more than
+// a Console. Failures are printed, and none is thrown but by the Console.
+int RunCommand(const std::vector<std::string>& arguments, AddVerb* terminal_verb = nullptr);
 
 }  // namespace tidemark::tools
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/console.h"
+#include "tools/log.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/table.h"
@@ -17,12 +18,10 @@ namespace tidemark::tools {
 
 namespace {
 
-constexpr uint64_t kDefaultLimit = 100;
-
 struct Arguments {
   std::string store;
   std::string object;
-  uint64_t limit = kDefaultLimit;
+  uint64_t limit = LogOptions().limit;
   std::optional<std::string> since;
   std::optional<std::string> until;
 };
@@ -116,7 +115,7 @@ class Printer {
     ++damaged_;
   }
 
-  void End(bool more) {
+  void End(bool more, const std::string& more_hint) {
     if (json_) {
       Print(more ? "],\"more\":true}\n" : "],\"more\":false}\n");
       return;
@@ -124,7 +123,7 @@ class Printer {
     table_.Finish();
     if (more) {
       FlushOutput();
-      PrintNote("older commits are not shown; --limit N shows more, --limit 0 all");
+      PrintNote("older commits are not shown; " + more_hint);
     }
   }
 
@@ -154,64 +153,66 @@ class Printer {
 
 void Run(const Arguments& arguments, bool json) {
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
-  std::optional<Point> since;
-  if (arguments.since) since = ParsePointArgument(*arguments.since, arguments.store, name);
-  std::optional<Point> until;
-  if (arguments.until) until = ParsePointArgument(*arguments.until, arguments.store, name);
+  LogOptions options;
+  options.limit = arguments.limit;
+  options.json = json;
+  if (arguments.since) options.since = ParsePointArgument(*arguments.since, arguments.store, name);
+  if (arguments.until) options.until = ParsePointArgument(*arguments.until, arguments.store, name);
   Session session(arguments.store);
-  {
-    const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
-    Range range;
-    if (until) range.newest = session.ResolveCommit(*object, until).lsn;
-    if (since && std::holds_alternative<Timestamp>(*since)) {
-      range.since = std::get<Timestamp>(*since);  // may be before the object's first commit
-    } else if (since) {
-      range.oldest = session.ResolveCommit(*object, since).lsn;
-    }
-    Notes notes;
-    for (const RestoreEntry& entry :
-         OrThrow(session.store().ListRestores(*object), session.AboutObject(name.text))) {
-      if (entry.to) notes.restored[entry.lsn] = *entry.to;
-    }
-    for (const LabelInfo& label : OrThrow(object->ListLabels(), session.AboutObject(name.text))) {
-      if (!label.name.empty()) notes.labels[label.bookmark.lsn].push_back(label.name);
-    }
-    Printer printer(*object, session.AboutObject(name.text), std::move(notes), json);
-    bool more = false;
-    Progress progress("reading");
-    printer.Begin(session.path());
-    const auto has_room = [&] {
-      more = arguments.limit != 0 && printer.count() == arguments.limit;
-      return !more;
-    };
-    const Status status = object->History(
-        [&](const CommitInfo& commit) {
-          if (range.BeginsBehind(commit) || !has_room()) return false;
-          printer.Commit(commit);
-          if (!json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
-          return true;
-        },
-        [&](const DamagedCommit& commit) {
-          if (commit.lsn < range.oldest || !has_room()) return false;
-          printer.Damaged(commit);
-          return true;
-        },
-        range.newest);
-    progress.Hide();
-    printer.End(more);
-    OrThrow(status, session.AboutObject(name.text));
-    if (printer.damaged() != 0) {
-      throw Failure(StatusCodeName(StatusCode::kCorruption), kExitDamage,
-                    "object " + name.text + " has " + Plural(printer.damaged(), "damaged commit") +
-                        " in " + session.path(),
-                    "the commits below a damaged one are whole: restore to one of them, or bring "
-                    "the files back from a backup; tidemark verify lists all damage");
-    }
-  }
+  ShowLog(session, *session.OpenObject(name, IfMissing::kDeleted), options);
   session.Close();
 }
 
 }  // namespace
+
+void ShowLog(Session& session, const Object& object, const LogOptions& options) {
+  const Subject about = session.AboutObject(object.DisplayName());
+  Range range;
+  if (options.until) range.newest = session.ResolveCommit(object, options.until).lsn;
+  if (options.since && std::holds_alternative<Timestamp>(*options.since)) {
+    range.since = std::get<Timestamp>(*options.since);  // may be before the object's first commit
+  } else if (options.since) {
+    range.oldest = session.ResolveCommit(object, options.since).lsn;
+  }
+  Notes notes;
+  for (const RestoreEntry& entry : OrThrow(session.store().ListRestores(object), about)) {
+    if (entry.to) notes.restored[entry.lsn] = *entry.to;
+  }
+  for (const LabelInfo& label : OrThrow(object.ListLabels(), about)) {
+    if (!label.name.empty()) notes.labels[label.bookmark.lsn].push_back(label.name);
+  }
+  Printer printer(object, about, std::move(notes), options.json);
+  bool more = false;
+  Progress progress("reading");
+  printer.Begin(session.path());
+  const auto has_room = [&] {
+    more = options.limit != 0 && printer.count() == options.limit;
+    return !more && !(options.stop && options.stop());
+  };
+  const Status status = object.History(
+      [&](const CommitInfo& commit) {
+        if (range.BeginsBehind(commit) || !has_room()) return false;
+        printer.Commit(commit);
+        if (!options.json) progress.Update(printer.count(), 0);  // JSON is printed as it comes
+        return true;
+      },
+      [&](const DamagedCommit& commit) {
+        if (commit.lsn < range.oldest || !has_room()) return false;
+        printer.Damaged(commit);
+        return true;
+      },
+      range.newest);
+  progress.Hide();
+  printer.End(more, options.more_hint);
+  OrThrow(status, about);
+  if (printer.damaged() != 0) {
+    throw Failure(StatusCodeName(StatusCode::kCorruption), kExitDamage,
+                  "object " + object.DisplayName() + " has " +
+                      Plural(printer.damaged(), "damaged commit") + " in " + session.path(),
+                  "the commits below a damaged one are whole: restore to one of them, or bring "
+                  "the files back from a backup; tidemark verify lists all damage");
+  }
+}
 
 void AddLog(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();

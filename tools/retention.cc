@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/byte_size.h"
+#include "tools/retention_text.h"
 #include "tools/session.h"
 #include "tools/span.h"
 #include "tools/table.h"
@@ -28,17 +29,6 @@ struct Arguments {
 
   bool sets() const { return keep || hourly || daily; }
 };
-
-std::string Describe(const RetentionPolicy& policy) {
-  std::string text = "everything for " + FormatSpan(policy.window);
-  auto until = policy.window;
-  for (const auto& [span, what] : {std::pair(policy.hourly, "hour"), {policy.daily, "day"}}) {
-    if (span <= until) continue;
-    text += std::string(", one commit of each ") + what + " for " + FormatSpan(span);
-    until = span;
-  }
-  return text;
-}
 
 std::string_view SourceName(PolicySource source) {
   switch (source) {
@@ -74,23 +64,10 @@ struct Shown {
   std::vector<RetentionEntry> rules;
 };
 
-std::string DescribeRule(const RetentionEntry& rule) {
-  std::string text;
-  if (rule.policy) text = Describe(*rule.policy);
-  if (rule.hold) {
-    text = "held since " + FormatLocalTime(rule.hold->since) +
-           (rule.hold->reason.empty() ? "" : ": ") + rule.hold->reason;
-  }
-  if (rule.budget_bytes) {
-    text += (text.empty() ? "a budget of " : ", in a budget of ") + FormatBytes(*rule.budget_bytes);
-  }
-  return text;
-}
-
 Json OptionalJson(const std::optional<uint64_t>& number) { return number ? Json(*number) : Json(); }
 
 void PrintShown(const Shown& shown) {
-  PrintLine("policy    " + Describe(shown.info.policy) + " (from the " +
+  PrintLine("policy    " + DescribePolicy(shown.info.policy) + " (from the " +
             std::string(SourceName(shown.info.source)) + ")");
   if (shown.info.hold) {
     PrintLine("held      since " + FormatLocalTime(shown.info.hold->since) +

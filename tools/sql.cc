@@ -6,6 +6,7 @@
 
 #include "tools/console.h"
 #include "tools/result_printer.h"
+#include "tools/safety_labels.h"
 #include "tools/session.h"
 #include "tools/sql_script.h"
 #include "tools/verbs.h"
@@ -32,31 +33,6 @@ std::string ReadStandardInput() {
   while ((size = ThisConsole().Read(buffer, sizeof(buffer))) > 0) text.append(buffer, size);
   return text;
 }
-
-// Makes an automatic label of the object's latest commit before it may be regretted: at most one a
-// commit, and none of an object that does not exist. None is waited for.
-class SafetyLabels {
- public:
-  explicit SafetyLabels(Object& object) : object_(object) {}
-
-  Status Before(const std::string& what) {
-    const CommitInfo head = object_.head();
-    if (!object_.exists() || head.lsn == labelled_) return OkStatus();
-    TIDEMARK_ASSIGN_OR_RETURN(std::string label, object_.SetAutomaticLabel("before-" + what));
-    labelled_ = head.lsn;
-    if (count_++ == 0) first_ = std::move(label);
-    return OkStatus();
-  }
-
-  const std::string& first() const { return first_; }  // empty if none was made
-  uint64_t count() const { return count_; }
-
- private:
-  Object& object_;
-  Lsn labelled_;
-  std::string first_;
-  uint64_t count_ = 0;
-};
 
 // What the statements did to the object.
 struct Effect {

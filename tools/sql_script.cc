@@ -193,7 +193,7 @@ void SqlScript::Run(std::string_view text) {
     position = static_cast<size_t>(tail - text_.data());
   }
   if (own_transaction_) Commit(text_.size());
-  if (sqlite3_get_autocommit(db) == 0) {
+  if (!leaves_open_ && sqlite3_get_autocommit(db) == 0) {
     sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
     throw Failure("sql", kExitFailed, "the SQL ends inside a transaction that it began",
                   "that transaction was rolled back; end the text with COMMIT");
@@ -235,12 +235,12 @@ void SqlScript::Begin() {
 }
 
 void SqlScript::Commit(size_t position) {
-  own_transaction_ = false;
   // ON CONFLICT ROLLBACK and some errors end a transaction by themselves.
-  if (sqlite3_get_autocommit(database_.handle()) != 0) return;
-  if (sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) {
+  if (sqlite3_get_autocommit(database_.handle()) == 0 &&
+      sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) {
     Fail(position);
   }
+  own_transaction_ = false;
 }
 
 void SqlScript::Fail(size_t position) {
@@ -250,6 +250,8 @@ void SqlScript::Fail(size_t position) {
 }
 
 void SqlScript::RollBack() {
+  if (leaves_open_ && !own_transaction_) return;
+  own_transaction_ = false;
   if (sqlite3_get_autocommit(database_.handle()) != 0) return;
   sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
@@ -260,6 +262,7 @@ Failure SqlScript::SqlFailure(size_t position) const {
   if (EngineKnowsBetter(code)) return Explain(database_.ErrorStatus(), subject_);
 
   const std::string message = sqlite3_errmsg(db);
+  if ((code & 0xff) == SQLITE_INTERRUPT) return Failure("interrupted", kExitFailed, message, "");
   const bool read_only = (code & 0xff) == SQLITE_READONLY;
   Failure failure(read_only ? StatusCodeName(StatusCode::kReadOnly) : "sql", kExitFailed, message,
                   read_only ? "a view of the past (--at) cannot be written; restore the object to "
@@ -275,10 +278,10 @@ Failure SqlScript::SqlFailure(size_t position) const {
     // SQLite counts from the beginning of the statement, a user from that of the text.
     const size_t absolute = position + static_cast<size_t>(offset);
     const Place place = PlaceOf(text_, absolute);
-    failure.sql_offset = static_cast<int64_t>(absolute);
-    failure.message += " at offset " + std::to_string(absolute) + " (line " +
-                       std::to_string(place.line) + ", column " + std::to_string(place.column) +
-                       ")";
+    failure.sql_offset = static_cast<int64_t>(origin_.offset + absolute);
+    failure.message += " at offset " + std::to_string(origin_.offset + absolute) + " (line " +
+                       std::to_string(origin_.line - 1 + place.line) + ", column " +
+                       std::to_string(place.column) + ")";
     failure.excerpt = Excerpt(text_, absolute);
   }
   return failure;

@@ -33,6 +33,17 @@ class SqlScript {
     before_loss_ = std::move(f);
   }
 
+  // For a text that is one part of what a person types: a transaction that it begins goes on when
+  // it ends, and a statement that fails in one leaves it as SQLite does.
+  void set_leaves_transactions_open() { leaves_open_ = true; }
+
+  // Of a text that is a part of a longer one: errors count from the beginning of that.
+  struct Origin {
+    size_t line = 1;    // from 1
+    size_t offset = 0;  // in bytes
+  };
+  void set_origin(const Origin& origin) { origin_ = origin; }
+
   // Throws Failure at the first statement that fails; the transaction it stands in is rolled back
   // then. A text that ends inside a transaction is a failure, too.
   void Run(std::string_view text);
@@ -54,6 +65,8 @@ class SqlScript {
   Progress progress_{"running"};
   std::function<Status(const std::string&)> before_loss_;
   bool own_transaction_ = false;  // Begin() opened it, not the text
+  bool leaves_open_ = false;
+  Origin origin_;
 };
 
 }  // namespace tidemark::tools

@@ -28,6 +28,7 @@ void AddImport(CLI::App& app, Invocation* invocation);
 void AddCopy(CLI::App& app, Invocation* invocation);
 void AddExport(CLI::App& app, Invocation* invocation);
 void AddSql(CLI::App& app, Invocation* invocation);
+void AddShell(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
 void AddLog(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
@@ -52,6 +53,7 @@ void AddStandby(CLI::App& app, Invocation* invocation);
 void AddRebuild(CLI::App& app, Invocation* invocation);
 void AddSalvage(CLI::App& app, Invocation* invocation);
 void AddStat(CLI::App& app, Invocation* invocation);
+void AddReport(CLI::App& app, Invocation* invocation);
 
 }  // namespace tidemark::tools
 

@@ -80,6 +80,18 @@ std::string ToolsTest::ValueAt(const std::string& object, const std::string& at,
   return document["results"][0]["rows"][0][0].dump();
 }
 
+void ToolsTest::DamageCommit(const std::string& bookmark) {
+  const std::string path = store() + "/log/00000001.seg";
+  std::string bytes = ReadFile(path);
+  uint64_t state_hash = std::stoull(bookmark.substr(bookmark.size() - 16), nullptr, 16);
+  std::string pattern;
+  for (int i = 0; i < 8; ++i, state_hash >>= 8) pattern += static_cast<char>(state_hash & 0xff);
+  const size_t at = bytes.find(pattern);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  WriteFile(path, bytes);
+}
+
 std::string ToolsTest::MakeDatabase(const std::string& name, const std::string& sql) {
   const std::string path = Path(name);
   const Connection connection(path);

@@ -46,6 +46,9 @@ class ToolsTest : public ::testing::Test {
   std::string Value(const std::string& object, const std::string& sql);
   std::string ValueAt(const std::string& object, const std::string& at, const std::string& sql);
 
+  // Damages the frame of a commit, which is found in the first segment by its state hash.
+  void DamageCommit(const std::string& bookmark);
+
   // A SQLite file made by `sql`.
   std::string MakeDatabase(const std::string& name, const std::string& sql);
 
