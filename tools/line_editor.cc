@@ -58,7 +58,8 @@ class LineEditor::Impl {
     el_set(editor_, EL_HIST, history, history_);
     el_set(editor_, EL_SIGNAL, 1);
     el_set(editor_, EL_GETCFN, &Impl::ReadCharacter);
-    el_set(editor_, EL_ADDFN, "tidemark-complete", "completes a name", &Impl::Complete);
+    // Not el_set, which copies these two texts and never frees the copies.
+    el_wset(editor_, EL_ADDFN, L"tidemark-complete", L"completes a name", &Impl::Complete);
     el_set(editor_, EL_BIND, "^I", "tidemark-complete", nullptr);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     el_source(editor_, nullptr);  // ~/.editrc, which may say otherwise
@@ -129,7 +130,7 @@ class LineEditor::Impl {
     }
   }
 
-  static unsigned char Complete(EditLine* editor, int /*character*/) {
+  static unsigned char Complete(EditLine* editor, wint_t /*character*/) {
     const LineInfo* info = el_line(editor);
     const std::string before(info->buffer, info->cursor);
     const Completion completion = Of(editor).complete_(before);
