@@ -114,7 +114,8 @@ void AddRestore(CLI::App& app, Invocation* invocation) {
                               "or a bookmark that `bookmark`\nprinted of the namespace. Those "
                               "that did not exist then are deleted, deleted ones come back.\nThe "
                               "command that undoes all of it is printed before anything changes; "
-                              "interrupted, the same\ncommand goes on.\n\n") +
+                              "interrupted, the same\ncommand goes on, and what "
+                              "the first one printed undoes it.\n\n") +
                   kPointHelp,
        .example = "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\" --dry-run\n"
                   "tidemark restore /var/lib/rooms rooms/lobby --to \"10 minutes ago\"\n"
