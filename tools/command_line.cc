@@ -110,6 +110,12 @@ void Verb::Option(const std::string& names, const std::string& description, uint
   verb_->add_option(names, *value, description)->capture_default_str();
 }
 
+void Verb::Option(const std::string& names, const std::string& description,
+                  std::vector<std::string>* values) {
+  // One a time: what follows is an argument again.
+  verb_->add_option(names, *values, description)->expected(1)->take_all();
+}
+
 void Verb::Flag(const std::string& names, const std::string& description, bool* value) {
   verb_->add_flag(names, *value, description);
 }

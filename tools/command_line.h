@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -53,6 +54,9 @@ class Verb {
   void Option(const std::string& names, const std::string& description,
               std::optional<std::string>* value);
   void RequiredOption(const std::string& names, const std::string& description, std::string* value);
+  // May be given several times.
+  void Option(const std::string& names, const std::string& description,
+              std::vector<std::string>* values);
   // Its help shows what `value` is now.
   void Option(const std::string& names, const std::string& description, uint64_t* value);
   void Flag(const std::string& names, const std::string& description, bool* value);

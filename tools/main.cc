@@ -55,6 +55,7 @@ int Main(int argc, char** argv) {
   AddSql(app, &invocation);
   AddLs(app, &invocation);
   AddLog(app, &invocation);
+  AddDiff(app, &invocation);
   AddBookmark(app, &invocation);
   AddLabel(app, &invocation);
   AddLabels(app, &invocation);
