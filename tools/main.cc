@@ -56,6 +56,7 @@ int Main(int argc, char** argv) {
   AddLs(app, &invocation);
   AddLog(app, &invocation);
   AddDiff(app, &invocation);
+  AddChanges(app, &invocation);
   AddBookmark(app, &invocation);
   AddLabel(app, &invocation);
   AddLabels(app, &invocation);
