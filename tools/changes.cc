@@ -109,7 +109,7 @@ void Run(const Arguments& arguments, bool /*json*/) {
   }
   Session session(arguments.store);
   {
-    Subject about = session.AboutStore();
+    Subject about = session.AboutObject("");
     Changes::Start start = position.value_or(Lsn(0));
     std::shared_ptr<Object> object;
     if (is_object) {
