@@ -26,6 +26,7 @@ constexpr struct {
     {"small_cache/", "", kReads},
     {"idle/", "", kReads},
     {"large/", "", kEach},
+    {"diff/", "", kReads},
     {"import/", "", "import and export durable when they return, on both sides"},
     {"mix/", "", kBoth},
     {"kv/get/", "", kReads},

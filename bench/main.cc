@@ -155,6 +155,7 @@ int Run(int argc, char** argv) {
   RegisterReadMostlyBenchmarks(settings);
   RegisterObjectBenchmarks(settings);
   RegisterLargeBenchmarks(settings);
+  RegisterDiffBenchmarks(settings);
   RegisterImportBenchmarks(settings);
   RegisterMixBenchmarks(settings);
   RegisterKvBenchmarks(settings);

@@ -25,6 +25,7 @@ void RegisterReadMostlyBenchmarks(const Settings& settings);  // read_mostly_ben
 void RegisterSmallCacheBenchmarks(const Settings& settings);  // small_cache_bench.cc
 void RegisterObjectBenchmarks(const Settings& settings);      // object_bench.cc
 void RegisterLargeBenchmarks(const Settings& settings);       // large_bench.cc
+void RegisterDiffBenchmarks(const Settings& settings);        // diff_bench.cc
 void RegisterImportBenchmarks(const Settings& settings);      // import_bench.cc
 void RegisterMixBenchmarks(const Settings& settings);         // mix_bench.cc
 void RegisterKvBenchmarks(const Settings& settings);          // kv_bench.cc

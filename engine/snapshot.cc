@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/check.h"
+#include "engine/internal/changed_pages.h"
 #include "engine/internal/read_ahead.h"
 #include "engine/internal/store_impl.h"
 
@@ -151,6 +152,33 @@ Status Snapshot::Read(PageNo page_no, std::span<std::byte> out, From from) const
 void Snapshot::NoteRead(Lsn written) const {
   if (!written.valid() || written > lsn()) written = lsn();
   newest_read_ = std::max(newest_read_, written);
+}
+
+Status Snapshot::VisitChangedPages(const Snapshot& other,
+                                   const std::function<bool(PageNo)>& visit) const try {
+  internal::StoreImpl* store = store_ != nullptr ? store_ : other.store_;
+  if (store == nullptr) return OkStatus();
+  if (other.store_ != nullptr && other.store_ != store) {
+    return Status(StatusCode::kInvalidArgument, "the snapshots are of two stores");
+  }
+  TIDEMARK_RETURN_IF_ERROR(store->queue().broken());
+  const uint32_t both = std::min(page_count(), other.page_count());
+  std::optional<internal::PageSet> pages;
+  if (both > 0 && page_size() == other.page_size()) {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        pages,
+        internal::FindChangedPages(store->index(), store->segments(), {timeline_.get(), lsn()},
+                                   {other.timeline_.get(), other.lsn()}, both));
+  }
+  const uint32_t last = std::max(page_count(), other.page_count());
+  for (uint64_t number = 1; number <= last; ++number) {
+    const PageNo page(static_cast<uint32_t>(number));
+    if (pages && number <= both && !pages->Contains(page)) continue;
+    if (!visit(page)) break;
+  }
+  return OkStatus();
+} catch (const std::bad_alloc&) {
+  return store_ != nullptr ? store_->OutOfMemory() : Status::OutOfMemory();
 }
 
 Status Snapshot::Verify() const try {

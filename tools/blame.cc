@@ -171,8 +171,8 @@ void Run(const Arguments& arguments, bool json) {
     }
     if (json) {
       begin_json();
-      Print("],\"end\":" + DumpJson(EndName(result->end)) + ",\"oldest\":" +
-            DumpJson(CommitJson(*object, result->oldest)) + ",\"row\":" +
+      Print("],\"end\":" + DumpJson(EndName(result->end)) +
+            ",\"oldest\":" + DumpJson(CommitJson(*object, result->oldest)) + ",\"row\":" +
             DumpJson(RowJson(result->row)) + ",\"looks\":" + std::to_string(result->looks) + "}\n");
     } else {
       PrintEnd(*object, *result, count);

@@ -45,6 +45,8 @@ void AddVerbs(CLI::App& app, Invocation* invocation) {
   AddSql(app, invocation);
   AddLs(app, invocation);
   AddLog(app, invocation);
+  AddDiff(app, invocation);
+  AddChanges(app, invocation);
   AddBookmark(app, invocation);
   AddLabel(app, invocation);
   AddLabels(app, invocation);

@@ -33,7 +33,7 @@ std::string DescribeRow(const RowSample& sample) {
   for (size_t i = 0; i < sample.columns.size(); ++i) {
     text += (i == 0 ? "" : ", ") + sample.columns[i] + " = " + shown[i];
     if (then && !sample.now.empty() && sample.now[i] != sample.then[i]) {
-      text += (sample.change == RowChange::kKept ? " (stays " : " (was ") + sample.now[i] + ")";
+      text += (sample.change == RowRestore::kKept ? " (stays " : " (was ") + sample.now[i] + ")";
     }
   }
   return text;
@@ -61,7 +61,7 @@ void PrintTable(const TableRestore& table, bool dry_run) {
   }
   if (!dry_run) return;
   for (const RowSample& sample : table.samples) {
-    PrintLine("    " + std::string(RowChangeName(sample.change)) + "  " +
+    PrintLine("    " + std::string(RowRestoreName(sample.change)) + "  " +
               PrintableLine(DescribeRow(sample)));
   }
 }
@@ -76,7 +76,7 @@ Json RowJson(const std::vector<std::string>& columns, const std::vector<std::str
 Json TableJson(const TableRestore& table) {
   Json samples = Json::array();
   for (const RowSample& sample : table.samples) {
-    samples.push_back({{"change", RowChangeName(sample.change)},
+    samples.push_back({{"change", RowRestoreName(sample.change)},
                        {"then", RowJson(sample.columns, sample.then)},
                        {"now", RowJson(sample.columns, sample.now)}});
   }

@@ -1,15 +1,13 @@
 #include "tools/result_printer.h"
 
-#include <array>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tools/console.h"
+#include "tools/row_json.h"
 #include "tools/table.h"
 #include "tools/text.h"
 
@@ -35,20 +33,6 @@ std::string BlobHex(sqlite3_stmt* statement, int column, size_t limit) {
   const void* bytes = sqlite3_column_blob(statement, column);
   const auto size = static_cast<size_t>(sqlite3_column_bytes(statement, column));
   return Hex(bytes, size < limit ? size : limit);
-}
-
-// The shortest of 15 to 17 digits that reads back as the same number, always with a point or an
-// exponent, so that a REAL can be told from an INTEGER.
-std::string RealText(double value) {
-  if (std::isinf(value)) return value < 0 ? "-9.0e+999" : "9.0e+999";
-  std::array<char, 40> text{};
-  for (int digits = 15; digits <= 17; ++digits) {
-    std::snprintf(text.data(), text.size(), "%.*g", digits, value);
-    if (std::strtod(text.data(), nullptr) == value) break;
-  }
-  std::string number = text.data();
-  if (number.find_first_of(".e") == std::string::npos) number += ".0";
-  return number;
 }
 
 class TablePrinter : public ResultPrinter {

@@ -31,6 +31,8 @@ void AddSql(CLI::App& app, Invocation* invocation);
 void AddShell(CLI::App& app, Invocation* invocation);
 void AddLs(CLI::App& app, Invocation* invocation);
 void AddLog(CLI::App& app, Invocation* invocation);
+void AddDiff(CLI::App& app, Invocation* invocation);
+void AddChanges(CLI::App& app, Invocation* invocation);
 void AddBookmark(CLI::App& app, Invocation* invocation);
 void AddLabel(CLI::App& app, Invocation* invocation);
 void AddLabels(CLI::App& app, Invocation* invocation);

@@ -155,12 +155,12 @@ Result<PartialRestoreInfo> PartialRestore::Run(const Point& to) {
 
 }  // namespace
 
-std::string_view RowChangeName(RowChange change) {
+std::string_view RowRestoreName(RowRestore change) {
   switch (change) {
-    case RowChange::kInserted: return "inserted";
-    case RowChange::kReplaced: return "replaced";
-    case RowChange::kKept: return "kept";
-    case RowChange::kDeleted: return "deleted";
+    case RowRestore::kInserted: return "inserted";
+    case RowRestore::kReplaced: return "replaced";
+    case RowRestore::kKept: return "kept";
+    case RowRestore::kDeleted: return "deleted";
   }
   return "";
 }

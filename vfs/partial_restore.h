@@ -42,18 +42,18 @@ struct PartialRestoreOptions {
   size_t samples = 5;  // at most so many of each kind of change
 };
 
-enum class RowChange {
+enum class RowRestore {
   kInserted,
   kReplaced,
   kKept,     // by OnConflict::kKeep
   kDeleted,  // by delete_new
 };
 // "inserted", "replaced", "kept" or "deleted".
-TIDEMARK_API std::string_view RowChangeName(RowChange change);
+TIDEMARK_API std::string_view RowRestoreName(RowRestore change);
 
 // A row that was changed. Values are as SQL writes them, long ones cut off.
 struct RowSample {
-  RowChange change = RowChange::kInserted;
+  RowRestore change = RowRestore::kInserted;
   std::vector<std::string> columns{};  // those that the table has, and had, with "rowid" if it has
                                        // no primary key
   std::vector<std::string> then{};     // at the point; empty if it was not there

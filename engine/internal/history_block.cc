@@ -170,6 +170,16 @@ std::optional<HistoryBlockHead> ParseHistoryBlockHead(ConstBytes bytes) {
   return head;
 }
 
+std::optional<uint64_t> HistoryBlockCount(ConstBytes bytes) {
+  Reader reader(bytes);
+  reader.Varint32();         // the page
+  reader.Varint32();         // how long the body is
+  reader.Fixed<uint64_t>();  // its hash
+  const uint64_t count = reader.Varint();
+  if (!reader.ok() || count == 0) return std::nullopt;
+  return count;
+}
+
 bool HistoryBlock::Parse(PageNo page, ConstBytes bytes, std::optional<uint64_t> hash) {
   versions_.clear();
   Reader reader(bytes);

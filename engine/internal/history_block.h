@@ -126,6 +126,9 @@ struct HistoryBlockHead {
   PageVersion row;
 };
 std::optional<HistoryBlockHead> ParseHistoryBlockHead(ConstBytes bytes);
+// How many versions the block has that `bytes` begin with, which need not be all of it; empty if it
+// is none.
+std::optional<uint64_t> HistoryBlockCount(ConstBytes bytes);
 
 }  // namespace tidemark::internal
 

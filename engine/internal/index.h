@@ -39,6 +39,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/clock.h"
@@ -123,6 +124,13 @@ struct PackedRow {
   uint32_t first = 0;  // the segments of the log that it stands for
   uint32_t last = 0;
   bool operator==(const PackedRow&) const = default;
+};
+
+// Pages of a timeline between two of its LSNs, as far as the index can tell.
+struct PageChanges {
+  std::vector<PageNo> pages;                             // that may have a version there
+  std::vector<std::pair<PageNo, PageVersion>> blocks{};  // that have one if the block has
+  std::optional<PageNo> next;                            // where to go on; empty: at the end
 };
 
 // What packing made of rows: where they stand now, or that they are gone.
@@ -357,6 +365,11 @@ class Index {
   // All rows from the last one before `first` to the first one behind `last`. Fastest for one page
   // after the other in order.
   Status ListPageRows(TimelineId timeline, PageNo page, Lsn first, Lsn last, PageRows* out) const;
+
+  // Of up to `most` pages from `first` on those that may have versions behind `after` and up to
+  // `upto` on the timeline itself.
+  Status ListPageChanges(TimelineId timeline, PageNo first, size_t most, Lsn after, Lsn upto,
+                         PageChanges* out) const;
 
   // The pages of which the timeline itself has versions.
   Result<PageSet> ListPages(TimelineId timeline) const;

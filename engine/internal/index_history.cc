@@ -111,6 +111,58 @@ Status Index::ListPageRows(TimelineId timeline, PageNo page, Lsn first, Lsn last
   return read.status();
 }
 
+Status Index::ListPageChanges(TimelineId timeline, PageNo first, size_t most, Lsn after, Lsn upto,
+                              PageChanges* out) const {
+  out->pages.clear();
+  out->blocks.clear();
+  out->next.reset();
+  LmdbReadTransaction read(impl_->env());
+  std::optional<CheckpointRow> checkpoint;
+  if (LmdbCursor& meta = read.cursor(kMetaTable); meta.Seek(TextKey(kCheckpointKey))) {
+    checkpoint = DecodeCheckpointRow(meta.value());
+    if (!checkpoint) return impl_->Damaged(kMetaTable);
+  }
+  LmdbCursor& cursor = read.cursor(kPagesTable);
+  Key12 key = PageKey(timeline, first);
+  size_t count = 0;
+  for (bool there = cursor.SeekAtOrAfter(key); there && IsOf(cursor, timeline);
+       there = cursor.NextKey()) {
+    if (cursor.key().size() != key.size()) return impl_->Damaged(kPagesTable);
+    const PageNo page(LoadNumberKey4(cursor.key().subspan(sizeof(Key8))));
+    if (count++ == most) {
+      out->next = page;
+      break;
+    }
+    if (!cursor.LastDuplicate()) break;
+    auto row = DecodePageVersion(cursor.value());
+    if (!row) return impl_->Damaged(kPagesTable);
+    if (row->lsn > after) {
+      key = PageKey(timeline, page);
+      if (!cursor.SeekDuplicateAtOrAfter(key, NumberKey(after.value + 1))) break;
+      const auto behind = DecodePageVersion(cursor.value());
+      if (!behind) return impl_->Damaged(kPagesTable);
+      if (behind->lsn <= upto) {
+        out->pages.push_back(page);
+        continue;
+      }
+      row.reset();
+      if (cursor.PreviousDuplicate()) {
+        row = DecodePageVersion(cursor.value());
+        if (!row) return impl_->Damaged(kPagesTable);
+      }
+      // As in FindPageVersions: between the two there can be versions without rows.
+      const int depth = row && !row->is_block() ? row->depth : 0;
+      if (!behind->is_block() && behind->depth > depth + 1 && checkpoint &&
+          behind->lsn <= checkpoint->lsn) {
+        out->pages.push_back(page);
+        continue;
+      }
+    }
+    if (row && row->is_block()) out->blocks.emplace_back(page, *row);
+  }
+  return read.status();
+}
+
 Result<PageSet> Index::ListPages(TimelineId timeline) const {
   PageSet pages;
   LmdbReadTransaction read(impl_->env());

@@ -87,6 +87,27 @@ std::optional<RecentCommit> Timeline::FindRecentCommit(Lsn lsn) const {
   return *std::prev(behind);
 }
 
+void Timeline::AddRecentPages(Lsn after, Lsn upto, uint32_t page_count, PageSet* pages) const {
+  std::vector<LargeCommit> large;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [page, versions] : pages_) {
+      if (page <= page_count && Behind(versions, upto) != Behind(versions, after)) {
+        pages->Add(PageNo(page));
+      }
+    }
+    for (const LargeCommit& commit : large_) {
+      if (commit.lsn > after && commit.lsn <= upto) large.push_back(commit);
+    }
+  }
+  for (const LargeCommit& commit : large) {
+    for (uint64_t page = 1; page <= page_count; ++page) {
+      const PageNo page_no(static_cast<uint32_t>(page));
+      if (commit.pages->Contains(page_no)) pages->Add(page_no);
+    }
+  }
+}
+
 bool Timeline::HasRecent() const {
   std::lock_guard lock(mutex_);
   return !commits_.empty();

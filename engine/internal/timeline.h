@@ -113,6 +113,9 @@ class Timeline {
   // The latest recent commit at or before `lsn`.
   std::optional<RecentCommit> FindRecentCommit(Lsn lsn) const;
   bool HasRecent() const;
+  // Adds those of the pages up to `page_count` that have recent versions behind `after`, up to
+  // `upto`.
+  void AddRecentPages(Lsn after, Lsn upto, uint32_t page_count, PageSet* pages) const;
   size_t RecentCommitCount(Lsn after) const;
 
   // For the checkpointer: copies what is at or before `cut`, sorted by page and LSN.

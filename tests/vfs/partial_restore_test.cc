@@ -75,7 +75,7 @@ TEST_F(PartialRestoreTest, BringsRowsBack) {
   EXPECT_EQ(info.tables[0].same, 2u);
   ASSERT_EQ(info.tables[0].samples.size(), 2u);
   const RowSample& inserted = info.tables[0].samples[0];
-  EXPECT_EQ(inserted.change, RowChange::kInserted);
+  EXPECT_EQ(inserted.change, RowRestore::kInserted);
   EXPECT_EQ(inserted.columns, (std::vector<std::string>{"id", "v"}));
   EXPECT_EQ(inserted.then, (std::vector<std::string>{"1", "'a'"}));
   EXPECT_TRUE(inserted.now.empty());

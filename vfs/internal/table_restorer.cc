@@ -229,7 +229,7 @@ Status TableRestorer::DeleteNew() {
     TIDEMARK_RETURN_IF_ERROR(BindAddress(*erase_, 1, rows));
     if (erase_->Try() != SQLITE_DONE) return Failed("deleting " + Describe(rows));
     ++report_->deleted;
-    AddSample(RowChange::kDeleted, nullptr, &rows);
+    AddSample(RowRestore::kDeleted, nullptr, &rows);
   }
 }
 
@@ -248,7 +248,7 @@ Status TableRestorer::RestoreRow(Prepared& row) {
       case OnConflict::kReplace: return Replace(row, *found);
       case OnConflict::kKeep:
         ++report_->kept;
-        AddSample(RowChange::kKept, &row, found);
+        AddSample(RowRestore::kKept, &row, found);
         return OkStatus();
       case OnConflict::kFail:
         return Status(StatusCode::kExists,
@@ -258,17 +258,17 @@ Status TableRestorer::RestoreRow(Prepared& row) {
   TIDEMARK_ASSIGN_OR_RETURN(const int code, Insert(insert_, row, rowid_column()));
   if (code != SQLITE_DONE && options_.on_conflict == OnConflict::kKeep) {
     ++report_->kept;
-    AddSample(RowChange::kKept, &row, nullptr);
+    AddSample(RowRestore::kKept, &row, nullptr);
     return OkStatus();
   }
   if (code != SQLITE_DONE) TIDEMARK_RETURN_IF_ERROR(Stage(row, nullptr));
   ++report_->inserted;
-  AddSample(RowChange::kInserted, &row, nullptr);
+  AddSample(RowRestore::kInserted, &row, nullptr);
   return OkStatus();
 }
 
 Status TableRestorer::Replace(Prepared& row, Prepared& found) {
-  AddSample(RowChange::kReplaced, &row, &found);
+  AddSample(RowRestore::kReplaced, &row, &found);
   ++report_->replaced;
   for (int i = 0; i < rowid_column(); ++i) {
     TIDEMARK_RETURN_IF_ERROR(update_->Bind(i + 1, row.Value(i)));
@@ -346,7 +346,7 @@ Status TableRestorer::InsertStaged() {
   }
 }
 
-void TableRestorer::AddSample(RowChange change, Prepared* then, Prepared* now) {
+void TableRestorer::AddSample(RowRestore change, Prepared* then, Prepared* now) {
   const auto of_kind = std::ranges::count_if(
       report_->samples, [&](const RowSample& sample) { return sample.change == change; });
   if (static_cast<size_t>(of_kind) >= options_.samples) return;

@@ -81,7 +81,7 @@ class TableRestorer {
   Result<Prepared*> Find(Finder& finder, Prepared& row);
   Status BindAddress(Prepared& write, int first_parameter, Prepared& row);
   bool KeyHasNull(Prepared& row);
-  void AddSample(RowChange change, Prepared* then, Prepared* now);
+  void AddSample(RowRestore change, Prepared* then, Prepared* now);
   std::string Describe(Prepared& row) { return Describe(row, rowid_column()); }
   std::string Describe(Prepared& row, int rowid_column);
   Status Failed(const std::string& what);
