@@ -11,6 +11,7 @@
 #include "vfs/database.h"
 #include "vfs/internal/main_file.h"
 #include "vfs/internal/prepared.h"
+#include "vfs/internal/sql_name.h"
 #include "vfs/internal/table_shape.h"
 
 namespace tidemark {

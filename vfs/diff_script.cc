@@ -7,6 +7,7 @@
 
 #include "vfs/internal/snapshot_connection.h"
 #include "vfs/internal/sql_literal.h"
+#include "vfs/internal/sql_name.h"
 #include "vfs/internal/stored_schema.h"
 
 namespace tidemark {

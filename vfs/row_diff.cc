@@ -9,6 +9,7 @@
 #include "vfs/internal/page_difference.h"
 #include "vfs/internal/row_comparer.h"
 #include "vfs/internal/snapshot_connection.h"
+#include "vfs/internal/sql_name.h"
 #include "vfs/internal/stored_schema.h"
 
 namespace tidemark {

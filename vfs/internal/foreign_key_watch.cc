@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vfs/internal/prepared.h"
+#include "vfs/internal/sql_name.h"
 #include "vfs/internal/table_shape.h"
 
 namespace tidemark::internal {

@@ -51,15 +51,6 @@ std::string Prepared::Text(int column) {
   return {text, static_cast<size_t>(sqlite3_column_bytes(get(), column))};
 }
 
-std::string QuoteName(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    quoted += c;
-    if (c == '"') quoted += c;
-  }
-  return quoted + "\"";
-}
-
 bool SameValue(sqlite3_stmt* a, int a_column, sqlite3_stmt* b, int b_column) {
   const int type = sqlite3_column_type(a, a_column);
   if (type != sqlite3_column_type(b, b_column)) return false;

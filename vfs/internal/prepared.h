@@ -55,9 +55,6 @@ class Prepared {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-// "name" with its quotes doubled.
-std::string QuoteName(std::string_view name);
-
 // The same type and the same bytes: 1, 1.0 and '1' are three values.
 bool SameValue(sqlite3_stmt* a, int a_column, sqlite3_stmt* b, int b_column);
 

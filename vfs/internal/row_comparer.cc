@@ -1,4 +1,5 @@
 #include "vfs/internal/row_comparer.h"
+#include "vfs/internal/sql_name.h"
 
 #include <algorithm>
 #include <bit>

@@ -168,13 +168,4 @@ Result<bool> SnapshotConnection::Step(sqlite3_stmt* statement) {
   return ErrorStatus();
 }
 
-std::string QuoteName(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 }  // namespace tidemark::internal

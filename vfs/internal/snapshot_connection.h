@@ -53,9 +53,6 @@ class SnapshotConnection {
   std::unique_ptr<std::byte[]> page_;
 };
 
-// A name in double quotes, as SQL has it.
-std::string QuoteName(std::string_view name);
-
 }  // namespace tidemark::internal
 
 #endif  // TIDEMARK_VFS_INTERNAL_SNAPSHOT_CONNECTION_H_

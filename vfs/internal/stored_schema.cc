@@ -1,8 +1,7 @@
 #include "vfs/internal/stored_schema.h"
+#include "vfs/internal/sql_name.h"
 
 #include <algorithm>
-
-#include "vfs/internal/table_shape.h"
 
 namespace tidemark::internal {
 namespace {

@@ -1,4 +1,5 @@
 #include "vfs/internal/table_restorer.h"
+#include "vfs/internal/sql_name.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "vfs/internal/prepared.h"
+#include "vfs/internal/sql_name.h"
 
 namespace tidemark::internal {
 namespace {
@@ -63,11 +64,6 @@ Result<bool> ReadKeyIndex(const Database& database, TableShape* table) {
 }
 
 }  // namespace
-
-bool SameName(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         sqlite3_strnicmp(a.data(), b.data(), static_cast<int>(a.size())) == 0;
-}
 
 const ColumnShape* TableShape::Find(std::string_view column) const {
   for (const ColumnShape& own : columns) {

@@ -34,8 +34,6 @@ struct TableShape {
   const ColumnShape* Find(std::string_view column) const;
 };
 
-bool SameName(std::string_view a, std::string_view b);
-
 // The ordinary table `name`. Errors: kNotFound, if there is none, naming those that there are;
 // kInvalidArgument for views, virtual tables and what belongs to them, and SQLite's own tables.
 Result<TableShape> ReadTableShape(const Database& database, std::string_view name);
