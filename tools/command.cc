@@ -32,8 +32,9 @@ verbs that need nothing else are run there.
 Example:
   tidemark init /tmp/store
   tidemark import /tmp/store shop/orders orders.sqlite
+  before=$(tidemark bookmark /tmp/store shop/orders)
   tidemark sql /tmp/store shop/orders "delete from orders"
-  tidemark restore /tmp/store shop/orders --to "1 minute ago"
+  tidemark restore /tmp/store shop/orders --to $before
 
 tidemark VERB --help says more about each.)";
 

@@ -1,9 +1,10 @@
 // tidemark diff: which rows of an object, and what of its schema, differ between two points.
 
-#include <memory>
+#include "tools/diff.h"
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <vector>
 
 #include "tools/console.h"
 #include "tools/row_json.h"
@@ -22,9 +23,8 @@ struct Arguments {
   std::string object;
   std::string from;
   std::string to;  // empty: now
-  std::vector<std::string> tables;
   bool sql = false;
-  bool stat = false;
+  DiffOptions options;
 };
 
 struct Counts {
@@ -58,9 +58,9 @@ std::string ShortText(const RowValue& value) {
 
 class Printer {
  public:
-  Printer(RowDiff& diff, const Arguments& arguments, const Subject& about)
-      : diff_(diff), arguments_(arguments), about_(about) {
-    for (const std::string& name : arguments.tables) {
+  Printer(RowDiff& diff, const DiffOptions& options, const Subject& about)
+      : diff_(diff), options_(options), about_(about) {
+    for (const std::string& name : options.tables) {
       const DiffTable* table = diff.FindTable(name);
       if (table == nullptr) {
         throw Failure(StatusCodeName(StatusCode::kNotFound), kExitFailed,
@@ -76,7 +76,7 @@ class Printer {
 
   void Script() {
     std::vector<std::string> names;
-    if (!arguments_.tables.empty()) {
+    if (!options_.tables.empty()) {
       for (const DiffTable* table : chosen_) names.push_back(table->name);
     }
     bool written = false;
@@ -108,14 +108,14 @@ class Printer {
       Counts counts;
       OrThrow(diff_.VisitRows(*table,
                               [&](const RowChange& row) {
-                                if (!arguments_.stat) Row(*table, row, counts.all() == 0);
+                                if (!options_.stat) Row(*table, row, counts.all() == 0);
                                 counts.Add(row.kind);
                                 return true;
                               }),
               about_);
       if (counts.all() == 0) continue;
       something_ = true;
-      if (arguments_.stat) {
+      if (options_.stat) {
         stat.AddRow({PrintableLine(table->name), FormatCount(counts.inserted),
                      FormatCount(counts.deleted), FormatCount(counts.changed)});
       } else {
@@ -126,7 +126,7 @@ class Printer {
     }
     if (!something_) {
       PrintLine("nothing differs");
-    } else if (arguments_.stat) {
+    } else if (options_.stat) {
       stat.Finish();
     }
   }
@@ -146,13 +146,13 @@ class Printer {
       Counts counts;
       const auto begin = [&] {
         Print((first ? "\n{\"table\":" : ",\n{\"table\":") + DumpJson(table->name));
-        if (!arguments_.stat) Print(",\"rows\":[");
+        if (!options_.stat) Print(",\"rows\":[");
         first = false;
       };
       OrThrow(diff_.VisitRows(*table,
                               [&](const RowChange& row) {
                                 if (counts.all() == 0) begin();
-                                if (!arguments_.stat) {
+                                if (!options_.stat) {
                                   Print((counts.all() == 0 ? "\n" : ",\n") + RowJson(*table, row));
                                 }
                                 counts.Add(row.kind);
@@ -160,7 +160,7 @@ class Printer {
                               }),
               about_);
       if (counts.all() == 0) continue;
-      Print((arguments_.stat ? ",\"inserted\":" : "],\"inserted\":") +
+      Print((options_.stat ? ",\"inserted\":" : "],\"inserted\":") +
             std::to_string(counts.inserted) + ",\"deleted\":" + std::to_string(counts.deleted) +
             ",\"changed\":" + std::to_string(counts.changed) + "}");
     }
@@ -169,7 +169,7 @@ class Printer {
 
  private:
   bool Wants(const SchemaChange& change) const {
-    if (arguments_.tables.empty()) return true;
+    if (options_.tables.empty()) return true;
     for (const DiffTable* table : chosen_) {
       if (table->name == change.table) return true;
     }
@@ -198,16 +198,19 @@ class Printer {
   }
 
   RowDiff& diff_;
-  const Arguments& arguments_;
+  const DiffOptions& options_;
   const Subject about_;
   std::vector<const DiffTable*> chosen_;
   bool something_ = false;
 };
 
 void Run(const Arguments& arguments, bool json) {
-  if (arguments.sql && (json || arguments.stat)) {
+  DiffOptions options = arguments.options;
+  if (arguments.sql && (json || options.stat)) {
     throw UsageFailure("diff", "diff: --sql goes with neither --json nor --stat");
   }
+  if (json) options.format = DiffOptions::Format::kJson;
+  if (arguments.sql) options.format = DiffOptions::Format::kSql;
   const ObjectName name = ParseObjectName(arguments.object, arguments.store);
   const Point from = ParsePointArgument(arguments.from, arguments.store, name);
   std::optional<Point> to;
@@ -215,25 +218,27 @@ void Run(const Arguments& arguments, bool json) {
   Session session(arguments.store);
   {
     const std::shared_ptr<Object> object = session.OpenObject(name, IfMissing::kDeleted);
-    const Subject about = session.AboutObject(name.text);
-    const CommitInfo first = session.ResolveCommit(*object, from);
-    const CommitInfo second = session.ResolveCommit(*object, to);
-    RowDiff diff = OrThrow(RowDiff::Open(OrThrow(object->OpenSnapshot(first), about),
-                                         OrThrow(object->OpenSnapshot(second), about)),
-                           about);
-    Printer printer(diff, arguments, about);
-    if (arguments.sql) {
-      printer.Script();
-    } else if (json) {
-      printer.AsJson(session, *object, first, second);
-    } else {
-      printer.Text();
-    }
+    ShowDiff(session, *object, session.ResolveCommit(*object, from),
+             session.ResolveCommit(*object, to), options);
   }
   session.Close();
 }
 
 }  // namespace
+
+void ShowDiff(const Session& session, Object& object, const CommitInfo& from, const CommitInfo& to,
+              const DiffOptions& options) {
+  const Subject about = session.AboutObject(object.DisplayName());
+  RowDiff diff = OrThrow(RowDiff::Open(OrThrow(object.OpenSnapshot(from), about),
+                                       OrThrow(object.OpenSnapshot(to), about)),
+                         about);
+  Printer printer(diff, options, about);
+  switch (options.format) {
+    case DiffOptions::Format::kSql: return printer.Script();
+    case DiffOptions::Format::kJson: return printer.AsJson(session, object, from, to);
+    case DiffOptions::Format::kText: return printer.Text();
+  }
+}
 
 void AddDiff(CLI::App& app, Invocation* invocation) {
   auto arguments = std::make_shared<Arguments>();
@@ -264,9 +269,9 @@ void AddDiff(CLI::App& app, Invocation* invocation) {
   verb.Argument("OBJECT", kObjectHelp, &arguments->object);
   verb.Argument("A", "The POINT to begin with", &arguments->from);
   verb.OptionalArgument("B", "The POINT to compare it with; now if left out", &arguments->to);
-  verb.Flag("--stat", "Only how many rows differ, a line each table", &arguments->stat);
+  verb.Flag("--stat", "Only how many rows differ, a line each table", &arguments->options.stat);
   verb.Flag("--sql", "A script that turns A into B, for sqlite3", &arguments->sql);
-  verb.Option("--table", "Only this table; may be given several times", &arguments->tables);
+  verb.Option("--table", "Only this table; may be given several times", &arguments->options.tables);
   verb.ServedByOwner();
   verb.OnRun([=] { Run(*arguments, invocation->json); });
 }

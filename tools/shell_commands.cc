@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "tools/diff.h"
 #include "tools/interrupts.h"
 #include "tools/log.h"
 #include "tools/shell_session.h"
@@ -27,6 +28,22 @@ std::string Trimmed(std::string_view text) {
 std::string WithoutQuotes(const std::string& text) {
   if (text.size() < 2 || text.front() != text.back()) return text;
   return text.front() == '"' || text.front() == '\'' ? text.substr(1, text.size() - 2) : text;
+}
+
+// "A B", each in quotes or without blanks; else all of it is A, as in: 5 minutes ago.
+std::pair<std::string, std::string> TwoPoints(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at < text.size();) {
+    const char first = text[at];
+    const bool quoted = first == '"' || first == '\'';
+    const size_t end =
+        std::min(text.find_first_of(quoted ? std::string(1, first) : " \t", at + 1), text.size());
+    words.push_back(text.substr(at + (quoted ? 1 : 0), end - at - (quoted ? 1 : 0)));
+    at = std::min(text.find_first_not_of(" \t", end + (quoted ? 1 : 0)), text.size());
+  }
+  words.resize(std::max<size_t>(words.size(), 2));
+  if (words.size() > 2) return {text, ""};
+  return {words[0], words[1]};
 }
 
 Failure CommandFailure(const std::string& message) {
@@ -53,6 +70,7 @@ struct ShellSession::Command {
   const char* argument;  // "", "NAME" or "[NAME]"
   const char* help;
   Next (ShellSession::*run)(const std::string& argument);
+  bool keeps_quotes = false;  // of its argument
 };
 
 const std::vector<ShellSession::Command>& ShellSession::Commands() {
@@ -61,6 +79,9 @@ const std::vector<ShellSession::Command>& ShellSession::Commands() {
        &ShellSession::At},
       {".now", "", "go back to the present", &ShellSession::Now},
       {".log", "[N]", "list the latest N commits (20; 0: all), newest first", &ShellSession::Log},
+      {".diff", "[A [B]]",
+       "rows that differ: from A, what .at looks at or the begin of this, to B or now",
+       &ShellSession::Diff, /*keeps_quotes=*/true},
       {".restore", "[POINT]", "make that, or what .at looks at, the present; can be undone",
        &ShellSession::Restore},
       {".bookmark", "", "print the bookmark of the commit that is looked at",
@@ -87,10 +108,11 @@ ShellSession::Next ShellSession::RunCommand(const std::string& line) {
   const std::string text = Trimmed(line);
   const size_t end = std::min(text.find_first_of(" \t"), text.size());
   const std::string name = text.substr(0, end);
-  const std::string argument = WithoutQuotes(Trimmed(text.substr(end)));
+  const std::string typed = Trimmed(text.substr(end));
   for (const Command& command : Commands()) {
     if (command.name != name) continue;
     const std::string_view wanted = command.argument;
+    const std::string argument = command.keeps_quotes ? typed : WithoutQuotes(typed);
     if (wanted.empty() && !argument.empty()) {
       throw CommandFailure(name + " takes nothing behind it");
     }
@@ -162,6 +184,25 @@ ShellSession::Next ShellSession::Log(const std::string& limit) {
     }
   }
   ShowLog(session_, *object_, options);
+  return Next::kGoOn;
+}
+
+ShellSession::Next ShellSession::Diff(const std::string& points) {
+  const auto [a, b] = TwoPoints(points);
+  AboutPoints([&] {
+    const auto commit_at = [&](const std::string& point, const CommitInfo& otherwise) {
+      if (point.empty()) return otherwise;
+      return session_.ResolveCommit(*object_, ParsePointArgument(point, session_.path(), name_));
+    };
+    const CommitInfo from = commit_at(a, past_ ? past_commit_ : first_);
+    const CommitInfo to = commit_at(b, object_->head());
+    if (from.kind == CommitKind::kNone || to.kind == CommitKind::kNone) {
+      throw Failure("not_found", kExitFailed, name_.text + " did not exist then", "");
+    }
+    DiffOptions options;
+    if (options_.format == ResultFormat::kJson) options.format = DiffOptions::Format::kJson;
+    ShowDiff(session_, *object_, from, to, options);
+  });
   return Next::kGoOn;
 }
 

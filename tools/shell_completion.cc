@@ -82,7 +82,8 @@ Completion CompleteArgument(std::string_view before, const CompletionSources& so
   const size_t blank = before.find(' ');
   const std::string_view command = before.substr(0, blank);
   const size_t begin = std::min(before.find_first_not_of(' ', blank), before.size());
-  if (command == ".at" || command == ".restore") return Matching(before, begin, sources.points());
+  if (command == ".at" || command == ".diff" || command == ".restore")
+    return Matching(before, begin, sources.points());
   if (command == ".schema") return Matching(before, begin, sources.tables());
   if (command == ".mode") return Matching(before, begin, {"csv", "json", "table"});
   return {};

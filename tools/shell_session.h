@@ -61,6 +61,7 @@ class ShellSession {
   Next At(const std::string& point);
   Next Now(const std::string& nothing);
   Next Log(const std::string& limit);
+  Next Diff(const std::string& points);
   Next Restore(const std::string& point);
   Next PrintBookmark(const std::string& nothing);
   Next SetLabel(const std::string& label);

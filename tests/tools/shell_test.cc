@@ -92,6 +92,36 @@ TEST_F(ShellTest, ScriptEndsAtTheFirstError) {
   EXPECT_EQ(Value("rooms/new", "select count(*) from t"), "0");
 }
 
+// Goal: what differs is shown from where the session began, from what is looked at, and between
+// points; a point may have blanks.
+TEST_F(ShellTest, ShowsWhatDiffers) {
+  const std::string inserted =
+      "table t\n  + id=4, text='four'\n  1 row inserted, 0 deleted, 0 changed\n";
+  const ProcessResult result = Script(
+      "insert into t(text) values('four');\n"
+      ".diff\n"
+      ".label four\n"
+      ".at " +
+      first_ +
+      "\n"
+      ".diff\n"
+      ".diff 'four' " +
+      first_ +
+      "\n"
+      ".diff \"0 seconds ago\" four\n"
+      ".diff 0 seconds ago\n"
+      ".mode json\n"
+      ".diff four four\n");
+  ASSERT_DONE(result);
+  const std::string deleted =
+      "table t\n  - id=4, text='four'\n  0 rows inserted, 1 deleted, 0 changed\n";
+  const size_t json = result.out.find('{');
+  EXPECT_EQ(result.out.substr(0, json),
+            inserted + inserted + deleted + "nothing differs\nnothing differs\n");
+  EXPECT_EQ(nlohmann::json::parse(result.out.substr(json))["tables"].size(), 0u);
+  EXPECT_ENDS(Script(".diff nowhere\n"), 1, "line 1: ");
+}
+
 // Goal: the past can be looked at but not written; a restore, a label and their undoing work, and
 // statements that may take away too much leave an automatic label.
 TEST_F(ShellTest, GoesToThePastAndBack) {
@@ -262,7 +292,7 @@ TEST_F(ShellTerminalTest, CompletesAndRemembers) {
     ASSERT_TRUE(terminal.WaitFor("CREATE TABLE purchases(customer, amount);"));
     ASSERT_TRUE(terminal.WaitFor("> "));
     terminal.Type(std::string(".") + kTab);
-    ASSERT_TRUE(terminal.WaitFor(".at  .bookmark  .help  .label  .log"));
+    ASSERT_TRUE(terminal.WaitFor(".at  .bookmark  .diff  .help  .label  .log"));
     terminal.Type(kCtrlC);
     ASSERT_TRUE(terminal.WaitFor("^C"));
     ASSERT_TRUE(terminal.WaitFor("> "));
