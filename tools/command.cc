@@ -84,8 +84,7 @@ int PrintRequest(CLI::App& app, const CLI::Success& request) {
 
 constexpr char kNotServedHint[] =
     "that process serves verbs such as sql, log and restore meanwhile, but not this one, which "
-    "needs "
-    "the store, or files, to itself: run it when that process has ended";
+    "needs the store, or files, to itself: run it when that process has ended";
 
 // The verb that was named: here, or where its store is open.
 int RunVerb(const Invocation& invocation, const std::vector<std::string>& arguments) {
