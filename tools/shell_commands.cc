@@ -188,14 +188,14 @@ ShellSession::Next ShellSession::Log(const std::string& limit) {
 }
 
 ShellSession::Next ShellSession::Diff(const std::string& points) {
-  const auto [a, b] = TwoPoints(points);
+  const std::pair<std::string, std::string> given = TwoPoints(points);
   AboutPoints([&] {
     const auto commit_at = [&](const std::string& point, const CommitInfo& otherwise) {
       if (point.empty()) return otherwise;
       return session_.ResolveCommit(*object_, ParsePointArgument(point, session_.path(), name_));
     };
-    const CommitInfo from = commit_at(a, past_ ? past_commit_ : first_);
-    const CommitInfo to = commit_at(b, object_->head());
+    const CommitInfo from = commit_at(given.first, past_ ? past_commit_ : first_);
+    const CommitInfo to = commit_at(given.second, object_->head());
     if (from.kind == CommitKind::kNone || to.kind == CommitKind::kNone) {
       throw Failure("not_found", kExitFailed, name_.text + " did not exist then", "");
     }
