@@ -1,5 +1,7 @@
 // tidemark bisect: finds the commit that made something true.
 
+#include <sqlite3.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -46,9 +48,10 @@ void Run(const Arguments& arguments, bool json) {
       Failure failure = Explain(found.status(), session.AboutObject(name.text));
       if (found.status().code() == StatusCode::kInvalidArgument) {
         failure.exit_code = kExitFailed;  // which points these are, the store says
-        failure.hint =
-            "look at a commit with: " + Command({"sql", session.path(), name.text, "--at", "POINT",
-                                                 "select " + arguments.predicate});
+        const bool is_select = sqlite3_strnicmp(arguments.predicate.c_str(), "select", 6) == 0;
+        failure.hint = "look at a commit with: " +
+                       Command({"sql", session.path(), name.text, "--at", "POINT",
+                                (is_select ? "" : "select ") + arguments.predicate});
       }
       throw failure;
     }

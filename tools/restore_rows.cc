@@ -101,6 +101,10 @@ Failure ExplainRows(const Status& status, const Session& session, const std::str
         "see what there was with: " + Command({"sql", session.path(), object, "--at", "POINT",
                                                "select name, sql from sqlite_schema"});
   } else if (status.code() == StatusCode::kInvalidArgument) {
+    const std::string& message = status.message();
+    const bool of_rows = message.find("constraint failed") != std::string::npos ||
+                         message.find("(FOREIGN KEY)") != std::string::npos;
+    if (of_rows) failure.exit_code = kExitFailed;  // else it is what was asked for
     failure.hint = "nothing was changed; see: " + Command({"restore", "--help"});
   } else if (status.code() == StatusCode::kExists) {
     failure.hint =

@@ -140,13 +140,15 @@ TEST_F(ControlClientsTest, TheServerEndsInTheMidst) {
   const OwnedFd computes = Ask({"sql", store(), "rooms/lobby", kEndlessSql}, &reader);
   const OwnedFd types = Ask({"sql", store(), "rooms/lobby", "-"}, &other);
   const OwnedFd silent = Connect();
+  ASSERT_OK_AND_ASSIGN(const auto object, store_->OpenObject("rooms", "lobby", IfMissing::kFail));
+  const Lsn before = object->head().lsn;
   ProcessResult ended;
   std::thread command([&] {
-    ended = ToolWhenThereIsRoom({"sql", store(), "rooms/lobby", kEndlessSql, "--json"});
+    const std::string sql = std::string("begin; create table seen(n); commit; ") + kEndlessSql;
+    ended = ToolWhenThereIsRoom({"sql", store(), "rooms/lobby", sql, "--json"});
   });
-  // Until the command, too, is served: the fourth and last place.
-  while (Tool({"bookmark", store(), "rooms/lobby"}).exit_code == 0) {
-  }
+  // Until the command, too, is served.
+  while (object->head().lsn == before) std::this_thread::yield();
   control_.reset();
   command.join();
   EXPECT_ENDS(ended, 1, "did not bring this to its end");

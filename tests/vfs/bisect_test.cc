@@ -108,7 +108,9 @@ TEST_F(BisectTest, Refuses) {
   refused(good, bad, "SELECT 1; DELETE FROM t", "semicolon");
   refused(good, bad, "DELETE FROM t", "syntax error");
   refused(good, bad, "load_extension('x')", "load_extension()");
+  refused(good, bad, "random() > 0", "random()");
   refused(good, bad, "(SELECT count(*) FROM u) = 2", "no such table: u");
+  refused(good, bad, "(SELECT count(\"w\") FROM t) = 2", "no such column: w");
   refused(good, bad, "(SELECT count(w) FROM t) = 2", "no such column: w");
   refused(good, bad, "(SELECT v, v FROM t)", "columns");
   refused(good, bad, "", "empty");

@@ -152,11 +152,13 @@ TEST_F(PartialRestoreTest, RefusesWhatIsNoExpression) {
       {" -- nothing", "empty"},
       {"id = ?1", "parameter"},
       {"load_extension('x')", "load_extension()"},
+      {"random() > 0", "random()"},
       {"writes()", "writes()"},
       {"nonsense()", "nonsense"},
       {"id IN (SELECT busy FROM pragma_wal_checkpoint)", "wal_checkpoint"},
       {"id = ", "syntax error"},
       {"nobody = 1", "nobody"},
+      {"\"nobody\" = 1", "nobody"},
       {"(DELETE FROM t)", "syntax error"},
   };
   for (const auto& [where, why] : refused) {
@@ -262,6 +264,8 @@ TEST_F(PartialRestoreTest, ChangesNothingBehindTheBack) {
   EXPECT_EQ(info.tables.size(), 2u);
   EXPECT_EQ(Show("SELECT * FROM c; SELECT * FROM p; SELECT * FROM log"),
             "10|1\n20|2\n30|77\n40|3\n1\n2\n3\nkept");
+  Commit("DROP TABLE c; DROP TABLE p");
+  EXPECT_ERROR(Restore(then, {.tables = {"c"}}), StatusCode::kInvalidArgument, "rowid 10 of c");
 }
 
 // Goal: columns are matched by name; what was dropped or added since is said.

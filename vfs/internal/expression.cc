@@ -94,11 +94,15 @@ Result<OnlyReads> OnlyReads::Begin(const Database& database) {
       state->functions.insert(LowerCase(list.Text(0).c_str()));
     }
   }
-  for (const char* name : {"load_extension", "fts3_tokenizer", "optimize"}) {
+  for (const char* name :
+       {"load_extension", "fts3_tokenizer", "optimize", "random", "randomblob"}) {
     state->functions.erase(name);
   }
+  // "name" is a column, and no text where there is no such column.
+  if (sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_DQS_DML, 0, nullptr) != SQLITE_OK) {
+    return database.ErrorStatus();
+  }
   // SQLite makes such a table when it is first named, and asks as if the schema were written.
-
   for (const std::string_view pragma : kReadingPragmas) {
     const std::string sql = "SELECT 1 FROM pragma_" + std::string(pragma);
     TIDEMARK_RETURN_IF_ERROR(Prepared::Make(database, sql).status());
@@ -131,7 +135,8 @@ int OnlyReads::Authorize(void* self, int action, const char* first, const char* 
     case SQLITE_FUNCTION:
       if (state.functions.count(LowerCase(second)) > 0) return SQLITE_OK;
       state.refused = std::string("calls ") + (second == nullptr ? "a function" : second) +
-                      "(), which is none of SQLite's functions without effects";
+                      "(), which is none of SQLite's functions that only look, and say the same "
+                      "each time";
       return SQLITE_DENY;
     case SQLITE_PRAGMA: {
       const std::string name = LowerCase(first);

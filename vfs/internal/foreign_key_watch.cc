@@ -11,22 +11,27 @@ namespace tidemark::internal {
 Result<ForeignKeyWatch> ForeignKeyWatch::Begin(const Database& live, const Database& past,
                                                const std::vector<std::string>& changed) {
   ForeignKeyWatch watch(live);
-  TIDEMARK_ASSIGN_OR_RETURN(
-      Prepared keys, Prepared::Make(live,
-                                    "SELECT t.name, k.\"table\" FROM pragma_table_list AS t, "
-                                    "pragma_foreign_key_list(t.name) AS k WHERE t.schema = 'main' "
-                                    "AND t.type = 'table' ORDER BY t.name"));
   const auto is_changed = [&](const std::string& name) {
     return std::ranges::any_of(changed,
                                [&](const std::string& table) { return SameName(table, name); });
   };
-  while (true) {
-    TIDEMARK_ASSIGN_OR_RETURN(const bool row, keys.Step());
-    if (!row) break;
-    const std::string child = keys.Text(0);
-    const bool counts = is_changed(child) || is_changed(keys.Text(1));
-    if (counts && (watch.children_.empty() || watch.children_.back() != child)) {
-      watch.children_.push_back(child);
+  // A table that comes back has its keys from the past.
+  for (const Database* database : {&live, &past}) {
+    TIDEMARK_ASSIGN_OR_RETURN(
+        Prepared keys,
+        Prepared::Make(*database,
+                       "SELECT t.name, k.\"table\" FROM pragma_table_list AS t, "
+                       "pragma_foreign_key_list(t.name) AS k WHERE t.schema = 'main' AND t.type = "
+                       "'table'"));
+    while (true) {
+      TIDEMARK_ASSIGN_OR_RETURN(const bool row, keys.Step());
+      if (!row) break;
+      const std::string child = keys.Text(0);
+      const bool is_known = std::ranges::any_of(
+          watch.children_, [&](const std::string& known) { return SameName(known, child); });
+      if (!is_known && (is_changed(child) || is_changed(keys.Text(1)))) {
+        watch.children_.push_back(child);
+      }
     }
   }
   if (watch.children_.empty()) return watch;
