@@ -263,6 +263,11 @@ Status Standby::Promote(const std::string& directory, FileSystem* file_system) t
   return Status::OutOfMemory();
 }
 
+bool Standby::IsAt(const std::string& directory, FileSystem* file_system) {
+  const auto exists = file_system->Exists(directory + "/" + StandbyManifest::kName);
+  return exists.ok() && *exists;
+}
+
 Result<StandbyStatus> Standby::Look(const std::string& directory, bool* source_lost,
                                     FileSystem* file_system) try {
   TIDEMARK_ASSIGN_OR_RETURN(const auto has, StandbyManifest::Read(*file_system, directory));

@@ -80,6 +80,9 @@ class TIDEMARK_API Standby {
   static Status Promote(const std::string& directory,
                         FileSystem* file_system = FileSystem::Posix());
 
+  // Is there one that was not promoted? False also if that cannot be told.
+  static bool IsAt(const std::string& directory, FileSystem* file_system = FileSystem::Posix());
+
   // How far it is, by a look at both; copies nothing, and may be called while somebody follows it.
   // Without the source (kNotFound and the like) its fields are the standby's own, and `source_lost`
   // is set. Errors: kNotFound (no standby there); kCorruption.

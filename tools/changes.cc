@@ -78,7 +78,12 @@ void Tell(Changes& changes, bool follow, const Subject& about) {
   // Served, it is the client that is interrupted.
   const bool served = Scope::current() != nullptr;
   std::optional<InterruptGuard> guard;
-  if (follow && !served) guard.emplace();
+  if (follow && !served) {
+    guard.emplace();
+    PrintNote(
+        "no program serves this store (tools/control_server.h): nothing more is committed "
+        "while this command has it open");
+  }
   const auto is_over = [&] {
     return served ? ThisConsole().Gone() : InterruptGuard::interrupted();
   };

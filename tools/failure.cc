@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/standby.h"
 #include "tools/console.h"
 #include "tools/text.h"
 
@@ -23,6 +24,10 @@ std::string NotFoundHint(const Subject& subject) {
   switch (subject.kind) {
     case Subject::Kind::kNewStore: return "make the directory above it first";
     case Subject::Kind::kStore:
+      if (Standby::IsAt(subject.store)) {
+        return "it is a standby; a store is made of it by: " +
+               Command({"standby", subject.store, "--promote"});
+      }
       return "make a store with: " + Command({"init", subject.store}) +
              "  (STORE may also come from TIDEMARK_STORE)";
     case Subject::Kind::kObject:

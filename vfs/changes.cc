@@ -130,9 +130,8 @@ Status Changes::CheckNothingExpired(const Object& object, const CommitInfo& olde
   std::string message =
       "object " + object.DisplayName() + ": some of its commits behind the start have expired";
   if (earliest) {
-    message += "; the earliest point that it can be followed from is " +
-               object.BookmarkOf(*earliest).ToString() + " (LSN " +
-               std::to_string(earliest->lsn.value) + ")";
+    message += "; it can be followed from LSN " + std::to_string(earliest->lsn.value) +
+               " on, which is " + object.BookmarkOf(*earliest).ToString();
   }
   return Status(StatusCode::kExpired, message);
 }

@@ -58,6 +58,7 @@ TEST_F(StandbyVerbTest, IsKeptShownAndPromoted) {
   EXPECT_ENDS(Standby({store(), standby(), "--follow", "--status"}), 2, "excludes");
   ASSERT_DONE(Standby({store(), standby()}));
   EXPECT_ENDS(Tool({"ls", standby()}), 1, "not a tidemark store");
+  EXPECT_ENDS(Tool({"ls", standby()}), 1, "--promote");
   ASSERT_DONE(Tool({"sql", store(), "rooms/lobby", "insert into t(text) values('four')"}));
   const nlohmann::json behind = ToolJson({"standby", standby(), "--status"});
   EXPECT_GT(behind["lag_records"], 0);
