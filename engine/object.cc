@@ -240,6 +240,8 @@ Status Object::History(const std::function<bool(const CommitInfo&)>& visit,
                        const std::function<bool(const DamagedCommit&)>& on_damage, Lsn newest) const
     try {
   TIDEMARK_RETURN_IF_ERROR(store_->queue().broken());
+  // Whoever names an LSN will not ask for what is before it again.
+  if (newest != Lsn(UINT64_MAX)) TIDEMARK_RETURN_IF_ERROR(store_->queue().WaitVisible(newest));
   Status newest_damage;
   const auto report = [&](const DamagedCommit& damaged) {
     if (on_damage) return on_damage(damaged);

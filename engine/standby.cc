@@ -161,7 +161,9 @@ class Standby::Impl {
 
   Status Copy(uint32_t number, uint64_t from, uint64_t to) {
     const std::string name = SegmentName(number);
-    const std::string path = Files() + "/" + name;
+    // What the manifest names is never half there.
+    const std::string whole = Files() + "/" + name;
+    const std::string path = from == 0 ? whole + ".next" : whole;
     TIDEMARK_ASSIGN_OR_RETURN(const auto source,
                               files_.Open(source_ + "/log/" + name, OpenMode::kReadOnly));
     if (from == 0) {
@@ -182,7 +184,8 @@ class Standby::Impl {
       TIDEMARK_RETURN_IF_ERROR(file->WriteAt(at, part.first(read)));
       at += read;
     }
-    return file->Sync();
+    TIDEMARK_RETURN_IF_ERROR(file->Sync());
+    return from == 0 ? files_.Rename(path, whole) : OkStatus();
   }
 
  public:

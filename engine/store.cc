@@ -120,7 +120,8 @@ Result<uint64_t> CountCommits(internal::StoreImpl& store, const ObjectId& object
 Status Store::ListObjects(std::string_view namespace_name,
                           const std::function<bool(const ObjectSummary&)>& visit_all, Listed which,
                           const std::optional<ObjectId>& begin_after) const try {
-  TIDEMARK_RETURN_IF_ERROR(impl_->queue().broken());
+  // An object that was just made may be confirmed already.
+  TIDEMARK_RETURN_IF_ERROR(impl_->queue().WaitVisible(impl_->queue().durable_lsn()));
   std::vector<std::shared_ptr<internal::NamespaceState>> namespaces;
   if (namespace_name.empty()) {
     namespaces = impl_->Namespaces();

@@ -62,6 +62,13 @@ class Script {
   }
 
   void Line(const std::string& sql) { write_(sql + ";\n"); }
+  // As the schema has it, where a remark may be the end. (Of a line break SQLite would keep what
+  // stands before the semicolon.)
+  void SchemaLine(const std::string& sql) {
+    const std::string_view last_line = std::string_view(sql).substr(sql.rfind('\n') + 1);
+    const bool has_remark = last_line.find("--") != std::string_view::npos;
+    write_(sql + (has_remark ? "\n;\n" : ";\n"));
+  }
 
   Status FindWork() {
     for (const SchemaChange& change : diff_.schema_changes()) {
@@ -137,7 +144,7 @@ class Script {
     for (const SchemaEntry& entry : diff_.schema_after()) {
       if (entry.type != "table" || !remade_.contains(entry.name)) continue;
       if (!IsVirtual(entry.sql)) {
-        Line(entry.sql);
+        SchemaLine(entry.sql);
         continue;
       }
       // Made as usual it would make its own tables, too.
@@ -155,7 +162,7 @@ class Script {
         if (entry.type != type || !Wants(entry.table)) continue;
         const bool went = entry.type == "trigger" ? touched_.contains(entry.table)
                                                   : remade_.contains(entry.table);
-        if (IsChanged(entry) || went) Line(entry.sql);
+        if (IsChanged(entry) || went) SchemaLine(entry.sql);
       }
     }
   }
@@ -196,13 +203,17 @@ class Script {
   static std::string Where(const DiffTable& table, const RowChange& row) {
     if (SaysRowid(table)) return " WHERE " + table.rowid_name + "=" + std::to_string(*row.rowid);
     std::string where;
-    for (const std::string& key : table.key) {
+    for (size_t k = 0; k < table.key.size(); ++k) {
+      const std::string& key = table.key[k];
       const auto& columns = table.columns_before;
       const auto found = std::find_if(columns.begin(), columns.end(),
                                       [&](const std::string& name) { return SameName(name, key); });
       const auto i = static_cast<size_t>(found - columns.begin());
       where +=
           (where.empty() ? " WHERE " : " AND ") + QuoteName(key) + "=" + SqlLiteral(row.before[i]);
+      // That of the key, by which rows are told apart, need not be that of the column.
+      if (k < table.key_collations.size())
+        where += " COLLATE " + QuoteName(table.key_collations[k]);
     }
     return where;
   }

@@ -169,7 +169,10 @@ class RowDiff::Impl {
       table.rowid_name = shape.rowid_name;
       table.has_unique = shape.has_unique;
       if (!shape.integer_key.empty()) table.key.push_back(shape.integer_key);
-      for (const StoredTable::KeyColumn& column : shape.key) table.key.push_back(column.name);
+      for (const StoredTable::KeyColumn& column : shape.key) {
+        table.key.push_back(column.name);
+        table.key_collations.push_back(column.collation);
+      }
     }
     tables_.push_back(std::move(table));
     return OkStatus();

@@ -91,6 +91,7 @@ struct DiffTable {
   // That tell its rows, as the side has it that has the table (the later one, if both): the primary
   // key WITHOUT ROWID, the INTEGER PRIMARY KEY; empty for a rowid that is no column.
   std::vector<std::string> key;
+  std::vector<std::string> key_collations;  // likewise; empty for a key that is the rowid
   std::string rowid_name;  // by which SQL says the rowid; empty: it cannot
   bool has_rowid = true;
   bool has_unique = false;  // on the later side: rows may not share something beside the key

@@ -296,12 +296,23 @@ Result<CheckpointRow> CommitQueue::CutForCheckpoint() {
   if (is_of_parent()) return process_.Refusal();
   std::unique_lock lock(mutex_);
   const CheckpointRow row = durable_;
+  TIDEMARK_RETURN_IF_ERROR(WaitVisibleLocked(lock, row.lsn));
+  return row;
+}
+
+Status CommitQueue::WaitVisible(Lsn upto) {
+  if (is_of_parent()) return process_.Refusal();
+  std::unique_lock lock(mutex_);
+  return WaitVisibleLocked(lock, upto);
+}
+
+// Broken: what is in flight then may be visible in part.
+Status CommitQueue::WaitVisibleLocked(std::unique_lock<std::mutex>& lock, Lsn upto) {
   published_.wait(lock, [&] {
     return !broken_.ok() || std::none_of(in_flight_.begin(), in_flight_.end(),
-                                         [&](Lsn lsn) { return lsn <= row.lsn; });
+                                         [&](Lsn lsn) { return lsn <= upto; });
   });
-  if (!broken_.ok()) return broken_;  // what is in flight then may be visible in part
-  return row;
+  return broken_;
 }
 
 bool CommitQueue::IsWritten(Location end) const {

@@ -169,6 +169,9 @@ class CommitQueue {
 
   // Everything up to here is durable and visible; the log goes on at `position`. Errors: kBroken.
   Result<CheckpointRow> CutForCheckpoint();
+  // Waits until all records up to `upto` are visible: one that is durable may not be yet, if somebody
+  // else's wait has synced it. Not for a thread that is between Append and Finish. Errors: kBroken.
+  Status WaitVisible(Lsn upto);
   // Behind the last durable group.
   Location durable_position() const;
 
@@ -212,6 +215,7 @@ class CommitQueue {
   bool HasDiskRoom(size_t bytes, LogRoom room) const;
   bool IsHalfFull() const;
   bool WantsSpare() const;
+  Status WaitVisibleLocked(std::unique_lock<std::mutex>& lock, Lsn upto);
   // Leads one group to the disk. `lock` is held before and after, not during.
   void LeadLocked(std::unique_lock<std::mutex>& lock);
   Status WriteGroup(const Pending& group);

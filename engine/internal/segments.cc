@@ -15,10 +15,12 @@ constexpr size_t kMaxOpenSegments = 128;
 
 }  // namespace
 
-Segments::Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes)
+Segments::Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes,
+                   OpenMode mode)
     : file_system_(file_system),
       directory_(std::move(directory)),
-      full_size_bytes_(full_size_bytes) {}
+      full_size_bytes_(full_size_bytes),
+      mode_(mode) {}
 
 std::string Segments::Path(uint32_t number) const { return directory_ + "/" + SegmentName(number); }
 
@@ -295,7 +297,7 @@ Result<std::shared_ptr<Segment>> Segments::Get(uint32_t number) {
     return Status(StatusCode::kCorruption,
                   SegmentLabel(number) + " is missing or its header is damaged");
   }
-  TIDEMARK_ASSIGN_OR_RETURN(auto segment, OpenLocked(number, OpenMode::kReadWrite));
+  TIDEMARK_ASSIGN_OR_RETURN(auto segment, OpenLocked(number, mode_));
   CacheLocked(segment);
   return segment;
 }

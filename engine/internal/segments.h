@@ -56,7 +56,9 @@ enum class SpareBlocks {
 
 class Segments {
  public:
-  Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes);
+  // `mode` is how segments that are there are opened.
+  Segments(FileSystem* file_system, std::string directory, uint32_t full_size_bytes,
+           OpenMode mode = OpenMode::kReadWrite);
 
   // Finds what is there: which files are segments of a log, by their headers, and which are spares.
   // A block that cannot be read is as good as a damaged one while the others tell what the file is.
@@ -119,6 +121,9 @@ class Segments {
   // crash left unfinished, are no part of the log from here on. Errors: kCorruption if the log does
   // not hang together, naming what is missing.
   Status ChoosePacked(const std::optional<std::vector<uint32_t>>& known);
+  // After Load, of a store that somebody else writes: the packed segments that are certain to be in
+  // use, for something that they stand for has gone, as it does not before the index names them.
+  std::vector<uint32_t> PackedInPlaceOfOthers() const;
   // After ChoosePacked without an index, before what they stand in for goes: a crash may have come
   // between the writing of a header and its sync, or have left one copy of it only.
   Status RewritePackedHeaders();
@@ -179,6 +184,7 @@ class Segments {
   FileSystem* const file_system_;
   const std::string directory_;
   const uint32_t full_size_bytes_;
+  const OpenMode mode_;
 
   std::mutex prepare_mutex_;
 

@@ -49,6 +49,36 @@ Result<Segments::Entry> Segments::LookPacked(uint32_t number) const {
   return entry;
 }
 
+std::vector<uint32_t> Segments::PackedInPlaceOfOthers() const {
+  std::lock_guard lock(mutex_);
+  std::vector<uint32_t> chosen;
+  const auto is_chosen = [&](uint32_t segment) {
+    return std::any_of(chosen.begin(), chosen.end(), [&](uint32_t number) {
+      const auto& header = packed_.at(number).header;
+      return header.packed_from <= segment && segment <= header.previous;
+    });
+  };
+  // Is it there without the packed segments from `newest` on?
+  const auto is_there = [&](uint32_t segment, uint32_t newest) {
+    const auto own = entries_.find(segment);
+    if (own != entries_.end() && !own->second.spare) return true;
+    return std::any_of(packed_.begin(), packed_.lower_bound(newest), [&](const auto& older) {
+      const auto& header = older.second.header;
+      return !older.second.spare && header.packed_from <= segment && segment <= header.previous;
+    });
+  };
+  for (auto it = packed_.rbegin(); it != packed_.rend(); ++it) {
+    const auto& header = it->second.header;
+    if (it->second.spare || is_chosen(header.packed_from)) continue;
+    for (uint32_t segment = header.packed_from; segment <= header.previous; ++segment) {
+      if (is_there(segment, it->first)) continue;
+      chosen.push_back(it->first);
+      break;
+    }
+  }
+  return chosen;
+}
+
 Status Segments::ChoosePacked(const std::optional<std::vector<uint32_t>>& known) {
   std::lock_guard lock(mutex_);
   std::vector<uint32_t> chosen;

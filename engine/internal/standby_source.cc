@@ -54,23 +54,36 @@ class Look {
       : source_(source),
         has_(has),
         confirmed_(confirmed),
-        segments_(&files, source + "/log", 64 << 20) {}
+        segments_(&files, source + "/log", 64 << 20, OpenMode::kReadOnly) {}
 
   Result<SourceLook> Run() {
     TIDEMARK_RETURN_IF_ERROR(segments_.Load());
-    TIDEMARK_RETURN_IF_ERROR(segments_.ChoosePacked(std::nullopt));
+    TIDEMARK_RETURN_IF_ERROR(segments_.ChoosePacked(segments_.PackedInPlaceOfOthers()));
     headers_ = segments_.Headers();
     packed_ = segments_.ListPacked();
     TIDEMARK_RETURN_IF_ERROR(CheckStore());
-    TIDEMARK_ASSIGN_OR_RETURN(const ScanStart start, FindStart());
+    const auto start = FindStart();
+    if (start.status().code() == StatusCode::kNotFound && !packed_.empty()) return AllIsPacked();
+    TIDEMARK_RETURN_IF_ERROR(start.status());
     TIDEMARK_ASSIGN_OR_RETURN(
         const ScanEnd end,
-        ScanLog(segments_, start, [this](const ScannedGroup& group) { return Visit(group); }));
+        ScanLog(segments_, *start, [this](const ScannedGroup& group) { return Visit(group); }));
     TakeProven(std::max(end.proven_lsn, confirmed_));
     return Finish();
   }
 
  private:
+  // Nothing was written since: the next commit begins a segment, behind which all can be taken.
+  SourceLook AllIsPacked() const {
+    const format::PackedLog& log = packed_.back().log;
+    SourceLook look;
+    look.next = has_;
+    look.source_lsn = Lsn(log.last_lsn);
+    look.source_time = Timestamp(std::chrono::microseconds(static_cast<int64_t>(log.last_time)));
+    look.waits = !has_ || has_->lsn < look.source_lsn;
+    return look;
+  }
+
   Status CheckStore() const {
     for (const auto& [number, header] : headers_) {
       if (has_ && header.store_id != has_->store_id) {

@@ -153,6 +153,8 @@ TEST_F(ControlClientsTest, TheServerEndsInTheMidst) {
   command.join();
   EXPECT_ENDS(ended, 1, "did not bring this to its end");
   EXPECT_ENDS(ended, 1, "\"code\":\"interrupted\"");
+  ASSERT_OK_AND_ASSIGN(const Bookmark now, object->CurrentBookmark());
+  first_ = now.ToString();
   ASSERT_NO_FATAL_FAILURE(Serve({}));
   ExpectServes();
 }

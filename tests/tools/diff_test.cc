@@ -39,6 +39,24 @@ TEST_F(DiffTest, Text) {
   EXPECT_EQ(Tool({"diff", store(), "rooms/lobby", first_, first_}).out, "nothing differs\n");
 }
 
+// Goal: rows are told apart by the key's collation, which need not be the column's, and what the
+// schema says is whole, also where a remark ends it.
+TEST_F(DiffTest, CollationsOfKeysAndRemarks) {
+  ASSERT_DONE(Tool({"sql", store(), "rooms/keys", "--create",
+                    "create table t(a text collate nocase, v, primary key(a collate binary)) "
+                    "without rowid; insert into t values('A', 1), ('a', 2)"}));
+  const std::string before = BookmarkOf("rooms/keys");
+  ASSERT_DONE(Tool({"sql", store(), "rooms/keys",
+                    "update t set v = 99 where a = 'a' collate binary; "
+                    "create view w as select 1 as one -- of them"}));
+  EXPECT_EQ(ToolJson({"diff", store(), "rooms/keys", before})["tables"][0]["changed"], 1);
+  const ProcessResult script = Tool({"diff", store(), "rooms/keys", before, "--sql"});
+  ASSERT_DONE(script);
+  EXPECT_NE(script.out.find("-- of them\n;\n"), std::string::npos) << script.out;
+  EXPECT_NE(script.out.find("=99 WHERE \"a\"='a' COLLATE \"binary\";"), std::string::npos)
+      << script.out;
+}
+
 // Goal: JSON keeps what text cannot: types, NULL, and which side has what.
 TEST_F(DiffTest, Json) {
   const nlohmann::json diff = ToolJson({"diff", store(), "rooms/lobby", first_});

@@ -175,8 +175,9 @@ std::string StoredTable::WhereKey() const {
   }
   std::string where;
   for (size_t i = 0; i < key.size(); ++i) {
-    where +=
-        (i == 0 ? " WHERE " : " AND ") + QuoteName(key[i].name) + " = ?" + std::to_string(i + 1);
+    // The key's collation, by which rows are told apart, need not be the column's.
+    where += (i == 0 ? " WHERE " : " AND ") + QuoteName(key[i].name) + " = ?" +
+             std::to_string(i + 1) + " COLLATE " + QuoteName(key[i].collation);
   }
   return where;
 }
