@@ -188,7 +188,7 @@ TEST_F(BisectTest, AgainstALinearScan) {
   std::vector<Bookmark> points = {*object_->CurrentBookmark()};
   uint64_t compared = 0;
   uint64_t monotone = 0;
-  for (uint64_t round = 0; round < Scaled(6); ++round) {
+  for (uint64_t round = 0; round < Scaled(25); ++round) {
     SCOPED_TRACE(::testing::Message() << "seed " << TestSeed() << ", round " << round);
     for (uint64_t i = random.Between(5, 25); i > 0; --i) {
       const Bookmark& back = points[random.Below(points.size())];
@@ -249,8 +249,10 @@ TEST_F(BisectTest, AgainstALinearScan) {
       ++monotone;
     }
   }
-  EXPECT_GT(compared, 0u);
-  EXPECT_GT(monotone, 0u);
+  if (Scaled(25) >= 25) {  // the few rounds of a shorter run may come to none
+    EXPECT_GT(compared, 0u);
+    EXPECT_GT(monotone, 0u);
+  }
 }
 
 }  // namespace
