@@ -252,7 +252,10 @@ TEST_F(NamespacePointTest, AgainstAModelWithCrashes) {
       now_ = before;
     }
   }
-  EXPECT_GT(crashes, 0u);
+  // The few rounds of a shorter run may come to none.
+  if (Scaled(8) >= 8) {
+    EXPECT_GT(crashes, 0u);
+  }
 }
 
 }  // namespace
