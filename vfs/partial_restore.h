@@ -73,7 +73,7 @@ struct TableRestore {
   std::vector<RowSample> samples{};
 };
 
-struct PartialRestoreInfo {
+struct TIDEMARK_API PartialRestoreInfo {
   CommitInfo from;    // what was current before
   CommitInfo to;      // where the rows came from
   CommitInfo result;  // kind kNone if nothing was changed, or only tried
